@@ -1,0 +1,42 @@
+"""DeepSeek Tuning Workbench: change one knob on a live model and see what really changed.
+
+The public names below are loaded on first use; importing this package never imports torch.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Config": "workbench.config",
+    "Workload": "workbench.results",
+    "Machine": "workbench.results",
+    "Measurement": "workbench.results",
+    "Runs": "workbench.runs",
+    "Session": "workbench.session",
+    "doctor": "workbench.machine",
+    "WorkbenchError": "workbench.errors",
+    "ConfigError": "workbench.errors",
+    "CapabilityError": "workbench.errors",
+    "ModelError": "workbench.errors",
+    "OutOfMemory": "workbench.errors",
+    "StoreError": "workbench.errors",
+    "WorkerDied": "workbench.errors",
+    "Stopped": "workbench.errors",
+}
+_ROOMS = ("charts", "export", "forecast", "knobs", "metrics", "widgets")
+
+__all__ = [*_HOMES, *_ROOMS]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in _ROOMS:
+        return import_module(f"workbench.{name}")
+    raise AttributeError(f"module 'workbench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,73 @@
+"""The errors that people meet: what happened, why, and what to do next.
+
+Each is a code with parameters (its words are in `workbench.words`), so that it can cross the wire to
+and from a worker and be shown in the reader's language.
+"""
+
+from typing import Any
+
+from workbench.words import parts
+
+
+class WorkbenchError(Exception):
+    """`code` names the template; `params` fill it. `.what`, `.why` and `.next_step` are the filled sentences."""
+
+    def __init__(self, code: str, **params: Any) -> None:
+        self.code = code
+        self.params = params
+        self.what, self.why, self.next_step = (*parts(code, params), "", "")[:3]
+        super().__init__(code)
+
+    def __str__(self) -> str:
+        return "\n".join(sentence for sentence in (self.what, self.why, self.next_step) if sentence)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, (type(self).__name__, self.code, self.params)
+
+
+class ConfigError(WorkbenchError):
+    """An unknown knob, an unknown value, or two values that cannot stand together."""
+
+
+class CapabilityError(WorkbenchError):
+    """This machine or this model cannot do what was asked."""
+
+
+class ModelError(WorkbenchError):
+    """A model that cannot be found, is damaged, or may not be loaded."""
+
+
+class OutOfMemory(WorkbenchError):
+    """The device refused an allocation; the session survives."""
+
+
+class WorkerDied(WorkbenchError):
+    """The process that held the model ended; the session brings it back on the last good config."""
+
+
+class Stopped(WorkbenchError):
+    """The person pressed Stop."""
+
+
+class StoreError(WorkbenchError):
+    """The run store cannot be read or written."""
+
+
+KINDS: dict[str, type[WorkbenchError]] = {
+    kind.__name__: kind
+    for kind in (
+        WorkbenchError,
+        ConfigError,
+        CapabilityError,
+        ModelError,
+        OutOfMemory,
+        WorkerDied,
+        Stopped,
+        StoreError,
+    )
+}
+
+
+def rebuild(kind: str, code: str, params: dict[str, Any]) -> WorkbenchError:
+    """The error as it was raised at the other end of a wire."""
+    return KINDS[kind](code, **params)

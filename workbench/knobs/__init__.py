@@ -1,0 +1,44 @@
+"""The knobs registry: every thing a person can change, as data, in the panel's order.
+
+A new knob is an entry in one of the group files, its implementation in the engine, and its test.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from workbench.knobs import attention, machine, precision, sampling, tokens
+from workbench.knobs.kinds import Choice, Kind, Number, Toggle, TokenIds, parse
+from workbench.knobs.knob import OK, Cost, Group, Knob
+from workbench.results import Capability, Machine, ModelFacts
+
+KNOBS: dict[str, Knob] = {
+    knob.name: knob for group in (attention, precision, tokens, sampling, machine) for knob in group.KNOBS
+}
+
+
+def cost_of(changes: Mapping[str, Any]) -> Cost:
+    """What changing these knobs costs together: the dearest of them."""
+    return max((KNOBS[name].cost for name in changes), key=lambda cost: cost.rank, default=Cost.LIVE)
+
+
+def refusals(values: Mapping[str, Any], machine: Machine, model: ModelFacts | None = None) -> dict[str, Capability]:
+    """The knobs whose value cannot be used on this machine with this model, each with its reason and remedy."""
+    checked = {name: knob.capability(values[name], machine, model, values) for name, knob in KNOBS.items()}
+    return {name: capability for name, capability in checked.items() if not capability.ok}
+
+
+__all__ = [
+    "KNOBS",
+    "OK",
+    "Choice",
+    "Cost",
+    "Group",
+    "Kind",
+    "Knob",
+    "Number",
+    "Toggle",
+    "TokenIds",
+    "cost_of",
+    "parse",
+    "refusals",
+]

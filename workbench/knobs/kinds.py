@@ -1,0 +1,119 @@
+"""The kinds of value a knob can hold: each checks a value and says what is allowed."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of `values`; `pattern` admits names that cannot be listed (cuda:1)."""
+
+    values: tuple[str, ...]
+    pattern: str | None = None
+
+    @property
+    def allowed(self) -> str:
+        return ", ".join(self.values)
+
+    def check(self, value: Any) -> str:
+        if isinstance(value, str) and (
+            value in self.values or (self.pattern is not None and re.fullmatch(self.pattern, value))
+        ):
+            return value
+        raise ValueError(self.allowed)
+
+
+@dataclass(frozen=True)
+class Toggle:
+    """True or False."""
+
+    allowed = "True, False"
+
+    def check(self, value: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        raise ValueError(self.allowed)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number from `low` to `high`, or one of the words. `integer` refuses fractions."""
+
+    low: float
+    high: float
+    step: float
+    integer: bool = False
+    words: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> str:
+        what = "a whole number" if self.integer else "a number"
+        return ", ".join((f"{what} from {self.low:g} to {self.high:g}", *self.words))
+
+    def check(self, value: Any) -> Any:
+        if isinstance(value, str) and value in self.words:
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(self.allowed)
+        if not self.low <= value <= self.high or (self.integer and value != int(value)):
+            raise ValueError(self.allowed)
+        return int(value) if self.integer else float(value)
+
+
+@dataclass(frozen=True)
+class TokenIds:
+    """One token id, or several when `many`, or one of the words. Ids above the vocabulary are the model's to refuse."""
+
+    words: tuple[str, ...]
+    many: bool = False
+
+    @property
+    def allowed(self) -> str:
+        return ", ".join((*self.words, "token ids >= 0" if self.many else "a token id >= 0"))
+
+    def check(self, value: Any) -> Any:
+        if isinstance(value, str) and value in self.words:
+            return value
+        if self.many:
+            ids = (value,) if isinstance(value, int) else value
+            if isinstance(ids, list | tuple) and ids and all(self._is_id(part) for part in ids):
+                return tuple(ids)
+        elif self._is_id(value):
+            return value
+        raise ValueError(self.allowed)
+
+    @staticmethod
+    def _is_id(value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+Kind = Choice | Toggle | Number | TokenIds
+
+
+def parse(kind: Kind, text: str) -> Any:
+    """The value that `text` (from a command line or a text field) stands for; ValueError says what is allowed."""
+    text = text.strip()
+    if isinstance(kind, Toggle):
+        words = {
+            "true": True,
+            "yes": True,
+            "on": True,
+            "1": True,
+            "false": False,
+            "no": False,
+            "off": False,
+            "0": False,
+        }
+        if text.lower() not in words:
+            raise ValueError(kind.allowed)
+        return words[text.lower()]
+    if isinstance(kind, Choice) or text in kind.words:
+        return kind.check(text)
+    try:
+        if isinstance(kind, TokenIds):
+            ids = [int(part) for part in re.split(r"[\s,]+", text) if part]
+            return kind.check(ids if kind.many else ids[0])
+        return kind.check(float(text))
+    except (ValueError, IndexError):
+        raise ValueError(kind.allowed) from None

@@ -1,0 +1,37 @@
+"""The number format of the weights."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from workbench.knobs.kinds import Choice
+from workbench.knobs.knob import OK, Cost, Group, Knob
+from workbench.results import Capability, Machine, ModelFacts
+from workbench.words import say
+
+
+def _dtype_capability(value: Any, machine: Machine, _model: ModelFacts | None, values: Mapping[str, Any]) -> Capability:
+    on_gpu = machine.gpus and values["device"] != "cpu"
+    old_gpu = next((gpu for gpu in machine.gpus if gpu.capability is not None and gpu.capability < (8, 0)), None)
+    if value == "bfloat16" and on_gpu and old_gpu is not None and old_gpu.capability is not None:
+        return Capability(
+            ok=False,
+            reason=say(
+                "capability.no_bf16", gpu=old_gpu.name, capability=".".join(str(part) for part in old_gpu.capability)
+            ),
+            remedy=say("capability.use_float16"),
+        )
+    return OK
+
+
+KNOBS = (
+    Knob(
+        name="dtype",
+        label="Precision",
+        help="Number format of the weights and activations. auto: the checkpoint's own.",
+        group=Group.PRECISION,
+        kind=Choice(("auto", "float32", "bfloat16", "float16")),
+        default="auto",
+        cost=Cost.RELOAD,
+        capability=_dtype_capability,
+    ),
+)

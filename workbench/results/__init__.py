@@ -1,0 +1,38 @@
+"""Result types: what probes return, charts draw, the store keeps and `--json` prints."""
+
+from workbench.results.base import Interval, Result, document, versions
+from workbench.results.events import EVENTS, Event
+from workbench.results.generation import Chunk, Completion
+from workbench.results.machine import Capability, Cpu, Gpu, Machine, Package, ThreadChoice, Torch
+from workbench.results.measurement import Latencies, Measurement, WarmUp
+from workbench.results.outputs import Forecast, Snippet
+from workbench.results.resolved import Applied, Difference, ModelFacts, Resolved
+from workbench.results.workload import Workload
+
+__all__ = [
+    "EVENTS",
+    "Applied",
+    "Capability",
+    "Chunk",
+    "Completion",
+    "Cpu",
+    "Difference",
+    "Event",
+    "Forecast",
+    "Gpu",
+    "Interval",
+    "Latencies",
+    "Machine",
+    "Measurement",
+    "ModelFacts",
+    "Package",
+    "Resolved",
+    "Result",
+    "Snippet",
+    "ThreadChoice",
+    "Torch",
+    "WarmUp",
+    "Workload",
+    "document",
+    "versions",
+]

@@ -1,0 +1,23 @@
+"""What a session tells its listeners while it works."""
+
+from dataclasses import dataclass
+from typing import Any
+
+# state     {"state": idle | loading | applying | generating | measuring | tracing | stopping | restoring | closed}
+# progress  {"what": Message, "done": int, "total": int | None, "elapsed_s": float, "left_s": float | None}
+# token     Chunk
+# applied   Applied
+# result    {"kind": "measurement" | …, "value": the result}
+# error     the exception
+EVENTS = ("state", "progress", "token", "applied", "result", "error")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event. `seq` counts up over the session; `time_s` is the sender's CLOCK_MONOTONIC."""
+
+    name: str
+    job: int
+    seq: int
+    time_s: float
+    data: Any

@@ -1,0 +1,58 @@
+"""One measurement of speed and memory, with intervals."""
+
+from workbench.results.base import Interval, Result
+from workbench.results.resolved import Resolved
+from workbench.results.workload import Workload
+from workbench.words import Message
+
+
+class Latencies(Result):
+    """Percentiles of the gaps between successive new tokens, seconds. p99 only from at least 100 gaps."""
+
+    p50: float
+    p90: float
+    p99: float | None
+    n: int
+
+
+class WarmUp(Result):
+    """The runs before the samples: first call apart, because it pays for page-in, autotuning and compilation."""
+
+    first_call_s: float
+    runs: int
+
+
+class Measurement(Result):
+    """Means over `repeats` runs of the same work; definitions in `workbench.metrics`.
+
+    ttft_s, tpot_s, e2e_s   seconds
+    itl_s                   percentiles of inter-token latency, seconds
+    decode_tps, prefill_tps tokens per second, all rows together
+    peak_bytes              highest memory during the runs; `peak_method` says how it was read
+    ci95                    metric -> (low, high), from the repeats
+    samples                 metric -> one value per repeat, in order
+    own_share               the measuring code's own thread time ÷ wall time of a token
+    decode_limit_share      achieved bytes/s ÷ measured copy bandwidth; None while that is not measured
+    stopped_by              "precision" or "budget": why no more repeats were taken
+    """
+
+    ttft_s: float
+    tpot_s: float
+    itl_s: Latencies
+    decode_tps: float
+    prefill_tps: float
+    e2e_s: float
+    peak_bytes: int
+    peak_method: str
+    ci95: dict[str, Interval]
+    samples: dict[str, tuple[float, ...]]
+    repeats: int
+    warm_up: WarmUp
+    own_share: float
+    decode_limit_share: float | None = None
+    cpu_busy_elsewhere: float | None = None  # cores used by other processes during the runs
+    stopped_by: str
+    loop: str = "transformers.generate"
+    workload: Workload
+    resolved: Resolved
+    flags: tuple[Message, ...] = ()

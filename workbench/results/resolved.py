@@ -1,0 +1,122 @@
+"""What is in force on the model, read back from it: never what was asked."""
+
+from typing import Any
+
+from workbench.results.base import Result
+from workbench.words import Message, say
+
+
+class Difference(Result):
+    """One place where asked and ran are not the same."""
+
+    knob: str
+    asked: Any
+    ran: Any
+    why: Message | None = None
+
+    def __str__(self) -> str:
+        return str(say("session.difference", knob=self.knob, asked=self.asked, ran=self.ran)) + (
+            f" ({self.why})" if self.why else ""
+        )
+
+
+class Resolved(Result):
+    """State of the resident model.
+
+    attention          what `model.config._attn_implementation` says
+    attention_kernels  names from a trace of this workload; None until there is one
+    dtype              of the largest share of the parameters
+    bytes_by_dtype     parameters and buffers, bytes, each storage counted once
+    device_map         device -> number of parameters on it
+    threads            intra-op threads of the thread that computes
+    why                reasons the engine gives for automatic choices and refusals, by knob
+    """
+
+    attention: str
+    attention_kernels: tuple[str, ...] | None = None
+    dtype: str
+    bytes_by_dtype: dict[str, int]
+    device_map: dict[str, int]
+    cache: str
+    quantization: str = "none"
+    threads: int
+    pad_token_id: int | None
+    eos_token_ids: tuple[int, ...]
+    padding_side: str
+    sampling: dict[str, Any] = {}
+    why: dict[str, Message] = {}
+
+    @property
+    def device(self) -> str:
+        """The device that holds most parameters."""
+        return max(self.device_map, key=lambda name: self.device_map[name])
+
+    @property
+    def weight_bytes(self) -> int:
+        return sum(self.bytes_by_dtype.values())
+
+    def differences(self, requested: Any) -> tuple[Difference, ...]:
+        """Where this state is not what `requested` (a Config) asked for; "auto" accepts whatever was chosen."""
+        ran: dict[str, Any] = {
+            "attention": self.attention,
+            "dtype": self.dtype,
+            "device": self.device,
+            "cache": self.cache,
+            "threads": self.threads,
+            "padding_side": self.padding_side,
+            "pad_token": self.pad_token_id,
+            "eos_token_ids": self.eos_token_ids,
+            **self.sampling,
+        }
+        found = []
+        for knob, value in ran.items():
+            asked = requested[knob]
+            if asked == "auto" or (isinstance(asked, str) and knob == "pad_token"):
+                continue
+            if asked == "cuda" and str(value).startswith("cuda"):
+                continue
+            if asked != value:
+                found.append(Difference(knob=knob, asked=asked, ran=value, why=self.why.get(knob)))
+        return tuple(found)
+
+
+class Applied(Result):
+    """What one `apply` did.
+
+    cost           live, reload or restart
+    seconds        wall time from the call to the model being ready again
+    memory_before  bytes held by the engine before and after (allocated on CUDA, resident set on CPU)
+    residue_bytes  bytes left over after the old model was dropped, before the new one came; None for a live change
+    """
+
+    cost: str
+    reloaded: bool
+    seconds: float
+    resolved: Resolved
+    memory_before: int
+    memory_after: int
+    residue_bytes: int | None = None
+    warm_up_s: float | None = None
+
+
+class ModelFacts(Result):
+    """What the loaded model is, as the worker sees it: enough for capability and forecast without torch."""
+
+    name: str
+    revision: str | None = None
+    model_type: str
+    architecture: str
+    parameters: int
+    layers: int
+    hidden_size: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    context_length: int
+    vocab_size: int
+    kv_bytes_per_token: int  # at the dtype in force, batch 1, summed over layers
+    weight_bytes: int  # read by one decode step of a dense model: all weights but an untied embedding table
+    supports_sdpa: bool = True
+    supports_static_cache: bool = True
+    random_weights: bool = False
+    notes: tuple[Message, ...] = ()

@@ -1,0 +1,55 @@
+"""Intervals and tests on small samples: the only place where a number gets its error bar."""
+
+import math
+from collections.abc import Sequence
+from statistics import fmean, stdev
+
+from workbench.results import Interval
+
+# two-sided 95 % quantiles of Student's t for 1 … 30 degrees of freedom; the normal quantile from there
+_T95 = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+    2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
+    2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+
+
+def t95(degrees_of_freedom: int) -> float:
+    """97.5 % quantile of Student's t distribution (two-sided 95 %)."""
+    if degrees_of_freedom < 1:
+        return math.inf
+    return _T95[degrees_of_freedom - 1] if degrees_of_freedom <= len(_T95) else 1.96 + 2.4 / degrees_of_freedom
+
+
+def mean_interval(samples: Sequence[float]) -> Interval:
+    """95 % interval of the mean of independent samples, by Student's t. Infinite for fewer than two."""
+    if len(samples) < 2:
+        return -math.inf, math.inf
+    half = t95(len(samples) - 1) * stdev(samples) / math.sqrt(len(samples))
+    return fmean(samples) - half, fmean(samples) + half
+
+
+def relative_half_width(samples: Sequence[float]) -> float:
+    """Half the 95 % interval ÷ the mean: "known to ±3 %" is 0.03."""
+    low, high = mean_interval(samples)
+    mean = fmean(samples)
+    return (high - low) / 2 / abs(mean) if mean else math.inf
+
+
+def ratio_interval(pairs: Sequence[tuple[float, float]]) -> tuple[float, Interval]:
+    """Geometric mean of b ÷ a over paired samples, and its 95 % interval on the paired log-ratio.
+
+    The sampling unit is the pair: what disturbed both halves of a pair cancels.
+    """
+    logs = [math.log(b / a) for a, b in pairs]
+    low, high = mean_interval(logs)
+    return math.exp(fmean(logs)), (math.exp(low), math.exp(high))
+
+
+def percentile(samples: Sequence[float], share: float) -> float:
+    """Linear-interpolated percentile, `share` from 0 to 1 (numpy's default method)."""
+    ordered = sorted(samples)
+    position = share * (len(ordered) - 1)
+    below = math.floor(position)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)

@@ -1,0 +1,3 @@
+"""Words of the room export."""
+
+TEMPLATES: dict[str, str | tuple[str, str, str]] = {}

@@ -1,0 +1,3 @@
+"""Words of the room model."""
+
+TEMPLATES: dict[str, str | tuple[str, str, str]] = {}

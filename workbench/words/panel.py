@@ -1,0 +1,3 @@
+"""Words of the room panel."""
+
+TEMPLATES: dict[str, str | tuple[str, str, str]] = {}
