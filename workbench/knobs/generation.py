@@ -11,13 +11,15 @@ from typing import Any
 def generation_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments for `model.generate`, from the value of each knob (a Config will do).
 
-    Greedy passes no sampling argument; sampling passes every one, so that none is left to the checkpoint's
-    generation_config. Lengths, pad and end ids are not here: ids belong on `model.generation_config`.
+    Greedy passes no sampling argument; sampling passes every one, and the cache is always named, so that none of these
+    is left to the checkpoint's generation_config. Lengths, pad and end ids are not here: ids belong on
+    `model.generation_config`.
     """
     arguments: dict[str, Any] = {"do_sample": values["do_sample"]}
     if values["do_sample"]:
         arguments |= {name: values[name] for name in ("temperature", "top_p", "top_k")}
+    arguments["cache_implementation"] = values["cache"]
     if values["cache"] == "static":
         # generate compiles by itself on CUDA once the cache is static; one knob must be one change
-        arguments |= {"cache_implementation": "static", "disable_compile": True}
+        arguments["disable_compile"] = True
     return arguments
