@@ -1,0 +1,150 @@
+"""What every test has: a home that is never the person's own, the demo model once, and a watch on leaked workers."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[1]
+WORKER = "workbench.hosts.worker"
+SHOWN = ("torch", "transformers", "ipykernel", "ipywidgets", "plotly", "jupyterlab", "playwright")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return "workbench with " + ", ".join(f"{package} {_version(package)}" for package in SHOWN)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for_gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if for_gpu and not _cuda_works():
+        for item in for_gpu:
+            item.add_marker(pytest.mark.skip(reason="needs CUDA, which torch does not find here"))
+
+
+def _cuda_works() -> bool:
+    asked = "import torch, sys; sys.exit(not torch.cuda.is_available())"
+    return subprocess.run([sys.executable, "-c", asked], check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of every test that asks for no other; no test reaches the person's own, nor the hub."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_HOME", str(home))
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        yield home
+
+
+@pytest.fixture
+def workbench_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home of the test's own."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("WORKBENCH_HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def demo_models() -> Path:
+    """The folder `models` that holds the converted demo model: made once, kept between runs. Read it, never write."""
+    cache = Path(os.environ.get("WORKBENCH_TEST_HOME", ROOT / "build" / "test-home"))
+    made = subprocess.run(
+        [sys.executable, "-P", "-m", "workbench.engine.demo"],
+        env={**os.environ, "WORKBENCH_HOME": str(cache)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.fail(f"the demo model could not be converted:\n{made.stdout}{made.stderr}", pytrace=False)
+    return cache / "models"
+
+
+@pytest.fixture(scope="session")
+def demo_home(shared_home: Path, demo_models: Path) -> Path:
+    """The shared home with the demo model in it."""
+    link = shared_home / "models"
+    if not link.exists():
+        link.symlink_to(demo_models, target_is_directory=True)
+    return shared_home
+
+
+@pytest.fixture
+def own_demo_home(workbench_home: Path, demo_models: Path) -> Path:
+    """A home of the test's own with the demo model in it."""
+    (workbench_home / "models").symlink_to(demo_models, target_is_directory=True)
+    return workbench_home
+
+
+@pytest.fixture
+def tiny(demo_home: Path) -> str:
+    """The name of a model with every mechanism of the Llama-shaped DeepSeek, at test size."""
+    return "random:deepseek-llm-7b-base?scale=tiny"
+
+
+@pytest.fixture(scope="session")
+def tiny_mla(demo_home: Path) -> str:
+    """The same with MLA and routed experts."""
+    return "random:deepseek-v2-lite?scale=tiny"
+
+
+def workers() -> list[psutil.Process]:
+    """The worker processes below this one."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if WORKER in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _leaked(allowed: int, patience_s: float = 5.0) -> list[psutil.Process]:
+    """What is above `allowed` after a grace for processes on their way out."""
+    until = time.monotonic() + patience_s
+    alive = workers()
+    while len(alive) > allowed and time.monotonic() < until:
+        time.sleep(0.05)
+        alive = workers()
+    return alive if len(alive) > allowed else []
+
+
+def _end(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        process.kill()
+    psutil.wait_procs(processes, timeout=5)
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_outlives_its_test() -> Iterator[None]:
+    # Counted, not named: a fixture's worker may be replaced by another during the test.
+    before = len(workers())
+    yield
+    leaked = _leaked(before)
+    if leaked:
+        _end(leaked)
+        pytest.fail(f"{len(leaked) - before} worker process(es) outlived the test", pytrace=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_worker_outlives_the_run() -> Iterator[None]:
+    yield
+    leaked = _leaked(0)
+    if leaked:
+        _end(leaked)
+        pytest.fail(f"{len(leaked)} worker process(es) outlived the run", pytrace=False)

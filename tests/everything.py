@@ -1,0 +1,96 @@
+"""All that CI runs, one part after another, and one closing summary: `make test` calls it.
+
+Exit status 0 only when every part ran something and nothing failed. A part that dies without a report counts as a
+failure.
+"""
+
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+REPORTS = ROOT / "build" / "reports"
+CELL_TIMEOUT_S = 240
+
+PARTS = {
+    "tests": ["-m", "not browser and not slow"],
+    "notebooks": [
+        "--nbval-lax",
+        "--nbval-current-env",
+        f"--nbval-cell-timeout={CELL_TIMEOUT_S}",
+        "notebooks",
+    ],
+    "browser": ["-m", "browser", "tests/browser"],
+}
+
+
+@dataclass
+class Outcome:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    remark: str = ""
+
+
+def run(name: str, arguments: list[str]) -> Outcome:
+    report = REPORTS / f"{name}.xml"
+    report.unlink(missing_ok=True)
+    print(f"\n=== {name} ===", flush=True)
+    started = time.monotonic()
+    status = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *arguments],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    ).returncode
+    outcome = read(report, status)
+    outcome.seconds = time.monotonic() - started
+    return outcome
+
+
+def read(report: Path, status: int) -> Outcome:
+    """Counts from pytest's own report; a status that the counts do not explain is a failure of its own."""
+    outcome = Outcome()
+    if report.exists():
+        for suite in ET.parse(report).getroot().iter("testsuite"):
+            total, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
+            failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+            outcome.failed += failed
+            outcome.skipped += skipped
+            outcome.passed += max(0, total - failed - skipped)
+    if outcome.failed == 0 and status != 0:
+        outcome.failed = 1
+        outcome.remark = f"pytest ended with {status}"
+    elif outcome.passed + outcome.failed == 0:
+        outcome.failed = 1
+        outcome.remark = "ran nothing"
+    return outcome
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        print(f"no such part: {', '.join(unknown)}; parts: {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    outcomes = {name: run(name, PARTS[name]) for name in names or PARTS}
+    print("\n=== summary ===")
+    for name, outcome in outcomes.items():
+        verdict = "failed" if outcome.failed else "passed"
+        print(
+            f"{name:<10} {verdict}   {outcome.passed:>4} passed {outcome.failed:>4} failed {outcome.skipped:>4} skipped"
+            f"   {outcome.seconds:>5.0f} s   {outcome.remark}".rstrip()
+        )
+    passed, failed, skipped = (
+        sum(getattr(outcome, field) for outcome in outcomes.values()) for field in ("passed", "failed", "skipped")
+    )
+    print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
