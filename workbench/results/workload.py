@@ -9,7 +9,7 @@ from pydantic import ValidationError, field_validator
 from workbench.errors import ConfigError
 from workbench.results.base import Result
 
-_PRESETS = {
+PRESETS = {
     "quick": {"prompt_tokens": 64, "new_tokens": 16},
     "chat": {"prompt_tokens": 256, "new_tokens": 64},
     "reasoning": {"prompt_tokens": 256, "new_tokens": 1024},
@@ -73,11 +73,11 @@ class Workload(Result):
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:
         """One of quick, chat, reasoning, report, recommendation; `changes` override its numbers."""
-        if name not in _PRESETS:
+        if name not in PRESETS:
             raise ConfigError(
-                "config.bad_workload", field="preset", problem=f"is one of {', '.join(_PRESETS)}", given=repr(name)
+                "config.bad_workload", field="preset", problem=f"is one of {', '.join(PRESETS)}", given=repr(name)
             )
-        return cls(**{**_PRESETS[name], **changes})
+        return cls(**{**PRESETS[name], **changes})
 
     def replace(self, **changes: Any) -> Self:
         return type(self)(**{**self.model_dump(), **changes})

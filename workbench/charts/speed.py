@@ -1,0 +1,145 @@
+"""The speed chart: tokens per second of each run in order, its interval, and the limit of the memory's bandwidth."""
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+from workbench.charts.runs import Run, changes, label, workload_words
+from workbench.charts.theme import Theme, layout, note
+from workbench.metrics import METRICS
+from workbench.words import text, translate
+from workbench.words.format import THIN, escape, measured, quantity
+
+MOST_RUNS = 40
+MOST_LABELS = 9
+SYMBOLS = {"decode_tps": ("circle", "circle-open"), "prefill_tps": ("square", "square-open")}
+
+
+def speed(
+    runs: Sequence[Run], theme: Theme, metric: str = "decode_tps", limit_tps: float | None = None
+) -> dict[str, Any]:
+    """A plotly figure as a dictionary: traces "before", "in force" and "limit", always all three, in this order.
+
+    metric     decode_tps or prefill_tps
+    limit_tps  forecast for the config in force; stands where a run has no measured share of the limit
+    """
+    runs = runs[-MOST_RUNS:]
+    limits = _limits(runs, limit_tps) if metric == "decode_tps" else []
+    colour = theme.first if metric == "decode_tps" else theme.second
+    filled, hollow = SYMBOLS[metric]
+    last = len(runs) - 1
+    traces = [
+        _points(runs, range(last), metric, hollow, colour, text("chart.speed.before")),
+        _points(runs, range(max(last, 0), len(runs)), metric, filled, colour, text("chart.speed.now")),
+        _limit_line(limits, len(runs), theme),
+    ]
+    known = any(limit is not None for limit in limits)
+    question = "decode_tps_no_limit" if metric == "decode_tps" and runs and not known else metric
+    spec = layout(theme, text(f"chart.speed.{question}"))
+    numbered = len(runs) > MOST_LABELS
+    spec["xaxis"] = {
+        "title": {"text": text("chart.runs.x")},
+        "tickvals": list(range(1, len(runs) + 1)),
+        "ticktext": [str(index + 1) if numbered else label(runs, index) for index in range(len(runs))],
+        "range": [0.4, max(len(runs), 3) + 0.6],
+        "showgrid": False,
+        "fixedrange": True,
+    }
+    spec["yaxis"] = {
+        "title": {"text": text("chart.speed.y", metric=translate(METRICS[metric].label))},
+        "range": [0, _top(runs, metric, limits)],
+        "fixedrange": True,
+    }
+    spec["annotations"] = note(theme, "" if runs or known else text("chart.speed.empty"))
+    return {"data": traces, "layout": spec}
+
+
+def limit_of(run: Run) -> float | None:
+    """Decode tokens/s at the full measured copy bandwidth, from this run's share of it; None: not measured."""
+    share = run.measurement.decode_limit_share
+    return run.measurement.decode_tps / share if share else None
+
+
+def _limits(runs: Sequence[Run], limit_tps: float | None) -> list[float | None]:
+    limits = [limit_of(run) for run in runs]
+    if not limits:
+        return [limit_tps]
+    if limits[-1] is None:
+        limits[-1] = limit_tps
+    return limits
+
+
+def _points(
+    runs: Sequence[Run], indices: range, metric: str, symbol: str, colour: str, name: str
+) -> dict[str, Any]:
+    values = [getattr(runs[index].measurement, metric) for index in indices]
+    bounds = [_bounds(runs[index], metric) for index in indices]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [index + 1 for index in indices],
+        "y": values,
+        "marker": {"symbol": symbol, "size": 12, "color": colour, "line": {"width": 2, "color": colour}},
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - value if high is not None else None for value, (_, high) in zip(values, bounds, strict=True)],
+            "arrayminus": [value - low if low is not None else None for value, (low, _) in zip(values, bounds, strict=True)],
+            "thickness": 1.6,
+            "width": 6,
+            "color": colour,
+        },
+        "hoverinfo": "text",
+        "hovertext": [_hover(runs, index, metric) for index in indices],
+        "customdata": [index for index in indices],
+        "showlegend": bool(values),
+    }
+
+
+def _bounds(run: Run, metric: str) -> tuple[float | None, float | None]:
+    low, high = run.measurement.ci95.get(metric, (None, None))
+    return (low if low is not None and isfinite(low) else None, high if high is not None and isfinite(high) else None)
+
+
+def _hover(runs: Sequence[Run], index: int, metric: str) -> str:
+    measurement = runs[index].measurement
+    phrases = changes(runs[index - 1], runs[index]) if index else (text("chart.first"),)
+    lines = text(
+        "chart.speed.hover",
+        metric=translate(METRICS[metric].label),
+        value=measured(getattr(measurement, metric), measurement.ci95.get(metric), METRICS[metric].unit),
+        n=measurement.repeats,
+        workload=workload_words(measurement.workload),
+        changes="<br>".join(escape(phrase, 80) for phrase in phrases or (text("chart.same"),)),
+    )
+    limit = limit_of(runs[index]) if metric == "decode_tps" else None
+    return lines if limit is None else f"{lines}<br>{text('chart.speed.hover_limit', limit=quantity(limit, 'tok/s'))}"
+
+
+def _limit_line(limits: Sequence[float | None], count: int, theme: Theme) -> dict[str, Any]:
+    """Each run's own limit as a dashed level: another dtype has another limit."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for index, limit in enumerate(limits):
+        right = max(count, 3) + 0.6 if index == len(limits) - 1 else index + 1.5
+        x += [0.4 if index == 0 else index + 0.5, right]
+        y += [limit, limit]
+    known = [limit for limit in limits if limit is not None]
+    name = text("chart.speed.limit") + (f", {quantity(known[-1], 'tok/s')}" if known else "")
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name.replace(THIN, " "),
+        "x": x,
+        "y": y,
+        "line": {"dash": "dash", "width": 2, "color": theme.muted},
+        "connectgaps": False,
+        "hoverinfo": "name",
+        "showlegend": bool(known),
+    }
+
+
+def _top(runs: Sequence[Run], metric: str, limits: Sequence[float | None]) -> float:
+    highs = [_bounds(run, metric)[1] or getattr(run.measurement, metric) for run in runs]
+    return 1.12 * max([*highs, *(limit for limit in limits if limit is not None)], default=1.0)
