@@ -13,8 +13,14 @@ for name in ${PYTHON:-python3 python3.13 python3.12 python3.11 python}; do
   too_bare=$found
 done
 if [ -n "$too_bare" ]; then
-  echo "$too_bare cannot make virtual environments: install its venv package (Debian, Ubuntu: sudo apt-get install -y python3-venv)." >&2
+  what="$too_bare cannot make virtual environments"
+  way="install its venv package (Debian, Ubuntu: sudo apt-get install -y python3-venv)"
+elif [ -n "$PYTHON" ]; then
+  what="The workbench needs Python 3.11, 3.12 or 3.13; $PYTHON is none"
+  way="name another"
 else
-  echo "The workbench needs Python 3.11, 3.12 or 3.13${PYTHON:+; $PYTHON is none}: install one, or name it, as in: make lab PYTHON=/path/to/python3.12" >&2
+  what="The workbench needs Python 3.11, 3.12 or 3.13 and found none"
+  way="install one, or name it, as in: make lab PYTHON=/path/to/python3.12"
 fi
+echo "$what: $way." >&2
 exit 1
