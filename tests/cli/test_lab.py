@@ -1,0 +1,138 @@
+"""`workbench lab` against the real JupyterLab: it opens, asks for its token, and leaves nothing behind."""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+from workbench.cli import lab
+from workbench.errors import WorkbenchError
+
+PROGRAM = """
+import argparse, sys
+from workbench.cli import lab
+parser = argparse.ArgumentParser()
+lab.add_arguments(parser)
+sys.exit(lab.run(parser.parse_args()))
+"""
+
+
+def start(folder: Path, *options: str) -> subprocess.Popen[str]:
+    isolated = {name: str(folder / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", PROGRAM, "--no-browser", "--directory", str(folder), *options],
+        env={**os.environ, **isolated},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def fetch(url: str) -> int:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_with_a_token_and_ends_without_a_trace(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / lab.NOTEBOOK).write_text("{}")
+    program = start(tmp_path)
+    try:
+        assert program.stdout is not None
+        line = program.stdout.readline()
+        assert line.startswith("JupyterLab is at http://"), line + (program.stderr.read() if program.stderr else "")
+        url = line.split()[-1]
+        assert "/lab/tree/notebooks/01_environment.ipynb?token=" in url
+        port = int(url.split(":")[2].split("/")[0])
+        base = f"http://127.0.0.1:{port}"
+        token = url.partition("token=")[2]
+        assert fetch(f"{base}/api/contents?token={token}") == 200
+        assert fetch(f"{base}/api/contents") == 403
+        below = psutil.Process(program.pid).children(recursive=True)
+        assert below
+        listening = [each for child in below for each in child.net_connections("tcp") if each.status == "LISTEN"]
+        assert {each.laddr.ip for each in listening} == {"127.0.0.1"}
+        with urllib.request.urlopen(f"{base}/lab?token={token}", timeout=10) as page:
+            text = page.read().decode()
+        settings = json.loads(text.partition('id="jupyter-config-data" type="application/json">')[2].partition("<")[0])
+        assert settings["news"] == {"disabled": True}
+        program.send_signal(number)
+        assert program.wait(20) == 0
+        assert not psutil.wait_procs(below, timeout=10)[1]
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+    finally:
+        program.kill()
+        program.communicate()
+
+
+def test_a_taken_port_is_named_and_a_free_one_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(WorkbenchError, match=f"Port {port} is taken"):
+            lab.chosen_port(port)
+        monkeypatch.setattr(lab, "FIRST_PORT", port)
+        monkeypatch.setattr(lab, "PORTS_TRIED", 1)
+        assert lab.chosen_port(None) != port
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_what_is_no_port_is_refused(port: int) -> None:
+    with pytest.raises(WorkbenchError, match="is no port"):
+        lab.chosen_port(port)
+
+
+def test_the_folder_is_the_one_with_the_notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout = Path(__file__).parents[2]
+    monkeypatch.chdir(tmp_path)
+    assert lab.shown_folder(None) == checkout
+    assert lab.shown_folder(tmp_path) == tmp_path
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / lab.NOTEBOOK).write_text("{}")
+    assert lab.shown_folder(None) == tmp_path
+    with pytest.raises(WorkbenchError, match="is not a folder"):
+        lab.shown_folder(tmp_path / "nowhere")
+
+
+def test_the_model_reaches_the_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, str] = {}
+
+    def spy(command: list[str], env: dict[str, str], **_rest: object) -> None:
+        seen.update(env)
+        raise OSError("enough")
+
+    monkeypatch.setattr(lab.subprocess, "Popen", spy)
+    parser = argparse.ArgumentParser()
+    lab.add_arguments(parser)
+    with pytest.raises(OSError, match="enough"):
+        lab.run(parser.parse_args(["--model", "random:deepseek-v2-lite?scale=tiny", "--directory", str(tmp_path)]))
+    assert seen["WORKBENCH_MODEL"] == "random:deepseek-v2-lite?scale=tiny"
+
+
+def test_a_server_that_ends_early_is_an_error_and_not_a_wait(tmp_path: Path) -> None:
+    before = time.monotonic()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        command = lab.jupyter_command(tmp_path, taken.getsockname()[1], browser=False)
+        server = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "HOME": str(tmp_path)})
+        with pytest.raises(WorkbenchError, match="ended before it was ready"):
+            lab.address(server, tmp_path, command)
+    assert time.monotonic() - before < lab.READY_WITHIN_S

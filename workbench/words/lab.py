@@ -1,0 +1,36 @@
+"""Words of `workbench lab`."""
+
+TEMPLATES: dict[str, str | tuple[str, str, str]] = {
+    "lab.help": "open JupyterLab on this machine, at notebook 01",
+    "lab.option_port": "port on 127.0.0.1 (default: the first free one from {first})",
+    "lab.option_no_browser": "do not open a browser; the address is printed",
+    "lab.option_model": "model on the bench: demo, a hub id, a local directory or random:<slug> (default: WORKBENCH_MODEL, else demo)",
+    "lab.option_directory": "folder that JupyterLab shows (default: the one that holds notebooks/)",
+    "lab.starting": "Starting JupyterLab …",
+    "lab.open": "JupyterLab is at {url}",
+    "lab.how_to_end": "Ctrl-C ends it, with its kernels and models.",
+    "lab.ending": "Ending JupyterLab and its kernels …",
+    "lab.no_notebook": "No {notebook} in {folder}: JupyterLab opens without it.",
+    "lab.missing": (
+        "JupyterLab is not installed in this environment.",
+        "{python} has no module jupyterlab.",
+        "Run: {command}",
+    ),
+    "lab.port_taken": (
+        "Port {port} is taken.",
+        "Another program listens on 127.0.0.1:{port}.",
+        "Name another with --port, or leave it out to take a free one.",
+    ),
+    "lab.bad_port": ("{port} is no port.", "Ports go from 1 to 65535.", "Name one of them, or leave --port out."),
+    "lab.no_directory": ("{folder} is not a folder.", "", "Name one that exists with --directory."),
+    "lab.ended_early": (
+        "JupyterLab ended before it was ready (status {status}).",
+        "",
+        "Its log is above. To see more: {command}",
+    ),
+    "lab.not_ready": (
+        "JupyterLab was not ready after {seconds} s.",
+        "It was ended again.",
+        "Its log is above. To see more: {command}",
+    ),
+}
