@@ -40,4 +40,46 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "{problem}",
         "Make it writable, or set WORKBENCH_HOME to another folder.",
     ),
+    "model.unknown_slug": (
+        "There is no model {name!r} in the catalogue.",
+        "Catalogue: {known}.",
+        "Nearest match: {nearest}.",
+    ),
+    "model.unknown_gpu": (
+        "There is no GPU {name!r} in the catalogue.",
+        "Catalogue: {known}.",
+        "Nearest match: {nearest}.",
+    ),
+    "model.bad_layers": (
+        "{name} cannot be built with {layers} layers.",
+        "It has {whole}.",
+        "Choose a whole number from 1 to {whole}.",
+    ),
+    "model.bad_random": (
+        "{name!r} does not name a random model: {problem}.",
+        "The form is random:<slug>, then optionally ?layers=2&scale=tiny&seed=0 (any of the three).",
+        "For example: random:deepseek-v2-lite?layers=2&scale=tiny",
+    ),
+    "model.no_class": (
+        "{name} cannot be built: the installed transformers {version} has no {architecture}.",
+        "The architecture came with a later release.",
+        "Update: pip install -U transformers",
+    ),
+    "model.no_shape": (
+        "The size of the architecture {model_type} is not known before it is loaded.",
+        "Known: {supported}.",
+        "Load the model to see what it takes.",
+    ),
+    "model.config_lacks": (
+        "The model's config has {field}={value}.",
+        "A whole number above 0 is needed to compute its size.",
+        "Check config.json against the one that was published.",
+    ),
+    "model.random_weights": "random weights: the text means nothing",
+    "model.random_speed_dense": "for a dense 16-bit or 32-bit model speed does not depend on the weights' values",
+    "model.random_speed_moe": "expert routing depends on the weights' values: random ones spread tokens more evenly over the experts than trained ones, so speed and memory traffic may differ",
+    "model.random_speed_values": "int8 outliers and speculative decoding depend on the weights' values: do not read them off random weights",
+    "model.random_tiny": "reduced to test size: its speed says nothing about {name}",
+    "model.random_layers": "{layers} of {whole} layers",
+    "model.random_vocabulary": "text is cut into the demo model's tokens; ids above {largest} never come in",
 }
