@@ -10,9 +10,14 @@ from workbench.words import parts
 
 
 class WorkbenchError(Exception):
-    """`code` names the template; `params` fill it. `.what`, `.why` and `.next_step` are the filled sentences."""
+    """`code` names the template; `params` fill it. `.what`, `.why` and `.next_step` are the filled sentences.
 
-    def __init__(self, code: str, **params: Any) -> None:
+    `.detail` holds the traceback from the process where it was raised, when that was another one.
+    """
+
+    detail = ""
+
+    def __init__(self, code: str, /, **params: Any) -> None:
         self.code = code
         self.params = params
         self.what, self.why, self.next_step = (*parts(code, params), "", "")[:3]

@@ -66,5 +66,11 @@ class Wire:
                 continue
 
     def _exactly(self, count: int) -> bytes | None:
-        data = self._reader.read(count) if count else b""
-        return data if len(data) == count else None
+        parts = []
+        while count:
+            part = self._reader.read(count)  # an unbuffered reader may give less
+            if not part:
+                return None
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)

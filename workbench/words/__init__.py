@@ -16,7 +16,22 @@ from pydantic import BaseModel, ConfigDict
 
 Template = str | tuple[str, str, str]
 
-_FILES = ("capability", "config", "export", "machine", "model", "panel", "runs", "session", "worker")
+_FILES = (
+    "capability",
+    "cli",
+    "config",
+    "export",
+    "lab",
+    "load",
+    "machine",
+    "model",
+    "panel",
+    "probes",
+    "runs",
+    "session",
+    "tables",
+    "worker",
+)
 _LOCALE = Path(__file__).parents[1] / "locale"
 
 
@@ -35,13 +50,13 @@ class Message(BaseModel):
         return hash((self.code, repr(sorted(self.params.items()))))
 
 
-def say(code: str, **params: Any) -> Message:
+def say(code: str, /, **params: Any) -> Message:
     """The message `code` with its parameters; a KeyError when no room defines that code."""
     templates()[code]
     return Message(code=code, params=params)
 
 
-def text(code: str, **params: Any) -> str:
+def text(code: str, /, **params: Any) -> str:
     """The words of a message at once, for surfaces that store nothing."""
     return str(say(code, **params))
 

@@ -1,6 +1,6 @@
 """Why something cannot be used here, and the way out."""
 
-TEMPLATES = {
+TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "capability.no_gpu": "needs a CUDA GPU; this machine has none",
     "capability.bring_gpu": "run the workbench on a machine with an NVIDIA GPU ({platform} without one uses the CPU)",
     "capability.cpu_torch": "torch {version} is a CPU build and cannot use the {gpu}",
@@ -19,4 +19,9 @@ TEMPLATES = {
     "capability.use_id_below": "choose an id from 0 to {largest}",
     "capability.more_threads_than_cores": "{threads} threads on {cores} cores wait for each other at every operation",
     "capability.use_threads_up_to": "choose 1 to {cores}, or auto",
+    "capability.attention_refused": (
+        "attention={implementation!r} cannot be used: {problem}",
+        "transformers refused it for this model on this machine; the implementation in force before stays.",
+        "Choose eager or sdpa, or run: workbench doctor",
+    ),
 }

@@ -1,3 +1,19 @@
 """Words of the room export."""
 
-TEMPLATES: dict[str, str | tuple[str, str, str]] = {}
+TEMPLATES: dict[str, str | tuple[str, str, str]] = {
+    "export.unknown_target": (
+        "There is no export target {target!r}.",
+        "Targets: {targets}.",
+        "Nearest match: {nearest}.",
+    ),
+    "export.random_weights": (
+        "{model} has random weights: there is no checkpoint that code could load.",
+        "Random models stand for an architecture's speed, not for a model to use.",
+        "Export the configuration alone with the target 'json', or name the real checkpoint as model.",
+    ),
+    "export.no_demo": (
+        "The demo model is not in the home directory, so there is no directory that the code could load.",
+        "It is converted when a session first opens it.",
+        "Open wb.Session('demo') once, or name another model.",
+    ),
+}

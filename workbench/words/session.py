@@ -1,6 +1,6 @@
 """What the session says about its own work."""
 
-TEMPLATES = {
+TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "session.difference": "asked {knob} {asked}, but {ran} is in force",
     "session.stopped": (
         "Stopped.",
@@ -19,4 +19,20 @@ TEMPLATES = {
         "The last load failed or was stopped.",
         "Call session.apply() to try again.",
     ),
+    "session.unknown_host": ("There is no host {host}.", "Hosts: process, inline.", ""),
+    "session.unknown_operation": ("There is no operation {operation!r} to submit.", "Operations: {operations}.", ""),
+    "session.attached": (
+        "{knobs} cannot change on an attached model.",
+        "The change needs a reload, and where these weights came from is not known.",
+        "Open the model by its name or directory: Session('path').",
+    ),
+    "session.no_prompts": (
+        "There is no prompt in {given}.",
+        "generate takes a text, a list of texts, or lists of messages.",
+        "session.generate(['Write one sentence about the sea.'])",
+    ),
+    "session.bad_number": ("{name}={value} is not possible.", "Allowed: a whole number from 1.", ""),
+    "session.not_stored": "this measurement could not be stored: {problem}",
+    "session.auto_gpu": "a CUDA GPU is usable",
+    "session.auto_cpu": "no CUDA GPU is usable",
 }

@@ -1,3 +1,41 @@
-"""Words of the room worker."""
+"""What is said about the process that holds the model."""
 
-TEMPLATES: dict[str, str | tuple[str, str, str]] = {}
+TEMPLATES: dict[str, str | tuple[str, str, str]] = {
+    "worker.died": (
+        "The process that held the model ended while {doing} ({how}).",
+        "{last_words}",
+        "The model is brought back on the last good config; run the last step again.",
+    ),
+    "worker.not_back": (
+        "The model could not be brought back: {problem}",
+        "",
+        "Open a new session with a smaller model or dtype='bfloat16'.",
+    ),
+    "worker.no_start": (
+        "The worker process did not start ({how}).",
+        "{last_words}",
+        "Run: workbench doctor",
+    ),
+    "worker.poisoned": (
+        "CUDA failed while {doing}: {problem}",
+        "After such an error every later call in the same process fails, so the process was ended.",
+        "The model is brought back on the last good config. To see the failing kernel, set CUDA_LAUNCH_BLOCKING=1 before the session.",
+    ),
+    "worker.failed": (
+        "{kind} while {doing}: {problem}",
+        "This is a fault in the workbench or a library below it.",
+        "The session is ready for the next call. Details are in the error's .detail.",
+    ),
+    "worker.unknown_op": (
+        "The worker has no operation {op!r}.",
+        "Session and worker are of different versions.",
+        "Restart the notebook's kernel.",
+    ),
+    "worker.residue": "{left} of the old model stayed after it was dropped; the process was replaced",
+    "worker.doing_idle": "idle",
+    "worker.killed_by_kernel": "killed by signal {signal}, as the kernel does when memory runs out",
+    "worker.signal": "signal {signal}",
+    "worker.exit_code": "exit code {code}",
+    "worker.no_words": "It said nothing before.",
+    "worker.said": "It last said: {line}",
+}

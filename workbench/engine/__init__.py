@@ -1,0 +1,1 @@
+"""The engine: the only room, with the probes, that imports torch."""

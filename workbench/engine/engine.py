@@ -1,0 +1,221 @@
+"""Engine: owns the model. Loads it, changes the least a new config asks for, and reads back what is in force."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from workbench.config import Config
+from workbench.engine import generation, live, memory, readback
+from workbench.engine.interrupt import between_layers
+from workbench.engine.loading import Checkpoint, choose_device
+from workbench.errors import OutOfMemory, WorkbenchError
+from workbench.knobs import Cost
+from workbench.probes.context import Context
+from workbench.results import Applied, Completion, ModelFacts, Resolved, ThreadChoice
+from workbench.words import Message, say
+
+RESIDUE_LIMIT = 0.05  # of the model's bytes; above it the process is worth replacing
+
+
+class Residue(Exception):
+    """After dropping the old model too much memory stayed; the host should replace this process.
+
+    `.left_bytes` stayed of a model of `.model_bytes`. Nothing is resident any more.
+    """
+
+    def __init__(self, left_bytes: int, model_bytes: int) -> None:
+        self.left_bytes = left_bytes
+        self.model_bytes = model_bytes
+        super().__init__(f"{left_bytes} of {model_bytes} bytes stayed")
+
+
+class Engine:
+    """One model in one process. All methods must be called from the same thread: torch's thread count is per thread.
+
+    threads  the measured choice behind threads="auto"; None when this machine was not measured
+    replace  whether the process may be replaced when memory does not come back (False when it is a notebook's own)
+    """
+
+    def __init__(self, threads: ThreadChoice | None = None, *, replace: bool = False) -> None:
+        self._threads = threads
+        self._replace = replace
+        self._checkpoint: Checkpoint | None = None
+        self._originals: live.Originals | None = None
+        self._cache_seen = ""
+        self._why: dict[str, Message] = {}
+        self._base_bytes = 0
+        self._facts: ModelFacts | None = None
+        self.model: Any = None
+        self.tokenizer: Any = None
+        self.device = torch.device("cpu")
+        self.config = Config()
+
+    @property
+    def facts(self) -> ModelFacts:
+        if self._facts is None:
+            raise WorkbenchError("session.no_config")
+        return self._facts
+
+    def open(self, name: str, revision: str | None, config: Config, context: Context) -> Applied:
+        """Loads `name` for the first time. ModelError, CapabilityError, OutOfMemory or Stopped when it cannot be."""
+        began = time.perf_counter()
+        context.enter(say("phase.loading"), killable=True)
+        live.set_threads(config.threads, self._threads)
+        self.device, _ = choose_device(config.device)
+        self._checkpoint = Checkpoint(name, revision, context)
+        self._checkpoint.import_class()
+        self.tokenizer = self._checkpoint.tokenizer()
+        memory.release(self.device)
+        before = memory.held_bytes(self.device)
+        self._base_bytes = memory.model_memory(self.device)
+        self._load(config, context)
+        return self._applied(Cost.RELOAD, began, before, None)
+
+    def attach(self, model: Any, tokenizer: Any, context: Context) -> Applied:
+        """Puts a model that the person already loaded on the bench, as it is."""
+        began = time.perf_counter()
+        self.model, self.tokenizer = model, tokenizer
+        self.device = model.device
+        dtype = str(model.dtype).removeprefix("torch.")
+        config = Config(
+            attention=model.config._attn_implementation, dtype=dtype, device=str(self.device).replace("cuda:0", "cuda")
+        )
+        self._settle(config, type(model).__name__, None, context)
+        return self._applied(Cost.LIVE, began, memory.held_bytes(self.device), None)
+
+    def apply(self, config: Config, context: Context) -> Applied:
+        """Goes from the config in force to `config` by the cheapest road; on any failure the old one is restored."""
+        began = time.perf_counter()
+        before = memory.held_bytes(self.device)
+        old = self.config
+        if self.model is None or old.cost_to(config) is not Cost.LIVE:
+            residue = self._reload(config, context)
+            return self._applied(Cost.RELOAD, began, before, residue)
+        context.enter(say("phase.switching"))
+        try:
+            self._set_live(config, context)
+        except Exception:
+            self._set_live(old, Context(context.emit), fresh=True)
+            raise
+        return self._applied(Cost.LIVE, began, before, None)
+
+    def generate(self, context: Context, prompts: list[Any], max_new_tokens: int, **options: Any) -> list[Completion]:
+        """Completions; each token is emitted as a Chunk. Options: seed, chat (see `engine.generation.generate`)."""
+        with self._out_of_memory(say("phase.generating")):
+            completions, self._cache_seen = generation.generate(
+                self.model,
+                self.tokenizer,
+                self.config,
+                context,
+                prompts,
+                max_new_tokens,
+                self.facts.context_length,
+                **options,
+            )
+        return completions
+
+    def inputs(self, prompts: list[str]) -> dict[str, torch.Tensor]:
+        """Token ids and mask of plain texts, [batch, time], on the device, padded as the config says."""
+        return generation.encode(self.tokenizer, list(prompts), self.device, chat=False)
+
+    @contextmanager
+    def interruptible(self, context: Context) -> Iterator[Any]:
+        """Within it Stop is noticed between two layers; yields the guard that a streamer lifts after prefill."""
+        with between_layers(self.model, context) as guard:
+            yield guard
+
+    def resolved(self) -> Resolved:
+        return readback.resolved(self.model, self.tokenizer, self._cache_seen, self._why)
+
+    def probe(self, run: Any, params: dict[str, Any], context: Context) -> Any:
+        """Runs one probe on this bench."""
+        with self._out_of_memory(say("phase.measuring")):
+            return run(self, params, context)
+
+    def close(self) -> None:
+        """Drops the model and gives its memory back."""
+        self.model = None
+        memory.release(self.device)
+
+    def _reload(self, config: Config, context: Context) -> int:
+        old = self.config
+        assert self._checkpoint is not None, "an attached model has no checkpoint; the session refuses reloads"
+        context.enter(say("phase.unloading"))
+        model_bytes = self.resolved().weight_bytes if self.model is not None else 0
+        self.model = None
+        memory.release(self.device)
+        residue = max(memory.model_memory(self.device) - self._base_bytes, 0)
+        if self._replace and model_bytes and residue > RESIDUE_LIMIT * model_bytes:
+            raise Residue(residue, model_bytes)
+        context.enter(say("phase.loading"), killable=True)
+        try:
+            self._load(config, context)
+        except Exception:
+            self.model = None
+            memory.release(self.device)
+            self._load(old, Context(context.emit))
+            raise
+        return residue
+
+    def _load(self, config: Config, context: Context) -> None:
+        assert self._checkpoint is not None, "open() comes first"
+        self.device, why_device = choose_device(config.device)
+        with self._out_of_memory(say("phase.loading")):
+            self.model = self._checkpoint.model(config, self.device)
+            self.tokenizer = self._checkpoint.tokenizer()
+            self._settle(config, self._checkpoint.source.label, self._checkpoint.source.revision, context)
+        if why_device:
+            self._why["device"] = why_device
+
+    def _settle(self, config: Config, name: str, revision: str | None, context: Context) -> None:
+        self._originals = live.Originals.of(self.model, self.tokenizer)
+        random = self._checkpoint.random if self._checkpoint else None
+        notes = (say("flag.random_weights"),) if random else ()
+        self._why = {}
+        self._set_live(config, context, fresh=True)
+        self._facts = readback.facts(self.model, name, revision, random is not None, notes)
+
+    def _set_live(self, config: Config, context: Context, *, fresh: bool = False) -> None:
+        assert self._originals is not None, "a model is resident"
+        changed = set(config) if fresh else set(self.config.diff(config))
+        if "attention" in changed and self.model.config._attn_implementation != config.attention:
+            live.set_attention(self.model, config.attention)
+        why = live.align(self.model, self.tokenizer, self._originals, config)
+        why_threads = live.set_threads(config.threads, self._threads)
+        if changed & {"attention", "cache"}:
+            with self._out_of_memory(say("phase.switching")), between_layers(self.model, context):
+                self._cache_seen = live.prove(self.model, config)
+        self._why = why | ({"threads": why_threads} if why_threads else {}) | self._kept_why()
+        self.config = config
+
+    def _kept_why(self) -> dict[str, Message]:
+        return {"device": self._why["device"]} if "device" in self._why else {}
+
+    def _applied(self, cost: Cost, began: float, before: int, residue: int | None) -> Applied:
+        return Applied(
+            cost=cost.value,
+            reloaded=cost is not Cost.LIVE,
+            resolved=self.resolved(),
+            memory_before=before,
+            memory_after=memory.held_bytes(self.device),
+            residue_bytes=residue,
+            seconds=time.perf_counter() - began,
+        )
+
+    @contextmanager
+    def _out_of_memory(self, doing: Message) -> Iterator[None]:
+        try:
+            yield
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+        except RuntimeError as error:
+            if "can't allocate memory" not in str(error):
+                raise
+            problem = str(error).splitlines()[0]
+        else:
+            return
+        memory.release(self.device)
+        raise OutOfMemory("model.out_of_memory", doing=str(doing), problem=problem)

@@ -1,0 +1,128 @@
+"""Settings that change on a resident model: attention, threads, cache, tokens, sampling."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+
+from workbench.config import Config
+from workbench.engine.readback import as_ids
+from workbench.errors import CapabilityError, ConfigError
+from workbench.knobs.generation import generation_arguments
+from workbench.results import ThreadChoice
+from workbench.words import Message, say
+
+SAMPLING = ("temperature", "top_p", "top_k")
+
+
+@dataclass(frozen=True)
+class Originals:
+    """The checkpoint's own settings, kept so that "auto" means them again after other values."""
+
+    generation_config: Any
+    pad_token_id: int | None
+
+    @classmethod
+    def of(cls, model: Any, tokenizer: Any) -> Self:
+        return cls(deepcopy(model.generation_config), tokenizer.pad_token_id)
+
+
+def align(model: Any, tokenizer: Any, originals: Originals, config: Config) -> dict[str, Message]:
+    """Puts pad, end and sampling settings into the tokenizer and a fresh copy of the checkpoint's generation config.
+
+    Returns the reasons for what was chosen here, by knob.
+    Raises ConfigError for an id beyond the vocabulary or a token that this tokenizer lacks.
+    """
+    why: dict[str, Message] = {}
+    generation = deepcopy(originals.generation_config)
+    vocabulary = model.get_input_embeddings().weight.shape[0]
+
+    eos = config.eos_token_ids if config.eos_token_ids != "auto" else as_ids(generation.eos_token_id)
+    if not eos and tokenizer.eos_token_id is not None:
+        eos = (tokenizer.eos_token_id,)
+        why["eos_token_ids"] = say("why.eos_from_tokenizer")
+    pad, why_pad = _pad_id(config.pad_token, tokenizer, originals, eos)
+    if why_pad:
+        why["pad_token"] = why_pad
+    for knob, ids in (("eos_token_ids", eos), ("pad_token", (pad,) if pad is not None else ())):
+        for token_id in ids:
+            if token_id >= vocabulary:
+                raise ConfigError(
+                    "config.refused",
+                    knob=knob,
+                    value=token_id,
+                    reason=str(say("capability.id_beyond_vocabulary", token_id=token_id, vocab_size=vocabulary)),
+                    remedy=str(say("capability.use_id_below", largest=vocabulary - 1)),
+                )
+
+    generation.eos_token_id = list(eos) or None
+    generation.pad_token_id = pad
+    sampling = generation_arguments(config)
+    generation.do_sample = sampling["do_sample"]
+    for name in SAMPLING:
+        setattr(generation, name, sampling.get(name))
+    model.generation_config = generation
+    if pad is not None and tokenizer.pad_token_id != pad:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad)
+    tokenizer.padding_side = config.padding_side
+    return why
+
+
+def _pad_id(
+    asked: Any, tokenizer: Any, originals: Originals, eos: tuple[int, ...]
+) -> tuple[int | None, Message | None]:
+    if isinstance(asked, int):
+        return asked, None
+    if asked == "auto":
+        if originals.pad_token_id is not None:
+            return originals.pad_token_id, None
+        return (eos[0], say("why.pad_eos")) if eos else (None, None)
+    token_id = {"eos": eos[0] if eos else None, "unk": tokenizer.unk_token_id}[asked]
+    if token_id is None:
+        raise ConfigError(
+            "config.refused",
+            knob="pad_token",
+            value=asked,
+            reason=str(say("why.no_such_token", token=asked)),
+            remedy=str(say("why.use_token_id")),
+        )
+    return token_id, None
+
+
+def set_threads(asked: Any, choice: ThreadChoice | None) -> Message | None:
+    """Sets torch's intra-op threads for the calling thread, and says why when the count was chosen here."""
+    if isinstance(asked, int):
+        torch.set_num_threads(asked)
+        return None
+    torch.set_num_threads(choice.threads if choice else 1)
+    if choice:
+        return say("why.threads_measured", threads=choice.threads)
+    return say("why.threads_default")
+
+
+def set_attention(model: Any, implementation: str) -> None:
+    """Switches on the resident model. CapabilityError when transformers refuses; the old one then stays."""
+    before = model.config._attn_implementation
+    try:
+        model.set_attn_implementation(implementation)
+    except (ImportError, ValueError) as error:
+        model.set_attn_implementation(before)
+        raise CapabilityError(
+            "capability.attention_refused", implementation=implementation, problem=str(error).splitlines()[0]
+        ) from error
+
+
+@torch.inference_mode()
+def prove(model: Any, config: Config) -> str:
+    """One generated token under the settings in force; returns the class of the cache that it used."""
+    start = model.generation_config.bos_token_id or 0
+    token = torch.full((1, 1), as_ids(start)[0], dtype=torch.long, device=model.device)
+    output = model.generate(
+        input_ids=token,
+        attention_mask=torch.ones_like(token),
+        max_new_tokens=1,
+        return_dict_in_generate=True,
+        **generation_arguments(config.replace(do_sample=False)),
+    )
+    return type(output.past_key_values).__name__

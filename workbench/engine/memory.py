@@ -1,0 +1,56 @@
+"""What the engine's process holds, and giving it back."""
+
+import ctypes
+import gc
+import sys
+from pathlib import Path
+
+import psutil
+import torch
+
+_WEIGHT_FILES = (".safetensors", ".gguf", ".bin")
+
+
+def held_bytes(device: torch.device) -> int:
+    """Bytes in use: torch's allocated bytes on CUDA, the resident set of this process on CPU."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    return psutil.Process().memory_info().rss
+
+
+def model_memory(device: torch.device) -> int:
+    """Bytes that a model could be holding: like `held_bytes`, but on Linux without the pages of program libraries.
+
+    Every kernel that runs for the first time pages more of torch's libraries in, which a dropped model cannot return.
+    What counts is anonymous memory and mapped weight files.
+    """
+    if device.type == "cuda" or sys.platform != "linux":
+        return held_bytes(device)
+    anonymous = sum(
+        int(line.split()[1]) * 1024
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith(("RssAnon:", "RssShmem:"))
+    )
+    return anonymous + _mapped_weights()
+
+
+def _mapped_weights() -> int:
+    """Resident bytes of weight files mapped into this process, from /proc/self/smaps."""
+    total, in_weights = 0, False
+    for line in Path("/proc/self/smaps").read_text(errors="replace").splitlines():
+        if line.startswith("Rss:"):
+            total += int(line.split()[1]) * 1024 if in_weights else 0
+        elif not line[:1].isupper():  # a mapping's own line starts with its address
+            in_weights = line.endswith(_WEIGHT_FILES)
+    return total
+
+
+def release(device: torch.device) -> None:
+    """Collects garbage and returns freed pages to the driver or the kernel."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # absent from musl
+        if trim is not None:
+            trim(0)

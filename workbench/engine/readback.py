@@ -1,0 +1,93 @@
+"""The state in force, read from the model itself."""
+
+from collections import Counter
+from typing import Any
+
+import torch
+
+from workbench.results import ModelFacts, Resolved
+from workbench.words import Message
+
+CACHE_WORDS = {"DynamicCache": "dynamic", "StaticCache": "static"}
+
+
+def resolved(model: Any, tokenizer: Any, cache: str, why: dict[str, Message]) -> Resolved:
+    """What is in force now. `cache` is the class seen in the last generation, which the model does not keep."""
+    storages: dict[tuple[str, int], tuple[str, int]] = {}
+    devices: Counter[str] = Counter()
+    elements: Counter[str] = Counter()
+    for tensor in (*model.parameters(), *model.buffers()):
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        storages[(str(tensor.device), tensor.untyped_storage().data_ptr())] = (dtype, tensor.untyped_storage().nbytes())
+    for parameter in model.parameters():
+        devices[str(parameter.device)] += 1
+        elements[str(parameter.dtype).removeprefix("torch.")] += parameter.numel()
+    bytes_by_dtype: Counter[str] = Counter()
+    for dtype, size in storages.values():
+        bytes_by_dtype[dtype] += size
+    generation = model.generation_config
+    return Resolved(
+        attention=str(model.config._attn_implementation),
+        dtype=elements.most_common(1)[0][0],
+        bytes_by_dtype=dict(bytes_by_dtype),
+        device_map=dict(devices),
+        cache=CACHE_WORDS.get(cache, cache),
+        threads=torch.get_num_threads(),
+        pad_token_id=generation.pad_token_id,
+        eos_token_ids=as_ids(generation.eos_token_id),
+        padding_side=tokenizer.padding_side,
+        sampling={
+            "do_sample": bool(generation.do_sample),
+            **{name: getattr(generation, name) for name in ("temperature", "top_p", "top_k") if generation.do_sample},
+        },
+        why=why,
+    )
+
+
+def as_ids(value: int | list[int] | None) -> tuple[int, ...]:
+    """transformers' three ways to write end tokens, as one."""
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def facts(model: Any, name: str, revision: str | None, random_weights: bool, notes: tuple[Message, ...]) -> ModelFacts:
+    """What kind of model this is, from its config and its parameters."""
+    config = model.config.get_text_config()
+    heads = config.num_attention_heads
+    kv_heads = getattr(config, "num_key_value_heads", None) or heads
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // heads
+    parameters = {id(parameter): parameter for parameter in model.parameters()}.values()
+    head = model.get_output_embeddings()
+    table = model.get_input_embeddings().weight
+    tied = head is not None and head.weight is table
+    weight_bytes = sum(parameter.nbytes for parameter in parameters) - (0 if tied else table.nbytes)
+    return ModelFacts(
+        name=name,
+        revision=revision,
+        model_type=config.model_type,
+        architecture=type(model).__name__,
+        parameters=sum(parameter.numel() for parameter in parameters),
+        layers=config.num_hidden_layers,
+        hidden_size=config.hidden_size,
+        heads=heads,
+        kv_heads=kv_heads,
+        head_dim=head_dim,
+        context_length=config.max_position_embeddings,
+        vocab_size=table.shape[0],
+        kv_bytes_per_token=_kv_bytes_per_token(model),
+        weight_bytes=weight_bytes,
+        supports_sdpa=bool(model._supports_sdpa),
+        supports_static_cache=not model._is_stateful,
+        random_weights=random_weights,
+        notes=notes,
+    )
+
+
+@torch.inference_mode()
+def _kv_bytes_per_token(model: Any) -> int:
+    """Counted on a real cache of two tokens: the formula differs by architecture and by transformers version."""
+    token = torch.zeros((1, 2), dtype=torch.long, device=model.device)
+    layers = model(input_ids=token, use_cache=True, logits_to_keep=1).past_key_values.layers
+    held: int = sum(part.nbytes for layer in layers for part in (layer.keys, layer.values))
+    return held // 2

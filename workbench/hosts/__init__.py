@@ -1,0 +1,1 @@
+"""Where an engine runs: in a worker process (the default) or inline."""

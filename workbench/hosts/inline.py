@@ -1,0 +1,46 @@
+"""InlineHost: the same engine in this process, for `session.model` and for debugging."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from workbench.engine.engine import Engine
+from workbench.hosts.operations import execute
+from workbench.probes.context import Context
+from workbench.results import ThreadChoice
+
+
+class InlineHost:
+    """Calls into an engine here. All calls must come from the same thread; `stop` from any."""
+
+    pid = None
+
+    def __init__(self, threads: ThreadChoice | None) -> None:
+        self.engine = Engine(threads)
+        self._stop = threading.Event()
+
+    def call(self, op: str, params: dict[str, Any], on_event: Callable[[str, Any], None]) -> dict[str, Any]:
+        """Runs `op` and returns its data; raises what it raises."""
+        self._stop = threading.Event()
+        return execute(self.engine, op, params, Context(on_event, self._stop))
+
+    def attach(self, model: Any, tokenizer: Any, on_event: Callable[[str, Any], None]) -> dict[str, Any]:
+        """Puts a model that the person loaded on the bench."""
+        applied = self.engine.attach(model, tokenizer, Context(on_event, self._stop))
+        return {
+            "applied": applied.to_dict(),
+            "config": self.engine.config.to_dict(),
+            "resolved": applied.resolved.to_dict(),
+            "facts": self.engine.facts.to_dict(),
+        }
+
+    def restore(self, _on_event: Callable[[str, Any], None]) -> None:
+        """Nothing to bring back: this process is the engine's."""
+
+    def stop(self) -> None:
+        """Asks the work in progress to end, between two layers or two tokens."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """Drops the model."""
+        self.engine.close()

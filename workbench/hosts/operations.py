@@ -1,0 +1,49 @@
+"""What a host can ask of an engine, by name. Both hosts run this; results are plain data either way."""
+
+from importlib import import_module
+from typing import Any
+
+from workbench.config import Config
+from workbench.engine.engine import Engine
+from workbench.errors import WorkbenchError
+from workbench.probes.ceilings import copy_bandwidth
+from workbench.probes.context import Context
+from workbench.results import Result
+from workbench.words import say
+
+PROBES = ("timing",)
+
+
+def execute(engine: Engine, op: str, params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Runs one operation and returns its result as JSON-able data.
+
+    open {model, revision, config} · apply {config} · generate {prompts, max_new_tokens, seed, chat} ·
+    probe {probe, …} · bandwidth {} · facts {}
+    """
+    match op:
+        case "open":
+            applied = engine.open(params["model"], params["revision"], Config(**params["config"]), context)
+            return {"applied": applied.to_dict(), **_state(engine)}
+        case "apply":
+            applied = engine.apply(Config(**params["config"]), context)
+            return {"applied": applied.to_dict(), **_state(engine)}
+        case "generate":
+            completions = engine.generate(context, **params)
+            return {"completions": [completion.to_dict() for completion in completions], **_state(engine)}
+        case "probe" if params["probe"] in PROBES:
+            probe = import_module(f"workbench.probes.{params['probe']}")
+            result: Result = engine.probe(probe.run, params, context)
+            return {"result": result.to_dict(), **_state(engine)}
+        case "bandwidth":
+            context.enter(say("phase.bandwidth"))
+            ceiling = copy_bandwidth(engine.device, engine.resolved().threads)
+            return {"key": ceiling.key, "bytes_per_s": ceiling.bytes_per_s}
+    raise WorkbenchError("worker.unknown_op", op=op)
+
+
+def _state(engine: Engine) -> dict[str, Any]:
+    return {
+        "config": engine.config.to_dict(),
+        "resolved": engine.resolved().to_dict(),
+        "facts": engine.facts.to_dict(),
+    }

@@ -1,0 +1,172 @@
+"""The other end of the wire: `python -m workbench.hosts.worker`, the process that holds the model.
+
+The main thread makes every torch call. A second thread only reads control messages: Stop, exit, and the end of the
+owner. When the owner is gone this process ends with its whole process group, compilers included.
+"""
+
+import argparse
+import contextlib
+import logging
+import os
+import queue
+import select
+import signal
+import sys
+import threading
+import time
+import traceback
+from typing import Any, NoReturn
+
+import psutil
+
+from workbench.hosts.pipes import child_wire
+from workbench.protocol import Wire, WireError
+
+_OWNER_CHECK_S = 1.0
+_CUDA_FATAL = ("CUDA error", "CUDNN_STATUS", "CUBLAS_STATUS", "device-side assert")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Holds one model for a workbench session; started by it.")
+    parser.add_argument("--read", type=int, required=True)
+    parser.add_argument("--write", type=int, required=True)
+    parser.add_argument("--owner", type=int, required=True)
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the notebook's Interrupt arrives as Stop over the wire
+    _prefer_as_victim()
+    Worker(child_wire(arguments.read, arguments.write), arguments.owner, arguments.read).run()
+
+
+class Worker:
+    """Takes calls one at a time and answers each with a result or an error."""
+
+    def __init__(self, wire: Wire, owner: int, read_handle: int) -> None:
+        self._wire = wire
+        self._owner = owner
+        self._read_handle = read_handle
+        self._calls: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._stops: dict[int, threading.Event] = {}
+        self._job = 0
+        self._sequence = 0
+
+    def run(self) -> NoReturn:
+        threading.Thread(target=self._read, daemon=True, name="control").start()
+        from workbench.engine.engine import Engine  # torch comes in here, after the control thread listens
+        from workbench.results import ThreadChoice, versions
+
+        _quiet()
+        self._send({"type": "hello", "pid": os.getpid(), "versions": versions()})
+        setup = self._calls.get()
+        choice = ThreadChoice.from_dict(setup["params"]["threads"]) if setup["params"]["threads"] else None
+        engine = Engine(choice, replace=True)
+        self._send({"type": "result", "job": setup["job"], "data": {}})
+        while True:
+            self._answer(engine, self._calls.get())
+
+    def _answer(self, engine: Any, call: dict[str, Any]) -> None:
+        from workbench.engine.engine import Residue
+        from workbench.errors import WorkbenchError
+        from workbench.hosts.operations import execute
+        from workbench.probes.context import Context
+
+        self._job = call["job"]
+        context = Context(self._emit, self._stops[self._job])
+        try:
+            data = execute(engine, call["op"], call["params"], context)
+            self._send({"type": "result", "job": self._job, "data": data})
+        except WorkbenchError as error:
+            self._fail(type(error).__name__, error.code, error.params)
+        except Residue as residue:
+            self._send({"type": "replace", "job": self._job, "left": residue.left_bytes, "model": residue.model_bytes})
+        except Exception as error:  # noqa: BLE001  # whatever a library raises must reach the person, not end here
+            doing = str(context.doing or "")
+            problem = next(iter(str(error).splitlines()), "")
+            if any(mark in str(error) for mark in _CUDA_FATAL) and "out of memory" not in str(error):
+                self._send({"type": "fatal", "code": "worker.poisoned", "params": {"doing": doing, "problem": problem}})
+                end_process_tree()
+            params = {"kind": type(error).__name__, "doing": doing, "problem": problem}
+            self._fail("WorkbenchError", "worker.failed", params, traceback.format_exc())
+        del self._stops[self._job]
+        # a traceback keeps the frames of a failed load alive, and with them its tensors
+        sys.last_exc = None  # type: ignore[assignment,attr-defined,unused-ignore]
+
+    def _fail(self, kind: str, code: str, params: dict[str, Any], detail: str = "") -> None:
+        plain = {name: value if isinstance(value, int | float | str) else str(value) for name, value in params.items()}
+        self._send({"type": "error", "job": self._job, "kind": kind, "code": code, "params": plain, "detail": detail})
+
+    def _emit(self, name: str, data: Any) -> None:
+        self._sequence += 1
+        body = {
+            "type": "event",
+            "job": self._job,
+            "seq": self._sequence,
+            "time": time.monotonic(),
+            "event": name,
+            "data": _plain(data),
+        }
+        self._send(body)
+
+    def _send(self, header: dict[str, Any]) -> None:
+        try:
+            self._wire.send(header)
+        except OSError:  # the owner is gone
+            end_process_tree()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                if sys.platform != "win32":
+                    while not select.select([self._read_handle], [], [], _OWNER_CHECK_S)[0]:
+                        if os.getppid() != self._owner:
+                            end_process_tree()
+                frame = self._wire.receive()
+            except (OSError, WireError):
+                frame = None
+            if frame is None:
+                end_process_tree()
+            header, _payload = frame
+            match header["type"]:
+                case "call":
+                    self._stops[header["job"]] = threading.Event()
+                    self._calls.put(header)
+                case "stop":
+                    if stop := self._stops.get(header["job"]):
+                        stop.set()
+                case "exit":
+                    end_process_tree()
+
+
+def end_process_tree() -> NoReturn:
+    """Ends this process and everything it started, at once. Compilers may sit in sessions of their own."""
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    if sys.platform != "win32" and os.getpgid(0) == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {name: _plain(value) for name, value in data.items()}
+    dump = getattr(data, "model_dump", None)
+    return dump(mode="json") if dump else data
+
+
+def _prefer_as_victim() -> None:
+    """Asks the kernel to take this process, not the notebook, when memory runs out (proc(5), oom_score_adj)."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+
+
+def _quiet() -> None:
+    """Progress bars and one line per matmul would fill the error report's ring buffer."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""How fast: TTFT, inter-token latency, decode and prefill rates of fixed work, repeated until the mean is known.
+
+Time stamps are taken on the host as `generate` hands each step's tokens to its streamer; on CUDA that hand-over waits
+for the device. Greedy, exactly `new_tokens` per row, end-of-sequence off. Definitions: `workbench.metrics`.
+"""
+
+import time
+from importlib.resources import files
+from statistics import fmean
+from typing import Any
+
+import psutil
+import torch
+from transformers.generation.streamers import BaseStreamer
+
+from workbench.errors import ConfigError, WorkbenchError
+from workbench.knobs.generation import generation_arguments
+from workbench.probes.bench import Bench
+from workbench.probes.context import Context
+from workbench.probes.memory import Peak
+from workbench.results import Latencies, Measurement, WarmUp, Workload
+from workbench.stats import mean_interval, percentile, relative_half_width
+from workbench.words import Message, say
+
+MIN_REPEATS = 4
+SHARED_CORES = 0.25  # other processes' use above which a run is flagged
+_P99_GAPS = 100
+_RATES = ("ttft_s", "tpot_s", "decode_tps", "prefill_tps", "e2e_s")
+
+
+class Clock(BaseStreamer):  # type: ignore[misc]  # transformers ships no types
+    """Stamps each step. `.stamps[0]` is the first new token; `.own_s` the thread time spent in here."""
+
+    def __init__(self, context: Context, guard: Any) -> None:
+        self._context = context
+        self._guard = guard
+        self._prompt_seen = False
+        self.stamps: list[float] = []
+        self.own_s = 0.0
+
+    def put(self, _tokens: torch.Tensor) -> None:
+        now = time.perf_counter()
+        began = time.thread_time()
+        if self._prompt_seen:
+            self.stamps.append(now)
+            if len(self.stamps) == 1:
+                self._guard.lift()
+            self._context.check()
+        self._prompt_seen = True
+        self.own_s += time.thread_time() - began
+
+    def end(self) -> None:
+        """Nothing is held back."""
+
+
+class Sample:
+    """One run: its stamps and what follows from them."""
+
+    def __init__(self, began: float, clock: Clock, batch_size: int, prompt_tokens: int) -> None:
+        self.ttft_s = clock.stamps[0] - began
+        self.e2e_s = clock.stamps[-1] - began
+        self.gaps = [later - earlier for earlier, later in zip(clock.stamps, clock.stamps[1:], strict=False)]
+        self.tpot_s = (self.e2e_s - self.ttft_s) / len(self.gaps)
+        self.decode_tps = batch_size / self.tpot_s
+        self.prefill_tps = batch_size * prompt_tokens / self.ttft_s
+        self.own_share = clock.own_s / self.e2e_s
+
+
+def fixed_run(bench: Bench, batch: dict[str, torch.Tensor], new_tokens: int, context: Context) -> Sample:
+    """One greedy `generate` of exactly `new_tokens` per row over `batch` (input_ids [batch, time])."""
+    rows, prompt_tokens = batch["input_ids"].shape
+    with torch.inference_mode(), bench.interruptible(context) as guard:
+        clock = Clock(context, guard)
+        began = time.perf_counter()
+        output = bench.model.generate(
+            **batch,
+            streamer=clock,
+            min_new_tokens=new_tokens,
+            max_new_tokens=new_tokens,
+            eos_token_id=None,
+            **generation_arguments(bench.config.replace(do_sample=False)),
+        )
+    produced = output.shape[1] - prompt_tokens
+    if produced != new_tokens or len(clock.stamps) != new_tokens:
+        raise WorkbenchError("probe.wrong_length", produced=produced, asked=new_tokens)
+    return Sample(began, clock, rows, prompt_tokens)
+
+
+def prepare(bench: Bench, workload: Workload) -> dict[str, torch.Tensor]:
+    """The workload's token ids and mask, [batch, time], on the device. ConfigError beyond the context."""
+    if workload.prompts is not None:
+        prompts = [workload.prompts[row % len(workload.prompts)] for row in range(workload.batch_size)]
+        batch = bench.inputs(prompts)
+    else:
+        text = files("workbench.probes").joinpath("texts/workload.txt").read_text(encoding="utf-8")
+        ids = bench.inputs([text])["input_ids"][0]
+        start = workload.seed * 97 % len(ids)
+        repeats = -(-(start + workload.prompt_tokens) // len(ids))
+        row_ids = ids.repeat(repeats)[start : start + workload.prompt_tokens]
+        input_ids = row_ids.repeat(workload.batch_size, 1)
+        batch = {"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids)}
+    prompt_tokens = batch["input_ids"].shape[1]
+    limit = bench.facts.context_length
+    if prompt_tokens + workload.new_tokens > limit:
+        raise ConfigError(
+            "probe.too_long",
+            prompt=prompt_tokens,
+            new=workload.new_tokens,
+            total=prompt_tokens + workload.new_tokens,
+            limit=limit,
+            room=max(limit - prompt_tokens, 0),
+        )
+    return batch
+
+
+def run(bench: Bench, params: dict[str, Any], context: Context) -> Measurement:
+    """Measures `params["workload"]` until decode and prefill are known to ±`precision`, or `budget_s` is spent.
+
+    params: workload (Workload as a dict), precision (share, default 0.05), budget_s (default 60),
+    bandwidth (bytes/s of this device or None).
+    """
+    workload = Workload(**params["workload"])
+    precision, budget_s = params.get("precision", 0.05), params.get("budget_s", 60.0)
+    batch = prepare(bench, workload)
+    context.enter(say("phase.warming_up"))
+    context.progress(say("progress.warm_up"), 0)
+    # a static cache is allocated for its full length, so only the whole run warms it up
+    warm_tokens = workload.new_tokens if bench.config.cache == "static" else min(workload.new_tokens, 4)
+    warm_up = fixed_run(bench, batch, warm_tokens, context)
+
+    context.enter(say("phase.measuring"))
+    samples: list[Sample] = []
+    context.mark("begin")
+    began = time.monotonic()
+    with Neighbours() as neighbours, Peak(bench.device) as peak:
+        while True:
+            samples.append(fixed_run(bench, batch, workload.new_tokens, context))
+            reached = _half_width(samples)
+            spent_s = time.monotonic() - began
+            if len(samples) >= MIN_REPEATS and reached <= precision:
+                stopped_by = "precision"
+                break
+            if len(samples) >= 2 and spent_s + spent_s / len(samples) > budget_s:
+                stopped_by = "budget"
+                break
+            context.progress(
+                say("progress.repeat", done=len(samples), percent=_percent(reached)),
+                len(samples),
+                _expected(samples, precision),
+            )
+    context.mark("end")
+    return _measurement(bench, workload, batch, samples, peak, neighbours.cores, stopped_by, params, warm_up)
+
+
+class Neighbours:
+    """`.cores`: cores that other processes used in between."""
+
+    def __enter__(self) -> "Neighbours":
+        self._before = self._busy_s()
+        self._began = time.monotonic()
+        self.cores = 0.0
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.cores = max((self._busy_s() - self._before) / (time.monotonic() - self._began), 0.0)
+
+    @staticmethod
+    def _busy_s() -> float:
+        whole = psutil.cpu_times()
+        own = time.process_time()
+        busy = sum(whole) - whole.idle - getattr(whole, "iowait", 0.0) - getattr(whole, "guest", 0.0)
+        return float(busy - own)
+
+
+def _half_width(samples: list[Sample]) -> float:
+    if len(samples) < 2:
+        return float("inf")
+    return max(relative_half_width([getattr(sample, name) for sample in samples]) for name in ("decode_tps", "ttft_s"))
+
+
+def _expected(samples: list[Sample], precision: float) -> int:
+    """Repeats that the spread so far asks for; the half width falls with the square root of their number."""
+    if len(samples) < 2:
+        return MIN_REPEATS
+    return max(MIN_REPEATS, len(samples) + 1, round(len(samples) * (_half_width(samples) / precision) ** 2))
+
+
+def _percent(share: float) -> str:
+    return "?" if share == float("inf") else f"{100 * share:.2g} %"
+
+
+def _measurement(
+    bench: Bench,
+    workload: Workload,
+    batch: dict[str, torch.Tensor],
+    samples: list[Sample],
+    peak: Peak,
+    neighbour_cores: float,
+    stopped_by: str,
+    params: dict[str, Any],
+    warm_up: Sample,
+) -> Measurement:
+    series = {name: tuple(getattr(sample, name) for sample in samples) for name in _RATES}
+    gaps = [gap for sample in samples for gap in sample.gaps]
+    means = {name: fmean(values) for name, values in series.items()}
+    flags: list[Message] = list(bench.facts.notes)
+    if neighbour_cores > SHARED_CORES:
+        flags.append(say("flag.shared", cores=f"{neighbour_cores:.1f}"))
+    if stopped_by == "budget":
+        reached, asked = _half_width(samples), params.get("precision", 0.05)
+        flags.append(say("flag.budget", percent=_percent(reached), asked=_percent(asked)))
+    if peak.method == "sampled resident set":
+        flags.append(say("flag.peak_sampled", period_ms=5))
+    bandwidth = params.get("bandwidth")
+    rows, prompt_tokens = batch["input_ids"].shape
+    context_tokens = prompt_tokens + workload.new_tokens / 2
+    step_bytes = bench.facts.weight_bytes + rows * context_tokens * bench.facts.kv_bytes_per_token
+    return Measurement(
+        **means,
+        itl_s=Latencies(
+            p50=percentile(gaps, 0.5),
+            p90=percentile(gaps, 0.9),
+            p99=percentile(gaps, 0.99) if len(gaps) >= _P99_GAPS else None,
+            n=len(gaps),
+        ),
+        peak_bytes=peak.bytes,
+        peak_method=peak.method,
+        ci95={name: mean_interval(values) for name, values in series.items()},
+        samples=series,
+        repeats=len(samples),
+        warm_up=WarmUp(first_call_s=warm_up.e2e_s, runs=1),
+        own_share=fmean(sample.own_share for sample in samples),
+        decode_limit_share=step_bytes / means["tpot_s"] / bandwidth if bandwidth else None,
+        cpu_busy_elsewhere=neighbour_cores,
+        stopped_by=stopped_by,
+        workload=workload.replace(prompt_tokens=prompt_tokens),
+        resolved=bench.resolved(),
+        flags=tuple(flags),
+    )

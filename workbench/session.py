@@ -1,0 +1,460 @@
+"""Session: what a notebook holds in its hand. It delegates and keeps one job at a time; it computes nothing."""
+
+import itertools
+import queue
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from workbench import export as exports
+from workbench import forecast as forecasts
+from workbench import machine as machines
+from workbench.config import Config
+from workbench.errors import CapabilityError, ConfigError, Stopped, StoreError, WorkbenchError, WorkerDied
+from workbench.events import Dispatcher, Listener
+from workbench.hosts.inline import InlineHost
+from workbench.hosts.process import ProcessHost
+from workbench.knobs import KNOBS, Cost
+from workbench.results import (
+    Applied,
+    Chunk,
+    Completion,
+    Forecast,
+    Machine,
+    Measurement,
+    ModelFacts,
+    Resolved,
+    Snippet,
+    Workload,
+    document,
+)
+from workbench.runs import Runs
+from workbench.words import Message, say
+
+T = TypeVar("T")
+_STATES = {"open": "loading", "apply": "applying", "generate": "generating", "measure": "measuring"}
+
+
+class Session:
+    """A model on the bench.
+
+    model     "demo" | hub id | local directory | .gguf file | "random:<slug>[?layers=2&scale=tiny&seed=0]"
+    revision  of a hub id
+    config    what to start with (default: Config(), its device replaced by `device`)
+    host      "process": the model lives in a worker of its own; "inline": in this process
+    runs      where measurements are kept (default: the store in the home directory)
+
+    Blocks until the model is resident. ModelError, CapabilityError, OutOfMemory when it cannot be.
+    """
+
+    def __init__(
+        self,
+        model: str = "demo",
+        *,
+        revision: str | None = None,
+        config: Config | None = None,
+        device: str = "auto",
+        host: str = "process",
+        runs: Runs | None = None,
+    ) -> None:
+        config = config or Config(device=device)
+        self._prepare(model, revision, host, runs)
+        self._refuse(config, None)
+        try:
+            self._wait(self._start("open", self._open, config))
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def attach(cls, model: Any, tokenizer: Any, *, runs: Runs | None = None) -> Self:
+        """Puts a model that you loaded yourself on the bench, in this process.
+
+        Live knobs work; a change that needs a reload raises CapabilityError, because its source is not known.
+        """
+        session = cls.__new__(cls)
+        session._prepare(type(model).__name__, None, "inline", runs)
+        session._attached = True
+        host = session._host
+        assert isinstance(host, InlineHost), "attach uses the inline host"
+        session._wait(
+            session._start("open", lambda job: session._keep(host.attach(model, tokenizer, session._events_of(job))))
+        )
+        return session
+
+    def _prepare(self, model: str, revision: str | None, host: str, runs: Runs | None) -> None:
+        if host not in ("process", "inline"):
+            raise ConfigError("session.unknown_host", host=repr(host))
+        self.name = model
+        self.revision = revision
+        self.machine: Machine = machines.doctor()
+        self.state = "loading"
+        self.last: dict[str, Any] = {}
+        self._attached = False
+        self._given_runs = runs
+        self._runs: Runs | None = runs
+        self._config: Config | None = None
+        self._resolved: Resolved | None = None
+        self._facts: ModelFacts | None = None
+        self._numbers = itertools.count(1)
+        self._closed = False
+        self._running: set[Future[Any]] = set()
+        self._dispatcher = Dispatcher()
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="workbench-job")
+        if host == "inline":
+            self._host: InlineHost | ProcessHost = InlineHost(self.machine.threads)
+        else:
+            offline = {} if _needs_hub(model) else {"HF_HUB_OFFLINE": "1"}
+            self._host = ProcessHost({**machines.worker_environment(), **offline}, self.machine.threads)
+
+    @property
+    def config(self) -> Config:
+        """What was asked for and is in force (see `.resolved` for what the model says)."""
+        return _known(self._config)
+
+    @property
+    def resolved(self) -> Resolved:
+        """What is in force, read back from the model after the last call."""
+        return _known(self._resolved)
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What kind of model this is."""
+        return _known(self._facts)
+
+    @property
+    def runs(self) -> Runs:
+        """The store of measurements. StoreError when it cannot be opened."""
+        if self._runs is None:
+            self._runs = Runs()
+        return self._runs
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id; None inline, and while there is no worker."""
+        return self._host.pid
+
+    @property
+    def model(self) -> Any:
+        """The live model; host="inline" only."""
+        return self._inline("model")
+
+    @property
+    def tokenizer(self) -> Any:
+        """The live tokenizer; host="inline" only."""
+        return self._inline("tokenizer")
+
+    def apply(self, config: Config | None = None, **knobs: Any) -> Applied:
+        """Goes to `config`, or to the one in force with `knobs` changed, by the cheapest road.
+
+        ConfigError, CapabilityError, ModelError, OutOfMemory, Stopped: the last good config stays in force.
+        """
+        result: Applied = self._wait(self.submit("apply", config, **knobs))
+        return result
+
+    def generate(
+        self, prompts: Any, max_new_tokens: int = 64, *, seed: int | None = None, chat: bool = True
+    ) -> list[Completion]:
+        """Answers to `prompts`: texts, or lists of {"role", "content"} messages; one prompt may stand alone.
+
+        A text is one user turn when the model has a chat template (`chat=False`: continued as it is).
+        """
+        result: list[Completion] = self._wait(self.submit("generate", prompts, max_new_tokens, seed=seed, chat=chat))
+        return result
+
+    def stream(
+        self, prompts: Any, max_new_tokens: int = 64, *, seed: int | None = None, chat: bool = True
+    ) -> Iterator[Chunk]:
+        """The same as it is produced, one Chunk per token. Ends after a chunk with finish_reason "stopped" on Stop."""
+        chunks: queue.SimpleQueue[Chunk | None] = queue.SimpleQueue()
+        future = self._start(
+            "generate", self._generate, prompts, max_new_tokens, seed=seed, chat=chat, on_chunk=chunks.put
+        )
+        future.add_done_callback(lambda _done: chunks.put(None))
+        try:
+            while (chunk := chunks.get()) is not None:
+                yield chunk
+            if not isinstance(future.exception(), Stopped):
+                future.result()
+        finally:
+            if not future.done():
+                self.stop()
+
+    def measure(
+        self, workload: Workload | None = None, *, precision: float = 0.05, budget_s: float = 60.0
+    ) -> Measurement:
+        """Speed and memory of fixed work, repeated until decode and TTFT are known to ±`precision` (95 %).
+
+        `budget_s` ends it earlier; the result says which. Kept in `.runs`.
+        """
+        result: Measurement = self._wait(self.submit("measure", workload, precision=precision, budget_s=budget_s))
+        return result
+
+    def forecast(
+        self, config: Config | None = None, *, workload: Workload | None = None, on: str | None = None
+    ) -> Forecast:
+        """Bytes and limits of `config` (default: in force) on this machine, or `on` a catalogued GPU."""
+        return forecasts.forecast(self.facts, config or self.config, workload or Workload(), self.machine, on=on)
+
+    def export(self, target: str = "transformers") -> Snippet:
+        """This config as code, with the last measured numbers of it beside."""
+        measurement: Measurement | None = self.last.get("measurement")
+        if measurement is not None and self.last.get("measured_config") != self.config:
+            measurement = None
+        return exports.snippet(
+            target,
+            self.config,
+            model=self.name,
+            revision=self.revision,
+            resolved=self.resolved,
+            measurement=measurement,
+            workload=measurement.workload if measurement else None,
+            facts=self.facts,
+            machine=self.machine,
+        )
+
+    def submit(self, operation: str, *arguments: Any, **options: Any) -> Future[Any]:
+        """Starts apply, generate or measure and returns its Future at once; jobs run one after the other."""
+        operations: dict[str, Callable[..., Any]] = {
+            "apply": self._apply,
+            "generate": self._generate,
+            "measure": self._measure,
+        }
+        if operation not in operations:
+            raise ConfigError("session.unknown_operation", operation=operation, operations=", ".join(operations))
+        return self._start(operation, operations[operation], *arguments, **options)
+
+    def stop(self) -> None:
+        """Asks the job in progress to end and drops those that wait. Returns at once."""
+        for future in tuple(self._running):
+            future.cancel()
+        if self.state != "idle":
+            self._set_state("stopping")
+        self._host.stop()
+
+    def on(self, event: str, callback: Listener) -> Callable[[], None]:
+        """Calls `callback(event)` on the dispatcher thread; returns what takes it off. Events: `results/events.py`."""
+        return self._dispatcher.on(event, callback)
+
+    def close(self) -> None:
+        """Ends the worker and gives its memory back. Harmless when closed already."""
+        if self._closed:
+            return
+        self._closed = True
+        self._host.stop()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._host.close()
+        self._set_state("closed")
+        self._dispatcher.close()
+        if self._runs is not None and self._given_runs is None:
+            self._runs.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Session {self.name!r} {self.state}: {self._config}>"
+
+    def _start(self, operation: str, work: Callable[..., Any], *arguments: Any, **options: Any) -> Future[Any]:
+        if self._closed:
+            raise WorkbenchError("session.closed", model=self.name)
+        future = self._pool.submit(self._run, operation, work, *arguments, **options)
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
+        return future
+
+    def _run(self, operation: str, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        job = next(self._numbers)
+        self._set_state(_STATES[operation], job)
+        try:
+            return work(job, *arguments, **options)
+        except Exception as error:
+            self._dispatcher.send("error", job, error)
+            if isinstance(error, WorkerDied | Stopped):
+                self._bring_back(job)
+            raise
+        finally:
+            self._set_state("idle" if self._resolved else "failed", job)
+
+    def _bring_back(self, job: int) -> None:
+        if self._closed:
+            return
+        try:
+            data = self._host.restore(self._events_of(job))
+        except WorkbenchError as error:
+            self._dispatcher.send("error", job, WorkerDied("worker.not_back", problem=error.what))
+            return
+        if data:
+            self._keep(data)
+
+    def _open(self, job: int, config: Config) -> Applied | None:
+        parameters = {"model": self.name, "revision": self.revision, "config": config.to_dict()}
+        return self._keep(self._host.call("open", parameters, self._events_of(job)))
+
+    def _apply(self, job: int, config: Config | None = None, **knobs: Any) -> Applied | None:
+        wanted = (config or self.config).replace(**knobs)
+        self._refuse(wanted, self._facts)
+        if self._attached and self.config.cost_to(wanted) is not Cost.LIVE:
+            raise CapabilityError("session.attached", knobs=", ".join(self.config.diff(wanted)))
+        applied = self._keep(self._host.call("apply", {"config": wanted.to_dict()}, self._events_of(job)))
+        self.last["applied"] = applied
+        self._dispatcher.send("applied", job, applied)
+        return applied
+
+    def _generate(
+        self,
+        job: int,
+        prompts: Any,
+        max_new_tokens: int = 64,
+        *,
+        seed: int | None = None,
+        chat: bool = True,
+        on_chunk: Callable[[Chunk], None] | None = None,
+    ) -> list[Completion]:
+        parameters = {
+            "prompts": _as_batch(prompts),
+            "max_new_tokens": _at_least_one("max_new_tokens", max_new_tokens),
+            "seed": seed,
+            "chat": chat,
+        }
+        data = self._host.call("generate", parameters, self._events_of(job, on_chunk))
+        self._keep(data)
+        completions = [Completion.from_dict(completion) for completion in data["completions"]]
+        self._dispatcher.send("result", job, {"kind": "completions", "value": completions})
+        return completions
+
+    def _measure(
+        self, job: int, workload: Workload | None = None, *, precision: float = 0.05, budget_s: float = 60.0
+    ) -> Measurement:
+        workload = workload or Workload()
+        parameters = {
+            "probe": "timing",
+            "workload": workload.to_dict(),
+            "precision": precision,
+            "budget_s": budget_s,
+            "bandwidth": self._bandwidth(job),
+        }
+        data = self._host.call("probe", parameters, self._events_of(job))
+        self._keep(data)
+        measurement = self._store(job, Measurement.from_dict(data["result"]))
+        self.last["measurement"] = measurement
+        self.last["measured_config"] = self.config
+        self._dispatcher.send("result", job, {"kind": "measurement", "value": measurement, "config": self.config})
+        return measurement
+
+    def _bandwidth(self, job: int) -> float:
+        key = self.resolved.device if self.resolved.device != "cpu" else f"cpu:{self.resolved.threads}"
+        if key not in self.machine.copy_bandwidth:
+            data = self._host.call("bandwidth", {}, self._events_of(job))
+            machines.remember_bandwidth(data["key"], data["bytes_per_s"])
+            self.machine = machines.doctor()
+        return self.machine.copy_bandwidth[key]
+
+    def _store(self, job: int, measurement: Measurement) -> Measurement:
+        record = document(
+            "measurement",
+            model=self.facts.name,
+            machine=self.machine,
+            config=self.config,
+            resolved=measurement.resolved,
+            workload=measurement.workload,
+            result=measurement,
+            flags=measurement.flags,
+        )
+        try:
+            self.runs.add(record)
+        except StoreError as error:
+            self._dispatcher.send("error", job, error)
+            flag = say("session.not_stored", problem=error.what)
+            return measurement.model_copy(update={"flags": (*measurement.flags, flag)})
+        return measurement
+
+    def _keep(self, data: dict[str, Any]) -> Applied | None:
+        """Takes over what a call says of the model's state; returns its Applied, where it has one."""
+        self._config = Config(**data["config"])
+        self._resolved = Resolved.from_dict(data["resolved"])
+        self._facts = ModelFacts.from_dict(data["facts"])
+        return Applied.from_dict(data["applied"]) if "applied" in data else None
+
+    def _events_of(self, job: int, on_chunk: Callable[[Chunk], None] | None = None) -> Callable[[str, Any], None]:
+        def pass_on(name: str, data: Any) -> None:
+            match name:
+                case "token":
+                    chunk = data if isinstance(data, Chunk) else Chunk.from_dict(data)
+                    if on_chunk:
+                        on_chunk(chunk)
+                    self._dispatcher.send("token", job, chunk)
+                case "progress":
+                    what = data["what"]
+                    self._dispatcher.send(
+                        "progress", job, {**data, "what": what if isinstance(what, Message) else Message(**what)}
+                    )
+                case "state":
+                    self._set_state(data["state"], job)
+
+        return pass_on
+
+    def _set_state(self, state: str, job: int = 0) -> None:
+        self.state = state
+        self._dispatcher.send("state", job, {"state": state})
+
+    def _refuse(self, config: Config, facts: ModelFacts | None) -> None:
+        for knob, value in config.items():
+            capability = KNOBS[knob].capability(value, self.machine, facts, config)
+            if not capability.ok:
+                raise CapabilityError(
+                    "config.refused",
+                    knob=knob,
+                    value=repr(value),
+                    reason=str(capability.reason),
+                    remedy=str(capability.remedy),
+                )
+
+    def _wait(self, future: Future[Any]) -> Any:
+        """The result; the notebook's Interrupt means Stop."""
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            self.stop()
+            return future.result()
+
+    def _inline(self, name: str) -> Any:
+        if not isinstance(self._host, InlineHost):
+            raise CapabilityError("session.inline_only", name=name)
+        return getattr(self._host.engine, name)
+
+
+def _known(value: T | None) -> T:
+    if value is None:
+        raise WorkbenchError("session.no_config")
+    return value
+
+
+def _as_batch(prompts: Any) -> list[Any]:
+    if isinstance(prompts, str):
+        return [prompts]
+    if not isinstance(prompts, list | tuple) or not prompts:
+        raise ConfigError("session.no_prompts", given=repr(prompts)[:80])
+    if all(isinstance(part, dict) for part in prompts):
+        return [list(prompts)]
+    return list(prompts)
+
+
+def _at_least_one(name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError("session.bad_number", name=name, value=repr(value))
+    return value
+
+
+def _needs_hub(name: str) -> bool:
+    """Whether a worker for `name` may reach for the network."""
+    if name == "demo" or name.startswith("random:"):
+        return False
+    return not Path(name).expanduser().exists()
