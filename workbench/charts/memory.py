@@ -32,10 +32,19 @@ def memory(runs: Sequence[Run], theme: Theme, loaded: Mapping[str, int] | None =
             "name": text("chart.memory.peak"),
             "x": places[: len(peaks)],
             "y": [peak / scale for peak in peaks],
-            "marker": {"symbol": "diamond", "size": 11, "color": theme.second, "line": {"width": 1, "color": theme.text}},
+            "marker": {
+                "symbol": "diamond",
+                "size": 11,
+                "color": theme.second,
+                "line": {"width": 1, "color": theme.text},
+            },
             "hoverinfo": "text",
             "hovertext": [
-                text("chart.memory.peak_hover", size=size(run.measurement.peak_bytes), method=escape(run.measurement.peak_method))
+                text(
+                    "chart.memory.peak_hover",
+                    size=size(run.measurement.peak_bytes),
+                    method=escape(run.measurement.peak_method),
+                )
                 for run in runs
             ],
             "showlegend": bool(peaks),

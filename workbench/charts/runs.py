@@ -70,9 +70,7 @@ def workload_words(workload: Workload) -> str:
             new=workload.new_tokens,
             batch=workload.batch_size,
         )
-    return text(
-        "panel.workload", prompt=workload.prompt_tokens, new=workload.new_tokens, batch=workload.batch_size
-    )
+    return text("panel.workload", prompt=workload.prompt_tokens, new=workload.new_tokens, batch=workload.batch_size)
 
 
 def label(runs: Sequence[Run], index: int, most: int = 2) -> str:

@@ -69,9 +69,7 @@ def _limits(runs: Sequence[Run], limit_tps: float | None) -> list[float | None]:
     return limits
 
 
-def _points(
-    runs: Sequence[Run], indices: range, metric: str, symbol: str, colour: str, name: str
-) -> dict[str, Any]:
+def _points(runs: Sequence[Run], indices: range, metric: str, symbol: str, colour: str, name: str) -> dict[str, Any]:
     values = [getattr(runs[index].measurement, metric) for index in indices]
     bounds = [_bounds(runs[index], metric) for index in indices]
     return {
@@ -84,8 +82,12 @@ def _points(
         "error_y": {
             "type": "data",
             "symmetric": False,
-            "array": [high - value if high is not None else None for value, (_, high) in zip(values, bounds, strict=True)],
-            "arrayminus": [value - low if low is not None else None for value, (low, _) in zip(values, bounds, strict=True)],
+            "array": [
+                high - value if high is not None else None for value, (_, high) in zip(values, bounds, strict=True)
+            ],
+            "arrayminus": [
+                value - low if low is not None else None for value, (low, _) in zip(values, bounds, strict=True)
+            ],
             "thickness": 1.6,
             "width": 6,
             "color": colour,

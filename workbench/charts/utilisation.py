@@ -1,0 +1,136 @@
+"""The live chart: how busy processors are and how much memory is held, over the last seconds."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from workbench.charts.theme import Theme, layout, note
+from workbench.results import DeviceSample
+from workbench.words import text
+from workbench.words.format import escape, quantity, size
+
+GIB = 1 << 30
+DASHES = ("solid", "dot", "dash", "dashdot", "longdash", "longdashdot")
+MOST_POINTS = 500
+
+
+def utilisation(
+    samples: Sequence[DeviceSample], theme: Theme, window_s: float, gpus: Sequence[str] = (), cores: int | None = None
+) -> dict[str, Any]:
+    """A plotly figure as a dictionary: shares of time on top, memory below, against seconds ago.
+
+    gpus   names by index; each adds one line to both halves, so that the traces stay the same over time
+    cores  logical CPUs; with it the watched process and the others are drawn as shares of the machine too
+    """
+    samples = samples[-MOST_POINTS:]
+    now = samples[-1].time_s if samples else 0.0
+    ago = [sample.time_s - now for sample in samples]
+    lines: list[tuple[str, str, Callable[[DeviceSample], float | None], str]] = [
+        (text("chart.live.cpu"), "y", lambda sample: _percent(sample.cpu_busy_share), "%"),
+        (text("chart.live.process"), "y", lambda sample: _percent(_share(sample.process_cores, cores)), "%"),
+        (text("chart.live.others"), "y", lambda sample: _percent(_share(sample.others_cores, cores)), "%"),
+    ]
+    for index, name in enumerate(gpus):
+        lines.append(
+            (
+                text("chart.live.gpu", gpu=escape(name, 40)),
+                "y",
+                lambda sample, index=index: _percent(_gpu(sample, index, "kernel_time_share")),
+                "%",
+            )
+        )
+    lines.append((text("chart.live.rss"), "y2", lambda sample: _gib(sample.process_rss_bytes), "GiB"))
+    lines.append((text("chart.live.available"), "y2", lambda sample: _gib(sample.available_bytes), "GiB"))
+    for index, name in enumerate(gpus):
+        lines.append(
+            (
+                text("chart.live.gpu_memory", gpu=escape(name, 40)),
+                "y2",
+                lambda sample, index=index: _gib(_gpu(sample, index, "memory_used_bytes")),
+                "GiB",
+            )
+        )
+    traces = [
+        _line(place, name, axis, ago, [value(sample) for sample in samples], unit, theme)
+        for place, (name, axis, value, unit) in enumerate(lines)
+    ]
+    spec = layout(theme, text("chart.live.title"), height=360)
+    x = {"range": [-window_s, 0], "fixedrange": True, "zeroline": False}
+    spec["xaxis"] = {**x, "anchor": "y2", "title": {"text": text("chart.live.ago")}}
+    spec["yaxis"] = {
+        "domain": [0.52, 1.0],
+        "range": [0, 103],
+        "fixedrange": True,
+        "title": {"text": text("chart.live.busy")},
+    }
+    spec["yaxis2"] = {
+        "domain": [0.0, 0.42],
+        "rangemode": "tozero",
+        "fixedrange": True,
+        "anchor": "x",
+        "title": {"text": text("chart.live.memory")},
+    }
+    spec["margin"] = {"l": 56, "r": 16, "t": 88, "b": 40}
+    spec["annotations"] = note(theme, "" if samples else text("chart.live.empty"))
+    return {"data": traces, "layout": spec}
+
+
+def utilisation_words(sample: DeviceSample | None) -> str:
+    """The newest sample as a sentence, for those who do not see the chart."""
+    if sample is None:
+        return text("chart.live.empty")
+    cpu = _percent(sample.cpu_busy_share)
+    words = [
+        text("chart.live.say_cpu", busy=quantity(cpu, "%")),
+        text("chart.live.say_memory", rss=size(sample.process_rss_bytes), available=size(sample.available_bytes)),
+    ]
+    for gpu in sample.gpus:
+        words.append(
+            text(
+                "chart.live.say_gpu",
+                index=gpu.index,
+                busy=quantity(_percent(gpu.kernel_time_share), "%"),
+                used=size(gpu.memory_used_bytes),
+                total=size(gpu.memory_total_bytes),
+            )
+        )
+        if gpu.throttle:
+            words.append(text("chart.live.say_throttle", index=gpu.index, reasons=", ".join(gpu.throttle)))
+    return " · ".join(words)
+
+
+def _line(
+    place: int, name: str, axis: str, x: list[float], y: list[float | None], unit: str, theme: Theme
+) -> dict[str, Any]:
+    known = any(value is not None for value in y)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": x,
+        "y": y,
+        "xaxis": "x",
+        "yaxis": axis,
+        "line": {
+            "width": 2,
+            "color": theme.series[place % len(theme.series)],
+            "dash": DASHES[place % len(DASHES)],
+        },
+        "hovertemplate": f"%{{y:.3g}} {unit}",
+        "showlegend": known,
+    }
+
+
+def _share(cores_used: float | None, cores: int | None) -> float | None:
+    return cores_used / cores if cores_used is not None and cores else None
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def _gib(count: int | None) -> float | None:
+    return None if count is None else count / GIB
+
+
+def _gpu(sample: DeviceSample, index: int, field: str) -> Any:
+    return next((getattr(gpu, field) for gpu in sample.gpus if gpu.index == index), None)

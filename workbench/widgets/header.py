@@ -1,0 +1,66 @@
+"""The top of the panel: title, state, and the three lines that are always there and always text."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from workbench.charts.runs import Run
+from workbench.results import Measurement, ModelFacts, Resolved, Snippet
+from workbench.widgets import lines
+from workbench.widgets.page import Code
+from workbench.widgets.parts import button, classed, column, markup, row
+from workbench.words import text
+from workbench.words.format import escape
+
+MOST_LINE = 600
+
+
+class Header:
+    """`wb-title`, `wb-state`, `wb-asked`, `wb-ran`, `wb-last`, `wb-export`, `wb-snippet`."""
+
+    def __init__(self) -> None:
+        self._title = markup("", "wb-title")
+        self._state = markup("", "wb-state")
+        self.export = button(text("panel.export"), "wb-export")
+        self._asked, self._ran, self._last = (markup("", f"wb-{name}", "wb-line") for name in ("asked", "ran", "last"))
+        self._code = classed(Code(copy=text("panel.copy")), "wb-snippet")
+        self._snippet = column([markup(f"<div class='wb-note'>{escape(text('panel.export_title'))}</div>"), self._code])
+        self._snippet.layout.display = "none"
+        top = row([self._title, self._state, self.export], "wb-top")
+        self.box = column([top, self._asked, self._ran, self._last, self._snippet], "wb-header")
+
+    def title(self, name: str, facts: ModelFacts | None, resolved: Resolved | None) -> None:
+        self._title.value = f"<div>{escape(lines.title(name, facts, resolved), MOST_LINE)}</div>"
+
+    def state(self, state: str) -> None:
+        kind = "idle" if state == "idle" else "closed" if state in ("closed", "failed") else "busy"
+        self._state.value = f"<div class='wb-dot-{kind}'>● {escape(text(f'panel.state.{state}'))}</div>"
+
+    def tell(
+        self, config: Mapping[str, Any], resolved: Resolved | None, measurement: Measurement | None, runs: Sequence[Run]
+    ) -> None:
+        """Set the three lines."""
+        ran = escape(lines.ran(config, resolved, measurement), MOST_LINE)
+        differs = lines.but(config, resolved)
+        if differs:
+            ran += f" · <b class='wb-but'>{escape(text('panel.ran.but'))}</b> {escape(differs, MOST_LINE)}"
+        for widget, code, words in (
+            (self._asked, "panel.asked", escape(lines.asked(config), MOST_LINE)),
+            (self._ran, "panel.ran", ran),
+            (self._last, "panel.last", escape(lines.last(runs), MOST_LINE)),
+        ):
+            widget.value = f"<div><span class='wb-word'>{escape(text(code))}</span> {words}</div>"
+
+    def toggle_snippet(self, make: Callable[[], Snippet]) -> None:
+        """Show the snippet that `make` gives, or hide the one that is shown."""
+        if self._snippet.layout.display != "none":
+            self.hide_snippet()
+            return
+        snippet = make()
+        others = [f"\n# --- {name}\n{content}" for name, content in snippet.files.items() if content != snippet.code]
+        self._code.code = snippet.code + "".join(others)
+        self._snippet.layout.display = ""
+        self.export.description = text("panel.export_close")
+
+    def hide_snippet(self) -> None:
+        self._snippet.layout.display = "none"
+        self.export.description = text("panel.export")

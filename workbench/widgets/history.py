@@ -1,0 +1,60 @@
+"""The History tab: every measurement that the store has of this model, as an escaped table."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from workbench.charts.runs import Run, workload_words
+from workbench.knobs import KNOBS
+from workbench.words import text
+from workbench.words.format import escape, interval, knob_value, number, size
+
+COLUMNS = ("when", "config", "work", "decode", "prefill", "peak", "machine")
+
+
+def table(runs: Sequence[Run], unreadable: int = 0) -> str:
+    """Runs, newest first, as HTML in which nothing foreign is left unescaped."""
+    heading = f"<div class='wb-history-title'>{escape(text('panel.history.title'))}</div>"
+    note = (
+        f"<div class='wb-note'>{escape(text('panel.history.unreadable', count=unreadable))}</div>" if unreadable else ""
+    )
+    if not runs:
+        return f"{heading}<div class='wb-note'>{escape(text('panel.history.empty'))}</div>{note}"
+    head = "".join(f"<th>{escape(text(f'panel.history.{name}'))}</th>" for name in COLUMNS)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in _cells(run))}</tr>" for run in runs)
+    return f"{heading}<div class='wb-scroll'><table class='wb-table'><tr>{head}</tr>{body}</table></div>{note}"
+
+
+def config_words(config: Any) -> str:
+    """The values that are not the default, as name=value."""
+    changed = [
+        f"{name}={knob_value(value)}"
+        for name, value in config.items()
+        if name not in KNOBS or knob_value(value) != knob_value(KNOBS[name].default)
+    ]
+    return ", ".join(changed) or text("panel.history.defaults")
+
+
+def _cells(run: Run) -> list[str]:
+    measurement = run.measurement
+    return [
+        escape(_when(run.time)),
+        escape(config_words(run.config), 200),
+        escape(workload_words(measurement.workload)),
+        *(
+            f"<b>{escape(number(getattr(measurement, key)))}</b> {escape(interval(measurement.ci95.get(key)))}"
+            for key in ("decode_tps", "prefill_tps")
+        ),
+        escape(size(measurement.peak_bytes)),
+        escape(run.machine, 60),
+    ]
+
+
+def _when(time: Any) -> str:
+    """The store's time as local time to the minute; other text as it stands."""
+    if isinstance(time, int | float):
+        return datetime.fromtimestamp(time).astimezone().strftime("%Y-%m-%d %H:%M")
+    try:
+        return datetime.fromisoformat(str(time)).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return "" if time is None else str(time)

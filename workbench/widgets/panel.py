@@ -1,0 +1,376 @@
+"""TuningPanel: the instrument in which a person changes knobs and sees what changed.
+
+It measures nothing and knows no torch: clicks become `session.submit(...)`, and everything shown comes from what the
+session holds and from its events. A callback returns at once.
+
+Class names for tests and style sheets: wb-panel, wb-title, wb-state, wb-asked, wb-ran, wb-last, wb-export,
+wb-snippet, wb-knob-<knob>, wb-knob-<knob>-<value>, wb-knob-<knob>-field, wb-knob-<knob>-toggle, wb-pending, wb-apply, wb-discard,
+wb-workload, wb-work-<field>, wb-measure, wb-stop, wb-tabs, wb-metric-<key>, wb-chart-speed, wb-chart-memory, wb-history,
+wb-prompt, wb-new-tokens, wb-generate, wb-output, wb-rate, wb-status, wb-error, wb-details.
+"""
+
+import weakref
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+import ipywidgets
+
+from workbench.charts import DARK, LIGHT, Run, Theme, memory, speed
+from workbench.config import Config
+from workbench.errors import WorkbenchError
+from workbench.knobs import KNOBS
+from workbench.metrics import METRICS
+from workbench.results import Applied, Event, Forecast, Measurement, Resolved
+from workbench.widgets import history, lines
+from workbench.widgets.answer import Answer
+from workbench.widgets.controls import Situation, checked, waits
+from workbench.widgets.figure import LiveFigure
+from workbench.widgets.guard import Guard
+from workbench.widgets.header import Header
+from workbench.widgets.knob_board import KnobBoard
+from workbench.widgets.page import Page
+from workbench.widgets.parts import Options, button, classed, close_tree, column, markup, row
+from workbench.widgets.status import Status
+from workbench.widgets.work import WorkloadChoice
+from workbench.words import text
+from workbench.words.format import escape
+
+if TYPE_CHECKING:
+    from workbench.session import Session
+
+TABS = ("speed", "memory", "history")
+SPEEDS = ("decode_tps", "prefill_tps")
+READY = ("idle", "failed")  # after a failed load the controls are how to try again
+MOST_HISTORY = 100
+
+_open: "weakref.ref[TuningPanel] | None" = None
+
+
+class TuningPanel:
+    """Controls, charts and text around one session; shown when it is the last value of a cell.
+
+    session  a `workbench.Session`
+    groups   names of the knob groups that stand open (workbench.knobs.Group); the others are folded away
+    chart    the tab that is in front: speed, memory or history
+
+    One panel is open in a kernel: making a new one closes the one before. ValueError for an unknown group or chart.
+    """
+
+    def __init__(
+        self,
+        session: "Session",
+        groups: Iterable[str] | None = None,
+        chart: Literal["speed", "memory", "history"] = "speed",
+    ) -> None:
+        global _open
+        if chart not in TABS:
+            raise ValueError(f"chart is one of {', '.join(TABS)}, not {chart!r}")
+        self._session = session
+        self._status = Status()
+        self._guard = Guard(self._failed)
+        self._pending: dict[str, Any] = {}
+        self._seconds_by_cost: dict[str, float] = {}
+        self._state = str(session.state)
+        self._changing = False  # whether the work under way changes the model
+        self._runs = _runs_so_far(session)
+        self._metric = "decode_tps"
+        self._closed = False
+        self._build(groups, chart)
+        self._refresh()
+        self._page.observe(self._guard(self._theme_changed), "dark")
+        self._unsubscribe = [
+            session.on(name, self._guard(listen))
+            for name, listen in (
+                ("state", self._on_state),
+                ("progress", self._on_progress),
+                ("token", self._on_token),
+                ("applied", self._on_applied),
+                ("result", self._on_result),
+                ("error", self._on_error),
+            )
+        ]
+        before, _open = _open() if _open is not None else None, weakref.ref(self)
+        if before is not None:
+            before.close()
+
+    def close(self) -> None:
+        """Stop listening and remove the panel from the page. The session goes on. May be called again."""
+        with self._guard:
+            if self._closed:
+                return
+            self._closed = True
+            for unsubscribe in self._unsubscribe:
+                unsubscribe()
+            close_tree(self.box)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return self.box._repr_mimebundle_(**kwargs)
+
+    # --- building
+
+    def _build(self, groups: Iterable[str] | None, chart: str) -> None:
+        self._page = Page()
+        self._header = Header()
+        self._header.export.on_click(self._guard(self._export_clicked))
+        self._board = KnobBoard(groups, self._situation(), self._guard(self._knob_changed))
+        self._waiting = markup("", "wb-pending")
+        self._apply = button(text("panel.apply"), "wb-apply", "wb-primary")
+        self._discard = button(text("panel.discard"), "wb-discard")
+        self._measure = button(text("panel.measure"), "wb-measure", "wb-primary")
+        self._stop = button(text("panel.stop"), "wb-stop")
+        self._work = WorkloadChoice()
+        for made, clicked in (
+            (self._apply, self._apply_clicked),
+            (self._discard, self._discard_clicked),
+            (self._measure, self._measure_clicked),
+            (self._stop, self._stop_clicked),
+        ):
+            made.on_click(self._guard(clicked))
+        actions = column(
+            [self._waiting, row([self._apply, self._discard]), self._work.box, row([self._measure, self._stop])],
+            "wb-actions",
+        )
+        self._speed = LiveFigure(self._draw_speed, "wb-chart-speed")
+        self._speed.on_point(self._guard(self._run_clicked))
+        self._memory = LiveFigure(self._draw_memory, "wb-chart-memory")
+        self._metrics = Options(SPEEDS, "wb-metric", self._guard(self._metric_chosen))
+        for key, made in self._metrics.buttons.items():
+            made.tooltip = METRICS[key].definition
+        self._history = markup("", "wb-history")
+        self._tabs = classed(
+            ipywidgets.Tab(
+                [column([self._metrics.box, self._speed.widget]), column([self._memory.widget]), self._history],
+                titles=tuple(text(f"panel.tab.{name}") for name in TABS),
+                selected_index=TABS.index(chart),
+            ),
+            "wb-tabs",
+        )
+        self._answer = Answer(self._generate)
+        self._answer.button.on_click(self._guard(lambda _button: self._answer.clicked()))
+        left = column([self._board.box, actions], "wb-left")
+        right = column([self._tabs, self._answer.box], "wb-right")
+        self.box = column(
+            [self._page, self._header.box, row([left, right], "wb-columns"), self._status.box], "wb-panel"
+        )
+
+    @property
+    def _theme(self) -> Theme:
+        return DARK if self._page.dark else LIGHT
+
+    def _draw_speed(self) -> dict[str, Any]:
+        forecast = self._forecast({}) if self._metric == "decode_tps" else None
+        return speed(self._runs, self._theme, self._metric, forecast.decode_limit_tps if forecast else None)
+
+    def _draw_memory(self) -> dict[str, Any]:
+        resolved = self._resolved()
+        return memory(self._runs, self._theme, resolved.bytes_by_dtype if resolved else None)
+
+    # --- what the session holds
+
+    def _situation(self) -> Situation:
+        return Situation(
+            values={**self._session.config, **self._pending},
+            machine=self._session.machine,
+            model=self._session.facts,
+            pending=frozenset(self._pending),
+            busy=self._state not in READY,
+        )
+
+    def _resolved(self) -> Resolved | None:
+        try:
+            return self._session.resolved
+        except WorkbenchError:  # nothing is loaded: the lines say so
+            return None
+
+    def _forecast(self, changes: dict[str, Any]) -> Forecast | None:
+        try:
+            config = self._session.config.replace(**changes)
+            return self._session.forecast(config, workload=self._work.workload())
+        except WorkbenchError:  # no forecast without a model; the panel shows none
+            return None
+
+    # --- showing
+
+    def _refresh(self) -> None:
+        """Everything that follows from state, config and pending; the figures are redrawn where their data change."""
+        self._lines()
+        self._controls()
+        self._show_metric()
+        self._show_history()
+
+    def _lines(self) -> None:
+        session, resolved = self._session, self._resolved()
+        self._header.title(session.name, session.facts, resolved)
+        self._header.state(self._state)
+        last = self._runs[-1].measurement if self._runs else None
+        self._header.tell(session.config, resolved, last, self._runs)
+
+    def _controls(self) -> None:
+        ready = self._state in READY
+        situation = self._situation()
+        self._board.show(situation)
+        changed = self._session.config.diff(situation.values)
+        phrases = lines.pending(changed, self._forecast(self._pending) if changed else None, self._seconds_by_cost)
+        shown = " · ".join(escape(phrase, 200) for phrase in phrases)
+        word = f"<span class='wb-word'>{escape(text('panel.pending'))}</span> " if changed else ""
+        self._waiting.value = f"<div class='{'wb-waiting' if changed else 'wb-note'}'>{word}{shown}</div>"
+        self._apply.disabled = self._discard.disabled = not (ready and changed)
+        self._measure.disabled = self._answer.button.disabled = not ready
+        self._header.export.disabled = not ready
+        self._stop.disabled = self._state in (*READY, "stopping", "closed")
+        self._work.enable(ready)
+
+    def _show_metric(self) -> None:
+        self._metrics.show(self._metric, lambda _key: False)
+        for key, made in self._metrics.buttons.items():
+            label = text(f"panel.show.{key}")
+            made.description = f"• {label}" if key == self._metric else label
+
+    def _show_history(self) -> None:
+        runs, unreadable = _stored(self._session)
+        self._history.value = history.table(runs, unreadable)
+
+    def _failed(self, error: Exception) -> None:
+        """An error of a callback or of the work: shown, and every control back to what is in force."""
+        self._status.fail(error)
+        if not self._closed:
+            self._controls()
+
+    # --- clicks
+
+    def _knob_changed(self, name: str, value: Any) -> None:
+        self._status.clear()
+        knob = KNOBS[name]
+        value = checked(knob, value, self._situation())
+        if value == self._session.config[name]:
+            self._pending.pop(name, None)
+            self._controls()
+            return
+        if waits(knob):
+            self._session.config.replace(**{**self._pending, name: value})  # refuses what cannot stand together
+            self._pending[name] = value
+            self._controls()
+            return
+        self._submit("apply", **{name: value})
+
+    def _apply_clicked(self, _button: Any) -> None:
+        self._submit("apply", **self._pending)
+
+    def _discard_clicked(self, _button: Any) -> None:
+        self._pending.clear()
+        self._controls()
+
+    def _measure_clicked(self, _button: Any) -> None:
+        self._submit("measure", self._work.workload())
+
+    def _generate(self, prompt: str, new_tokens: int) -> None:
+        self._submit("generate", [prompt], max_new_tokens=new_tokens)
+
+    def _stop_clicked(self, _button: Any) -> None:
+        self._stop.disabled = True
+        self._session.stop()
+
+    def _export_clicked(self, _button: Any) -> None:
+        self._header.toggle_snippet(lambda: self._session.export("transformers"))
+
+    def _metric_chosen(self, metric: str) -> None:
+        self._metric = metric
+        self._show_metric()
+        self._speed.redraw()
+
+    def _run_clicked(self, index: int) -> None:
+        """A point's config becomes pending, to be applied or discarded."""
+        if self._state not in READY:
+            return
+        self._pending = {
+            name: new for name, (_, new) in self._session.config.diff(Config(**self._runs[index].config)).items()
+        }
+        self._controls()
+
+    def _theme_changed(self, _change: Any) -> None:
+        self._speed.redraw()
+        self._memory.redraw()
+
+    def _submit(self, what: str, *args: Any, **kwargs: Any) -> None:
+        """Start work and return at once; what became of it comes as events."""
+        self._status.clear()
+        self._session.submit(what, *args, **kwargs)
+
+    # --- events, on the session's dispatcher thread
+
+    def _on_state(self, event: Event) -> None:
+        before, self._state = self._state, str(event.data["state"])
+        if self._state in ("applying", "loading", "restoring"):
+            self._changing = True
+        if self._state in READY:
+            self._changing = False
+            self._answer.draw()
+        elif self._state != before:
+            self._status.say(text(f"panel.state.{self._state}"), running=self._state != "closed")
+        self._lines()
+        self._controls()
+
+    def _on_progress(self, event: Event) -> None:
+        total = event.data["total"]
+        share = event.data["done"] / total if total else None
+        self._status.say(lines.progress(event.data), share, running=True)
+
+    def _on_token(self, event: Event) -> None:
+        self._answer.take(event.job, event.data)
+
+    def _on_applied(self, event: Event) -> None:
+        result: Applied = event.data
+        self._seconds_by_cost[str(result.cost)] = result.seconds
+        self._drop_settled()
+        self._header.hide_snippet()
+        self._status.say(lines.applied(result))
+        self._lines()
+        self._controls()
+        self._speed.redraw()
+        self._memory.redraw()
+
+    def _on_result(self, event: Event) -> None:
+        value = event.data["value"]
+        if isinstance(value, Measurement):
+            config = event.data.get("config") or self._session.config
+            self._runs.append(Run(config=config.to_dict(), measurement=value, model=self._session.name))
+            self._status.say(
+                text("panel.measured", n=value.repeats, stopped_by=text(f"panel.stopped_by.{value.stopped_by}"))
+            )
+            self._lines()
+            self._speed.redraw()
+            self._memory.redraw()
+            self._show_history()
+        elif event.data["kind"] == "completions":
+            self._status.say(text("panel.generated"))
+
+    def _on_error(self, event: Event) -> None:
+        if self._changing:
+            self._pending.clear()
+        self._status.say(text("panel.ready"))
+        self._failed(event.data)
+        self._lines()
+
+    def _drop_settled(self) -> None:
+        config = self._session.config
+        self._pending = {name: value for name, value in self._pending.items() if config[name] != value}
+
+
+def _runs_so_far(session: "Session") -> list[Run]:
+    """The measurement that the session made before the panel was opened, if any."""
+    measurement = session.last.get("measurement")
+    if measurement is None:
+        return []
+    config = session.last.get("measured_config") or session.config
+    return [Run(config=config.to_dict(), measurement=measurement, model=session.name)]
+
+
+def _stored(session: "Session") -> tuple[list[Run], int]:
+    """Stored measurements of this model, newest first, and how many could not be read."""
+    runs, unreadable = [], 0
+    for document in session.runs.list(kind="measurement", model=session.facts.name, limit=MOST_HISTORY):
+        try:
+            runs.append(Run.of_document(document))
+        except (ValueError, KeyError, TypeError):  # written by another version: counted, and said
+            unreadable += 1
+    return sorted(runs, key=lambda run: -(run.id or 0)), unreadable

@@ -1,0 +1,56 @@
+"""The bottom line: what runs, how far it is, how long it takes; and the last error with its details folded away."""
+
+import traceback
+
+import ipywidgets
+
+from workbench.errors import Stopped, WorkbenchError
+from workbench.widgets.parts import classed, column, markup, row
+from workbench.words import text
+from workbench.words.format import escape
+
+MOST_DETAIL = 20_000
+
+
+class Status:
+    """`wb-status` is the line, `wb-error` the error, its traceback in an accordion behind it."""
+
+    def __init__(self) -> None:
+        self._line = markup("", "wb-status")
+        self._error = markup("", "wb-error")
+        self._trace = markup("", "wb-trace")
+        self._details = classed(ipywidgets.Accordion([self._trace], titles=(text("panel.details"),)), "wb-details")
+        self._failure = column([self._error, self._details], "wb-failure")
+        self.box = row([self._line, self._failure], "wb-bottom")
+        self.say(text("panel.ready"))
+        self.clear()
+
+    def say(self, sentence: str, share: float | None = None, running: bool = False) -> None:
+        """One sentence, with a bar when `share` (0 to 1) is known."""
+        bar = ""
+        if share is not None:
+            percent = 100 * min(max(share, 0.0), 1.0)
+            bar = f"<span class='wb-bar'><span style='width:{percent:.0f}%'></span></span> {percent:.0f} %"
+        dot = "<span class='wb-spin'></span>" if running else ""
+        self._line.value = f"<div role='status'>{dot}{escape(sentence, 400)} {bar}</div>"
+
+    def fail(self, error: BaseException) -> None:
+        """Show an error: its sentences in one line, where it came from behind "details". A stop is no failure."""
+        if isinstance(error, Stopped):
+            self.say(error.what)
+            return
+        if isinstance(error, WorkbenchError):
+            said = f"<b>{escape(error.what, 400)}</b> {escape(error.why, 600)} <i>{escape(error.next_step, 600)}</i>"
+        else:
+            message = text("panel.error_kind", kind=type(error).__name__, message=error)
+            said = f"<b>{escape(message, 600)}</b>"
+        self._error.value = f"<div role='alert'>{said}</div>"
+        trace = "".join(traceback.format_exception(error))[-MOST_DETAIL:]
+        self._trace.value = f"<pre class='wb-code'>{escape(trace, MOST_DETAIL)}</pre>"
+        self._details.selected_index = None
+        self._failure.layout.display = ""
+
+    def clear(self) -> None:
+        self._error.value = ""
+        self._trace.value = ""
+        self._failure.layout.display = "none"

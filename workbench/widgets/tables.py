@@ -1,0 +1,179 @@
+"""Results as small tables for a notebook: plain HTML that stays in a saved file, and plain text elsewhere.
+
+`show(result)` for one result; `show({"eager": first, "sdpa": second})` puts results of one kind side by side.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.results import Applied, Completion, Forecast, Measurement, ModelFacts, Resolved
+from workbench.words import text
+from workbench.words.format import count, escape, measured, printable, quantity, seconds, share, size
+
+Row = tuple[str, str]
+_TEXT_LIMIT = 2000
+
+
+@dataclass(frozen=True)
+class Table:
+    """`heading` names the columns after the first; every cell is text, escaped where it becomes HTML."""
+
+    heading: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th style='text-align:left'>{escape(cell)}</th>" for cell in ("", *self.heading))
+        body = "".join(
+            f"<tr><th style='text-align:left'>{escape(row[0])}</th>"
+            + "".join(
+                f"<td style='text-align:left;white-space:pre-wrap'>{escape(cell, _TEXT_LIMIT)}</td>" for cell in row[1:]
+            )
+            + "</tr>"
+            for row in self.rows
+        )
+        top = f"<tr>{head}</tr>" if any(self.heading) else ""
+        return f"<table class='wb-result'>{top}{body}</table>"
+
+    def __repr__(self) -> str:
+        whole = [("", *self.heading), *self.rows] if any(self.heading) else list(self.rows)
+        lines = [[printable(cell, _TEXT_LIMIT) for cell in line] for line in whole]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+        return "\n".join(
+            "  ".join(
+                printable(cell, _TEXT_LIMIT).ljust(width) for cell, width in zip(line, widths, strict=True)
+            ).rstrip()
+            for line in lines
+        )
+
+
+def show(results: Any) -> Table:
+    """The table of a result, of a mapping of name to results of one kind, or of a list of completions.
+
+    TypeError for what has no table.
+    """
+    if isinstance(results, Mapping):
+        columns = {str(name): dict(_rows(result)) for name, result in results.items()}
+        labels = list(dict.fromkeys(label for column in columns.values() for label in column))
+        return Table(
+            tuple(columns), tuple((label, *(column.get(label, "") for column in columns.values())) for label in labels)
+        )
+    if isinstance(results, Sequence) and results and all(isinstance(each, Completion) for each in results):
+        return _completions(results)
+    return Table(("",), tuple(_rows(results)))
+
+
+def _rows(result: Any) -> list[Row]:
+    for kind, rows in _KINDS.items():
+        if isinstance(result, kind):
+            return rows(result)
+    raise TypeError(text("tables.none", kind=type(result).__name__))
+
+
+def _measurement(result: Measurement) -> list[Row]:
+    ci95 = result.ci95
+    return [
+        (text("tables.prefill"), measured(result.prefill_tps, ci95.get("prefill_tps"), "tok/s")),
+        (text("tables.decode"), measured(result.decode_tps, ci95.get("decode_tps"), "tok/s")),
+        (text("tables.ttft"), seconds(result.ttft_s)),
+        (text("tables.tpot"), seconds(result.tpot_s)),
+        (text("tables.limit_share"), share(result.decode_limit_share)),
+        (text("tables.peak"), size(result.peak_bytes)),
+        (text("tables.first_call"), seconds(result.warm_up.first_call_s)),
+        (text("tables.own_share"), share(result.own_share)),
+        (text("tables.repeats"), text("tables.repeats_value", repeats=result.repeats, stopped_by=result.stopped_by)),
+        (text("tables.in_force"), _in_force(result.resolved)),
+        *((text("tables.remark"), "; ".join(str(flag) for flag in flags)) for flags in [result.flags] if flags),
+    ]
+
+
+def _in_force(resolved: Resolved) -> str:
+    return text(
+        "tables.in_force_value",
+        attention=resolved.attention,
+        dtype=resolved.dtype,
+        threads=resolved.threads,
+        cache=resolved.cache,
+    )
+
+
+def _resolved(result: Resolved) -> list[Row]:
+    return [
+        (text("tables.in_force"), _in_force(result)),
+        (text("tables.weights"), size(result.weight_bytes)),
+        *((text("tables.bytes_of", dtype=dtype), size(held)) for dtype, held in result.bytes_by_dtype.items()),
+    ]
+
+
+def _forecast(result: Forecast) -> list[Row]:
+    fits = {True: "tables.yes", False: "tables.no", None: "tables.unknown"}[result.fits]
+    return [
+        (text("tables.weights"), size(result.weights)),
+        (text("tables.kv_cache"), size(result.kv_cache)),
+        (text("tables.workspace"), size(result.workspace)),
+        (text("tables.available"), size(result.available)),
+        (text("tables.fits"), text(fits)),
+        (text("tables.decode_limit"), quantity(result.decode_limit_tps, "tok/s")),
+        *((text("tables.estimated"), "; ".join(map(str, notes))) for notes in [result.estimated] if notes),
+    ]
+
+
+def _applied(result: Applied) -> list[Row]:
+    optional = [
+        (text("tables.residue"), size(result.residue_bytes)) if result.residue_bytes is not None else None,
+        (text("tables.warm_up"), seconds(result.warm_up_s)) if result.warm_up_s is not None else None,
+    ]
+    return [
+        (text("tables.cost"), result.cost),
+        (text("tables.seconds"), seconds(result.seconds)),
+        (
+            text("tables.memory"),
+            text("tables.memory_value", before=size(result.memory_before), after=size(result.memory_after)),
+        ),
+        *(row for row in optional if row is not None),
+        *_resolved(result.resolved),
+    ]
+
+
+def _facts(result: ModelFacts) -> list[Row]:
+    return [
+        (text("tables.model"), result.name),
+        (text("tables.architecture"), result.architecture),
+        (text("tables.parameters"), count(result.parameters)),
+        (text("tables.layers"), text("tables.layers_value", layers=result.layers, hidden=result.hidden_size)),
+        (text("tables.heads"), text("tables.heads_value", heads=result.heads, kv_heads=result.kv_heads)),
+        (text("tables.context"), count(result.context_length)),
+        (text("tables.vocabulary"), count(result.vocab_size)),
+        (text("tables.kv_per_token"), size(result.kv_bytes_per_token)),
+        (text("tables.read_per_step"), size(result.weight_bytes)),
+        *((text("tables.note"), str(note)) for note in result.notes),
+    ]
+
+
+def _completion(result: Completion) -> list[Row]:
+    return [
+        (text("tables.text"), result.text),
+        (text("tables.tokens"), str(len(result.token_ids))),
+        (text("tables.ended"), result.finish_reason),
+        (text("tables.ttft"), seconds(result.ttft_s)),
+        (text("tables.decode"), quantity(result.decode_tps, "tok/s")),
+    ]
+
+
+def _completions(results: Sequence[Completion]) -> Table:
+    heading = tuple(text(f"tables.{name}") for name in ("text", "tokens", "ended"))
+    rows = tuple(
+        (f"{text('tables.row')} {index}", each.text, str(len(each.token_ids)), each.finish_reason)
+        for index, each in enumerate(results)
+    )
+    return Table(heading, rows)
+
+
+_KINDS: dict[type, Callable[[Any], list[Row]]] = {
+    Measurement: _measurement,
+    Resolved: _resolved,
+    Forecast: _forecast,
+    Applied: _applied,
+    ModelFacts: _facts,
+    Completion: _completion,
+}
