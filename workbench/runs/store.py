@@ -1,0 +1,197 @@
+"""The run store: one SQLite file that many notebooks and commands write to at once."""
+
+import contextlib
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from workbench.errors import StoreError
+from workbench.home import home
+from workbench.runs.schema import VERSION, config_hash, migrate, version
+
+BUSY_S = 30.0
+_MAGIC = b"SQLite format 3\x00"
+_READ_ONLY = ("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")
+
+
+class Runs:
+    """Documents (see `workbench.results.document`) by number, newest first.
+
+    path  default: runs.sqlite3 in the home directory; made when missing
+
+    Safe from several threads and several processes; each `add` is one transaction, so that a killed process loses at
+    most the record in flight. StoreError: written by a newer version, damaged, read-only, disk full.
+    """
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self.path = Path(path) if path is not None else home() / "runs.sqlite3"
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._refuse_foreign_file()
+        except OSError as error:
+            raise StoreError("runs.cannot_open", path=str(self.path), problem=str(error)) from error
+        with self._translated():
+            connection = sqlite3.connect(
+                self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+            )  # transactions are begun by hand; threads take turns through the lock
+            try:
+                self._prepare(connection)
+            except (sqlite3.Error, StoreError):
+                connection.close()
+                raise
+        self._connection = connection
+
+    def add(self, document: dict[str, Any]) -> int:
+        """Stores one document and gives its number. It needs `schema`; `model` and `config` are indexed."""
+        try:
+            kind = str(document["schema"]).removeprefix("workbench.").partition("/")[0]
+            text = json.dumps(document, ensure_ascii=False)
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError("runs.bad_document", problem=f"{type(error).__name__}: {error}") from error
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with self._writing() as connection:
+            cursor = connection.execute(
+                "INSERT INTO runs (time, kind, model, config_hash, document) VALUES (?, ?, ?, ?, ?)",
+                (now, kind, document.get("model"), config_hash(document.get("config")), text),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def get(self, number: int) -> dict[str, Any]:
+        """The document of that number, with its `id` and `time` (UTC, ISO 8601). StoreError when there is none."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT id, time, document FROM runs WHERE id = ?", (number,)).fetchone()
+        if row is None:
+            raise StoreError("runs.no_such_run", number=number)
+        return self._document(row)
+
+    def list(
+        self,
+        kind: str | None = None,
+        model: str | None = None,
+        limit: int = 100,
+        config: Any = None,
+    ) -> list[dict[str, Any]]:
+        """The newest `limit` documents, newest first, of that kind, model and config (all knobs equal)."""
+        condition, values = _where(kind, model, config)
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"SELECT id, time, document FROM runs{condition} ORDER BY id DESC LIMIT ?", (*values, limit)
+            ).fetchall()
+        return [self._document(row) for row in rows]
+
+    def count(self, kind: str | None = None, model: str | None = None) -> int:
+        condition, values = _where(kind, model, None)
+        with self._reading() as connection:
+            return int(connection.execute(f"SELECT count(*) FROM runs{condition}", values).fetchone()[0])
+
+    def delete(self, number: int) -> None:
+        """Removes one document; its number is not used again. StoreError when there is none."""
+        with self._writing() as connection:
+            if connection.execute("DELETE FROM runs WHERE id = ?", (number,)).rowcount == 0:
+                raise StoreError("runs.no_such_run", number=number)
+
+    def close(self) -> None:
+        """Idempotent; the file stays."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Runs({str(self.path)!r})"
+
+    def _refuse_foreign_file(self) -> None:
+        """Looks at the header before SQLite opens the file, which may already write beside it."""
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            return
+        with self.path.open("rb") as file:
+            header = file.read(100)
+        if not header.startswith(_MAGIC) or len(header) < 100:
+            raise StoreError("runs.damaged", path=str(self.path), problem="it does not begin as an SQLite file does")
+        found = int.from_bytes(header[60:64], "big")  # user_version, "The Database File Format" section 1.3
+        if found > VERSION:
+            raise StoreError("runs.newer", path=str(self.path), found=found, known=VERSION)
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        if version(connection) > VERSION:  # of pages that still lie in the write-ahead log
+            raise StoreError("runs.newer", path=str(self.path), found=version(connection), known=VERSION)
+        deadline = time.monotonic() + BUSY_S
+        while True:
+            try:  # this switch does not wait for its lock as other statements do
+                connection.execute("PRAGMA journal_mode = WAL")
+                break
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+        connection.execute("PRAGMA synchronous = FULL")  # a record is rare and dear: let it survive a power cut too
+        if version(connection) < VERSION:
+            migrate(connection)
+
+    def _document(self, row: tuple[int, str, str]) -> dict[str, Any]:
+        number, when, text = row
+        try:
+            return {"id": number, "time": when, **json.loads(text)}
+        except ValueError as error:
+            raise StoreError("runs.damaged", path=str(self.path), problem=f"record {number}: {error}") from error
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._translated():
+            if self._connection is None:
+                raise StoreError("runs.closed", path=str(self.path))
+            yield self._connection
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._reading() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            name = getattr(error, "sqlite_errorname", None) or type(error).__name__
+            code = "runs.failed"
+            if name.startswith(_READ_ONLY):
+                code = "runs.read_only"
+            elif name.startswith(_DAMAGED):
+                code = "runs.damaged"
+            elif name == "SQLITE_FULL":
+                code = "runs.full"
+            elif name.startswith("SQLITE_BUSY"):
+                code = "runs.busy"
+            elif name.startswith("SQLITE_CANTOPEN"):
+                code = "runs.cannot_open"
+            raise StoreError(code, path=str(self.path), problem=f"{error} ({name})") from error
+
+
+def _where(kind: str | None, model: str | None, config: Any) -> tuple[str, tuple[str, ...]]:
+    given = {"kind": kind, "model": model, "config_hash": None if config is None else config_hash(_plain(config))}
+    asked = {column: value for column, value in given.items() if value is not None}
+    return (" WHERE " + " AND ".join(f"{column} = ?" for column in asked) if asked else ""), tuple(asked.values())
+
+
+def _plain(config: Any) -> Any:
+    return config.to_dict() if hasattr(config, "to_dict") else config
