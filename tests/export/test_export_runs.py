@@ -1,0 +1,142 @@
+"""The exported file really runs: in a fresh process in which the workbench cannot be imported."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench import export
+from workbench.config import Config
+
+pytestmark = pytest.mark.model
+
+PROMPTS = ["the sea is deep and the sky is", "one"]
+
+# runs a file as `python file` would, without the workbench; then asks its functions for token ids
+CALLER = """
+import json, runpy, sys
+sys.modules["workbench"] = None  # every import of it fails
+made = runpy.run_path(sys.argv[1], run_name="load_model")
+tokenizer, model = made["load"]()
+made["torch"].manual_seed(0)
+print(json.dumps({
+    "ids": made["generate"](tokenizer, model, json.loads(sys.argv[2]), max_new_tokens=8),
+    "attention": model.config._attn_implementation,
+    "dtype": str(model.dtype),
+    "pad": tokenizer.pad_token_id,
+    "eos": model.generation_config.eos_token_id,
+    "side": tokenizer.padding_side,
+    "threads": made["torch"].get_num_threads(),
+    "policy": __import__("os").environ["OMP_WAIT_POLICY"],
+}))
+"""
+
+
+def fresh(words: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    """A process with nothing of ours in its environment."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-I", "-W", "error", *words],
+        env={**kept, "HF_HUB_OFFLINE": "1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def ask(file: Path, prompts: list[str]) -> dict[str, Any]:
+    done = fresh(["-c", CALLER, str(file), json.dumps(prompts)])
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Llama with a word tokenizer that knows no chat and no pad token, saved as float32."""
+    import torch
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp('it\'s a "tiny" model $(x)')
+    known = "<unk> <end> the sea sky is deep one and Explain in two sentences what KV cache of a language model for ."
+    words = {word: index for index, word in enumerate(known.split())}
+    rules = Tokenizer(WordLevel(words, unk_token="<unk>"))
+    rules.pre_tokenizer = Whitespace()
+    PreTrainedTokenizerFast(tokenizer_object=rules, unk_token="<unk>", eos_token="<end>").save_pretrained(folder)
+    torch.manual_seed(3)
+    shape = LlamaConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        bos_token_id=1,
+        eos_token_id=1,
+        initializer_range=0.5,  # far from uniform, so that two ways of computing agree on the likeliest token
+    )
+    LlamaForCausalLM(shape).save_pretrained(folder)
+    return folder
+
+
+def write(folder: Path, code: str) -> Path:
+    file = folder / "load_model.py"
+    file.write_text(code, encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attention": "eager", "dtype": "float32", "threads": 1},
+        {"attention": "sdpa", "dtype": "bfloat16", "cache": "static", "pad_token": "unk", "eos_token_ids": [8, 1]},
+        {"padding_side": "right", "pad_token": 4, "do_sample": True, "temperature": 0.7, "top_k": 3, "device": "cpu"},
+    ],
+    ids=["eager", "static", "sampling"],
+)
+def test_a_fresh_process_has_what_was_exported(directory: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+    config = Config(**changes)
+    seen = ask(write(tmp_path, export.render("transformers", config, model=str(directory))), PROMPTS)
+    assert seen["attention"] == config.attention
+    assert seen["dtype"] == f"torch.{'float32' if config.dtype == 'auto' else config.dtype}"
+    assert seen["pad"] == {"auto": 1, "unk": 0, 4: 4}[config.pad_token]
+    assert seen["eos"] == ([1] if config.eos_token_ids == "auto" else list(config.eos_token_ids))
+    assert seen["side"] == config.padding_side
+    assert seen["policy"] == "PASSIVE"
+    if config.threads != "auto":
+        assert seen["threads"] == config.threads
+    assert len(seen["ids"]) == 2
+
+
+def test_run_as_a_program_it_prints_text(directory: Path, tmp_path: Path) -> None:
+    file = write(tmp_path, export.render("transformers", Config(), model=str(directory)))
+    done = fresh([str(file)])
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split()) > 5
+    assert not (Path.cwd() / "x").exists()
+
+
+def test_another_directory_can_be_named(directory: Path, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    shutil.copytree(directory, gone)
+    file = write(tmp_path, export.render("transformers", Config(), model=str(gone)))
+    shutil.rmtree(gone)
+    assert fresh([str(file)]).returncode != 0
+    assert fresh([str(file)], MODEL=str(directory)).returncode == 0
+
+
+def test_it_refuses_to_run_in_another_configuration(directory: Path, tmp_path: Path) -> None:
+    code = export.render("transformers", Config(attention="sdpa", dtype="float32"), model=str(directory))
+    changed = code.replace('attn_implementation="sdpa"', 'attn_implementation="eager"')
+    assert changed != code
+    done = fresh([str(write(tmp_path, changed))])
+    assert done.returncode != 0
+    assert "RuntimeError: exported with" in done.stderr
+    assert "'attention': 'eager'" in done.stderr.splitlines()[-1]

@@ -1,0 +1,189 @@
+"""The exported file: valid and formatted for every Config, and doing what the Config says."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench import export
+from workbench.config import Config
+from workbench.errors import ConfigError, ModelError
+from workbench.knobs import KNOBS, Choice, Number, Toggle, TokenIds
+from workbench.knobs.generation import generation_arguments
+
+Make = Callable[..., Any]
+HUB_ID = "deepseek-ai/deepseek-llm-7b-base"
+
+
+def values_of(kind: Any) -> st.SearchStrategy[Any]:
+    if isinstance(kind, Choice):
+        return st.sampled_from(kind.values)
+    if isinstance(kind, Toggle):
+        return st.booleans()
+    if isinstance(kind, Number):
+        number = st.integers(int(kind.low), int(kind.high)) if kind.integer else st.floats(kind.low, kind.high)
+        return st.one_of(number, *([st.sampled_from(kind.words)] if kind.words else []))
+    ids = st.lists(st.integers(0, 200_000), min_size=1, max_size=4) if kind.many else st.integers(0, 200_000)
+    assert isinstance(kind, TokenIds)
+    return st.one_of(st.sampled_from(kind.words), ids)
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> Config:
+    values = {name: draw(values_of(knob.kind)) for name, knob in KNOBS.items()}
+    if values["do_sample"] and values["temperature"] == 0.0:
+        values["temperature"] = 0.7
+    return Config(**values)
+
+
+def call_of(tree: ast.AST, name: str) -> ast.Call:
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == name]
+    assert len(found) == 1, name
+    return found[0]
+
+
+def keywords(call: ast.Call) -> dict[str, str]:
+    return {keyword.arg or "**": ast.unparse(keyword.value) for keyword in call.keywords}
+
+
+def literals(call: ast.Call) -> dict[str, Any]:
+    found = {}
+    for keyword in call.keywords:
+        try:
+            found[keyword.arg or "**"] = ast.literal_eval(keyword.value)
+        except ValueError:
+            continue
+    return found
+
+
+@given(configs())
+def test_every_config_becomes_code_that_says_the_same(config: Config) -> None:
+    tree = ast.parse(export.render("transformers", config, model=HUB_ID))
+    load = call_of(tree, "AutoModelForCausalLM.from_pretrained")
+    assert literals(load)["attn_implementation"] == config.attention
+    expected = "'auto'" if config.dtype == "auto" else f"torch.{config.dtype}"
+    assert keywords(load)["dtype"] == expected
+    assert literals(load)["use_safetensors"] is True
+    assert "trust_remote_code" not in keywords(load)
+
+    generate = literals(call_of(tree, "model.generate"))
+    wanted = generation_arguments(config)
+    assert {name: generate[name] for name in wanted} == wanted
+    assert {"temperature", "top_p", "top_k"}.isdisjoint(generate) is (not config.do_sample)
+
+    threads = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and "set_num_threads" in ast.unparse(node)]
+    assert [ast.literal_eval(node.args[0]) for node in threads] == (
+        [] if config.threads == "auto" else [config.threads]
+    )
+    text = ast.unparse(tree)
+    assert f"tokenizer.padding_side = '{config.padding_side}'" in text
+    assert "model.generation_config.pad_token_id = tokenizer.pad_token_id" in text
+    if config.eos_token_ids != "auto":
+        assert f"eos_token_ids = {list(config.eos_token_ids)}" in text
+    if isinstance(config.pad_token, int):
+        assert f"tokenizer.pad_token = tokenizer.convert_ids_to_tokens({config.pad_token})" in text
+    devices = {"auto": "'cuda:0' if torch.cuda.is_available() else 'cpu'", "cuda": "'cuda:0'"}
+    assert f"DEVICE = {devices.get(config.device, repr(config.device))}" in text
+
+
+@given(st.text(max_size=60).map(lambda text: f"owner/{text}"), st.none() | st.text(min_size=1, max_size=30))
+def test_names_never_become_code(model: str, revision: str | None) -> None:
+    plain = ast.parse(export.render("transformers", Config(), model=HUB_ID, revision=revision and "main"))
+    tree = ast.parse(export.render("transformers", Config(), model=model, revision=revision))
+    assigned = next(
+        node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "MODEL"
+    )
+    assert ast.literal_eval(assigned.value) == model
+    if revision:
+        assert literals(call_of(tree, "AutoTokenizer.from_pretrained"))["revision"] == revision
+    assert [type(node) for node in tree.body] == [type(node) for node in plain.body]
+
+
+@pytest.mark.parametrize("name", ["a/it's", 'a/"b"', "a/b\nimport os", "a/$(id)", "a/\\", "# -*- coding: utf-7 -*-"])
+def test_awkward_names_are_only_text(name: str) -> None:
+    code = export.render("transformers", Config(), model=name)
+    ast.parse(code.encode())
+    assert not any(line.startswith("import os") for line in code.splitlines() if line != "import os")
+
+
+@pytest.mark.parametrize("changes", [{}, {"do_sample": True, "cache": "static", "dtype": "float16", "threads": 3}])
+@pytest.mark.parametrize("model", [HUB_ID, "a/" + "very-long-name" * 5, "a/" + "name'" * 4 + '"'])
+@pytest.mark.parametrize("measured", [False, True])
+def test_ruff_neither_reformats_nor_complains(
+    tmp_path: Path, changes: dict[str, Any], model: str, measured: bool, measurement: Make, resolved: Make
+) -> None:
+    known: dict[str, Any] = {"measurement": measurement(), "resolved": resolved()} if measured else {}
+    file = tmp_path / "load_model.py"
+    file.write_text(export.render("transformers", Config(**changes), model=model, revision="main", **known))
+    for command in (["format", "--diff"], ["check"]):
+        words = [sys.executable, "-m", "ruff", *command, "--isolated", "--no-cache", str(file)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_environment_is_set_before_torch_is_imported() -> None:
+    code = export.render("transformers", Config(), model=HUB_ID)
+    assert code.index('os.environ["OMP_WAIT_POLICY"] = "PASSIVE"') < code.index("import torch")
+
+
+def test_what_was_chosen_for_auto_is_written_down(resolved: Make) -> None:
+    state = resolved(dtype="bfloat16", threads=3, eos_token_ids=(7, 8))
+    code = export.render("transformers", Config(), model=HUB_ID, resolved=state)
+    assert "dtype=torch.bfloat16" in code
+    assert "torch.set_num_threads(3)" in code
+    assert "eos_token_ids = [7, 8]" in code
+
+
+def test_a_difference_between_asked_and_ran_is_in_the_header(resolved: Make) -> None:
+    code = export.render("transformers", Config(threads=4), model=HUB_ID, resolved=resolved(threads=2))
+    assert "# but     asked threads 4, but 2 is in force" in code
+
+
+def test_header_has_the_numbers_their_intervals_and_their_conditions(measurement: Make) -> None:
+    made = export.snippet("transformers", Config(), model=HUB_ID, measurement=measurement())
+    assert "16.7 tok/s   [16.2 tok/s, 17.1 tok/s]" in made.code
+    assert "85.3 ms   [83.0 ms, 87.6 ms]" in made.code
+    assert "257 MiB" in made.code
+    assert "p99 not measured   n = 45" in made.code
+    assert "batch 1, 64 prompt tokens, 16 new tokens, greedy, 3 repeats, transformers.generate" in made.code
+    assert made.expected["decode_tps"] == 16.68
+    assert list(made.files.values()) == [made.code]
+
+
+def test_versions_are_pinned_without_local_parts() -> None:
+    line = next(line for line in export.render("transformers", Config(), model=HUB_ID).splitlines() if "pip" in line)
+    torch = metadata.version("torch").partition("+")[0]
+    assert f"torch=={torch} " in line
+    assert "+" not in line
+
+
+def test_static_cache_says_what_it_switches_off() -> None:
+    code = export.render("transformers", Config(cache="static"), model=HUB_ID)
+    assert "disable_compile=True" in code
+    assert "On CUDA generate compiles by itself" in code
+    assert "compile" not in export.render("transformers", Config(), model=HUB_ID)
+
+
+def test_random_weights_have_no_loader_but_a_config() -> None:
+    with pytest.raises(ModelError, match="random weights") as caught:
+        export.render("transformers", Config(), model="random:deepseek-llm-7b-base")
+    assert "'json'" in caught.value.next_step
+    text = export.render("json", Config(attention="eager"), model="random:deepseek-llm-7b-base")
+    assert Config.from_json(text) == Config(attention="eager")
+
+
+def test_demo_that_was_never_converted_says_how(workbench_home: Path) -> None:
+    with pytest.raises(ModelError, match="Session\\('demo'\\)"):
+        export.render("transformers", Config(), model="demo")
+
+
+def test_unknown_target_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="Nearest match: transformers"):
+        export.render("transformer", Config(), model=HUB_ID)

@@ -1,0 +1,68 @@
+"""Configurations as code to take home: `render(target, config, model=...)` needs no model in memory."""
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from workbench.config import Config
+from workbench.errors import ConfigError
+from workbench.export.request import Request
+from workbench.results import Machine, Measurement, ModelFacts, Resolved, Snippet, Workload
+
+
+def _transformers(request: Request) -> dict[str, str]:
+    from workbench.export.transformers import loader
+
+    return {"load_model.py": loader(request)}
+
+
+def _json(request: Request) -> dict[str, str]:
+    return {"config.json": request.config.to_json() + "\n"}
+
+
+# target -> the files it is made of, the main one first
+TARGETS: dict[str, Callable[[Request], dict[str, str]]] = {"transformers": _transformers, "json": _json}
+
+_EXPECTED = ("decode_tps", "prefill_tps", "ttft_s", "tpot_s", "peak_bytes")
+
+
+def snippet(
+    target: str,
+    config: Config,
+    *,
+    model: str,
+    revision: str | None = None,
+    resolved: Resolved | None = None,
+    measurement: Measurement | None = None,
+    workload: Workload | None = None,
+    facts: ModelFacts | None = None,
+    machine: Machine | None = None,
+) -> Snippet:
+    """`config` of `model` as files for `target`, with the numbers they should reproduce.
+
+    model        "demo", a hub id, a local directory or .gguf file
+    resolved     what was in force: turns each "auto" of the config into the value that was chosen
+    measurement  written into the header with its intervals, and into `expected`
+    machine      names the machine in the header and gives the waiting policy of its OpenMP threads
+
+    ConfigError: an unknown target. ModelError: a model that no code can load (random weights).
+    """
+    if target not in TARGETS:
+        raise ConfigError(
+            "export.unknown_target",
+            target=target,
+            targets=", ".join(TARGETS),
+            nearest=next(iter(difflib.get_close_matches(target, TARGETS, n=1)), "-"),
+        )
+    request = Request(config, model, revision, resolved, measurement, workload, facts, machine)
+    files = TARGETS[target](request)
+    expected = {key: float(getattr(measurement, key)) for key in _EXPECTED} if measurement else {}
+    return Snippet(target=target, code=next(iter(files.values())), files=files, expected=expected)
+
+
+def render(target: str, config: Config, *, model: str, **known: Any) -> str:
+    """The main file of `snippet(...)`, which see for the arguments."""
+    return snippet(target, config, model=model, **known).code
+
+
+__all__ = ["TARGETS", "render", "snippet"]

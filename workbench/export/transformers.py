@@ -1,0 +1,238 @@
+"""A Python file that loads the model in one configuration and generates, with transformers alone."""
+
+import platform
+from typing import Any
+
+from workbench import __version__
+from workbench.export.numbers import conditions, rows
+from workbench.export.python import arguments, assignment, comment, fill, literal
+from workbench.export.request import Request
+from workbench.export.source import Source, find
+from workbench.knobs import KNOBS
+from workbench.knobs.generation import generation_arguments
+from workbench.results import versions
+
+_PACKAGES = ("torch", "transformers", "accelerate", "safetensors")
+
+_TEMPLATE = '''\
+# Loads a language model in one configuration and generates from it.
+$header
+import os
+
+# OpenMP reads this once, when torch starts its threads: it is set before the import.
+os.environ["OMP_WAIT_POLICY"] = $wait_policy
+
+import torch
+from transformers import $imports
+
+$constants
+
+
+def load():
+    """Return (tokenizer, model): the model in evaluation mode on DEVICE."""
+    $threads
+    tokenizer = AutoTokenizer.from_pretrained(
+        MODEL,
+        $where
+    )
+    model = AutoModelForCausalLM.from_pretrained(
+        MODEL,
+        $where
+        $weights
+        dtype=$dtype,
+        attn_implementation=$attention,
+        device_map={"": DEVICE},
+    )
+    model.eval()
+
+    ran = {
+        "attention": model.config._attn_implementation,
+        $ran
+    }
+    exported = {
+        "attention": $attention,
+        $exported
+    }
+    if ran != exported:
+        raise RuntimeError(f"exported with {exported}, but {ran} is in force")
+
+    $end_tokens
+    $pad_token
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    tokenizer.padding_side = $padding_side
+    return tokenizer, model
+
+
+def generate(tokenizer, model, prompts, max_new_tokens=64):
+    """Return the new token ids of each prompt.
+
+    A prompt is one user turn where the tokenizer knows chats, else a text to continue.
+    """
+    chat = bool(tokenizer.chat_template)
+    if chat:
+        prompts = [
+            tokenizer.apply_chat_template(
+                [{"role": "user", "content": prompt}],
+                tokenize=False,
+                add_generation_prompt=True,
+            )
+            for prompt in prompts
+        ]
+    inputs = tokenizer(
+        prompts,
+        padding=len(prompts) > 1,
+        add_special_tokens=not chat,  # the chat template wrote them
+        return_tensors="pt",
+    ).to(model.device)
+    $generate_note
+    output = model.generate(
+        input_ids=inputs["input_ids"],
+        attention_mask=inputs["attention_mask"],
+        max_new_tokens=max_new_tokens,
+        $generate
+    )
+    return output[:, inputs["input_ids"].shape[1] :].tolist()
+
+
+if __name__ == "__main__":
+    $seed
+    tokenizer, model = load()
+    prompt = "Explain in two sentences what the KV cache of a language model is for."
+    for ids in generate(tokenizer, model, [prompt]):
+        print(tokenizer.decode(ids, skip_special_tokens=True))
+'''
+
+
+def loader(request: Request) -> str:
+    """The file's text. ModelError for a model that no code can load."""
+    source, config = find(request.model), request.config
+    dtype = config.dtype
+    if dtype == "auto" and request.resolved:
+        dtype = request.resolved.dtype
+    dtype_code = literal("auto") if dtype == "auto" else f"torch.{dtype}"
+    generate = generation_arguments(config)
+    where: dict[str, Any] = {}
+    if request.revision and not source.local:
+        where["revision"] = request.revision
+    if source.gguf_file:
+        where["gguf_file"] = source.gguf_file
+    return fill(
+        _TEMPLATE,
+        {
+            "header": _header(request, source),
+            "wait_policy": literal(_wait_policy(request)),
+            "imports": "AutoModelForCausalLM, AutoTokenizer" + (", GgufConfig" if source.gguf_file else ""),
+            "constants": _constants(request, source),
+            "threads": _threads(request),
+            "where": arguments(where),
+            "weights": ["quantization_config=GgufConfig(dequantize=True),"]
+            if source.gguf_file
+            else ["use_safetensors=True,"],
+            "dtype": dtype_code,
+            "attention": literal(config.attention),
+            "ran": [] if dtype == "auto" else ['"dtype": model.dtype,'],
+            "exported": [] if dtype == "auto" else [f'"dtype": {dtype_code},'],
+            "end_tokens": _end_tokens(request),
+            "pad_token": _pad_token(request),
+            "padding_side": literal(config.padding_side),
+            "generate_note": _generate_note(generate),
+            "generate": arguments(generate),
+            "seed": ["torch.manual_seed(0)  # sampling draws: the same seed gives the same text"]
+            if config.do_sample
+            else [],
+        },
+    )
+
+
+def _header(request: Request, source: Source) -> list[str]:
+    installed = versions()
+    # public versions: a local one ("+cpu") is not on the package index
+    pins = [f"{name}=={installed[name].partition('+')[0]}" for name in _PACKAGES if name in installed]
+    changed = [f"{name}={literal(value)}" for name, value in request.config.items() if value != KNOBS[name].default]
+    lines = [
+        f"Written by the DeepSeek Tuning Workbench {__version__}; needs transformers, not the workbench.",
+        "",
+        "    pip install " + " ".join([*pins, *(["gguf"] if source.gguf_file else [])]),
+        "",
+        f"model   {literal(request.model)}" + (f", revision {literal(request.revision)}" if request.revision else ""),
+        f"config  {', '.join(changed) or 'every knob at its default'}",
+    ]
+    if request.resolved:
+        lines += [f"but     {difference}" for difference in request.resolved.differences(request.config)]
+    if request.measurement:
+        built = ", ".join(f"{name} {installed[name]}" for name in ("torch", "transformers") if name in installed)
+        where = f" on {request.machine.label}" if request.machine else ""
+        lines += ["", f"Measured{where}, Python {platform.python_version()}, {built}:"]
+        for label, value, bounds in rows(request.measurement):
+            lines.append(f"    {label:<22} {value}" + (f"   {bounds}" if bounds else ""))
+        lines.append(f"    {conditions(request.measurement, request.workload)}; brackets: 95 % interval of the mean")
+        lines += [f"    note: {flag}" for flag in request.measurement.flags]
+    return [comment(line) for line in lines]
+
+
+def _wait_policy(request: Request) -> str:
+    choice = request.machine.threads if request.machine else None
+    return choice.omp_wait_policy.upper() if choice else "PASSIVE"
+
+
+def _constants(request: Request, source: Source) -> list[str]:
+    lines = []
+    if source.local:
+        origin = f" ({source.origin})" if source.origin else ""
+        lines += [
+            comment(f"A directory{origin} of the machine that wrote this file."),
+            "# MODEL=/another/path in the environment names another.",
+            "MODEL = os.environ.get(",
+            f"    {literal('MODEL')},",
+            f"    {literal(source.location)},",
+            ")",
+        ]
+    else:
+        lines.append(assignment("MODEL", literal(source.location)))
+    device = "cuda:0" if request.config.device == "cuda" else request.config.device
+    choice = 'DEVICE = "cuda:0" if torch.cuda.is_available() else "cpu"'
+    return [*lines, choice if device == "auto" else assignment("DEVICE", literal(device))]
+
+
+def _threads(request: Request) -> list[str]:
+    asked, resolved = request.config.threads, request.resolved
+    if asked != "auto":
+        return [f"torch.set_num_threads({literal(asked)})"]
+    if resolved and not resolved.device.startswith("cuda"):
+        return [f"torch.set_num_threads({literal(resolved.threads)})  # the workbench's choice on its machine"]
+    return []
+
+
+def _end_tokens(request: Request) -> list[str]:
+    ids = request.config.eos_token_ids
+    if ids == "auto" and request.resolved:
+        ids = request.resolved.eos_token_ids or "auto"
+    if ids != "auto":
+        return [assignment("eos_token_ids", literal(ids)), "model.generation_config.eos_token_id = eos_token_ids"]
+    return [
+        "eos_token_ids = model.generation_config.eos_token_id",
+        "if eos_token_ids is None:",
+        "    eos_token_ids = tokenizer.eos_token_id",
+        "if not isinstance(eos_token_ids, list):",
+        "    eos_token_ids = [eos_token_ids]",
+        "model.generation_config.eos_token_id = eos_token_ids",
+    ]
+
+
+def _pad_token(request: Request) -> list[str]:
+    asked = request.config.pad_token
+    if isinstance(asked, int):
+        return [f"tokenizer.pad_token = tokenizer.convert_ids_to_tokens({literal(asked)})"]
+    if asked == "unk":
+        return ["tokenizer.pad_token = tokenizer.unk_token"]
+    first_end = "tokenizer.pad_token = tokenizer.convert_ids_to_tokens(eos_token_ids[0])"
+    return [first_end] if asked == "eos" else ["if tokenizer.pad_token_id is None:", f"    {first_end}"]
+
+
+def _generate_note(generate: dict[str, Any]) -> list[str]:
+    if "disable_compile" not in generate:
+        return []
+    return [
+        "# On CUDA generate compiles by itself once the cache is static: a second change,",
+        "# switched off as it was in the workbench. Delete disable_compile to have it.",
+    ]
