@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from workbench.config import Config
-from workbench.engine import generation, live, memory, readback
+from workbench.engine import generation, live, memory, readback, warm_up
 from workbench.engine.interrupt import between_layers
 from workbench.engine.loading import Checkpoint, choose_device
 from workbench.errors import OutOfMemory, WorkbenchError
@@ -18,6 +18,7 @@ from workbench.results import Applied, Completion, ModelFacts, Resolved, ThreadC
 from workbench.words import Message, say
 
 RESIDUE_LIMIT = 0.05  # of the model's bytes; above it the process is worth replacing
+_RESIDUE_FLOOR = 16 * 2**20  # an interpreter grows by this much without holding any model
 
 
 class Residue(Exception):
@@ -68,6 +69,7 @@ class Engine:
         self._checkpoint = Checkpoint(name, revision, context)
         self._checkpoint.import_class()
         self.tokenizer = self._checkpoint.tokenizer()
+        warm_up.libraries(self.device)
         memory.release(self.device)
         before = memory.held_bytes(self.device)
         self._base_bytes = memory.model_memory(self.device)
@@ -143,22 +145,24 @@ class Engine:
     def _reload(self, config: Config, context: Context) -> int:
         old = self.config
         assert self._checkpoint is not None, "an attached model has no checkpoint; the session refuses reloads"
-        context.enter(say("phase.unloading"))
-        model_bytes = self.resolved().weight_bytes if self.model is not None else 0
-        self.model = None
-        memory.release(self.device)
-        residue = max(memory.model_memory(self.device) - self._base_bytes, 0)
-        if self._replace and model_bytes and residue > RESIDUE_LIMIT * model_bytes:
-            raise Residue(residue, model_bytes)
         context.enter(say("phase.loading"), killable=True)
+        model_bytes = self.resolved().weight_bytes if self.model is not None else 0
+        residue = self._drop()
+        if self._replace and model_bytes and residue > max(RESIDUE_LIMIT * model_bytes, _RESIDUE_FLOOR):
+            raise Residue(residue, model_bytes)
         try:
             self._load(config, context)
         except Exception:
-            self.model = None
-            memory.release(self.device)
+            self._drop()
             self._load(old, Context(context.emit))
             raise
         return residue
+
+    def _drop(self) -> int:
+        """Lets the model go; returns the bytes that stayed above what was held before the first load."""
+        self.model = None
+        memory.release(self.device)
+        return max(memory.model_memory(self.device) - self._base_bytes, 0)
 
     def _load(self, config: Config, context: Context) -> None:
         assert self._checkpoint is not None, "open() comes first"

@@ -25,6 +25,8 @@ OnEvent = Callable[[str, Any], None]
 STOP_GRACE_S = 2.0  # for work that cannot notice Stop: load, compile, calibration
 _START_LIMIT_S = 120.0
 _OUTPUT_LINES = 200
+# glibc keeps what was freed in each of its arenas: with one arena a dropped model's memory really goes back
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
 
 
 class ProcessHost:
@@ -122,7 +124,7 @@ class Worker:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environment},
+            env={**os.environ, **_ENVIRONMENT, **environment},
             **channel.popen_options(),  # type: ignore[call-overload]
         )
         channel.forget_child_end()

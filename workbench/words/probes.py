@@ -3,7 +3,6 @@
 TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "phase.working": "working",
     "phase.loading": "loading the model",
-    "phase.unloading": "dropping the old model",
     "phase.switching": "changing a live setting",
     "phase.generating": "generating",
     "phase.warming_up": "warming up",
