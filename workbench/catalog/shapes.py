@@ -15,6 +15,14 @@ _DENSE = ("llama", "qwen2", "qwen3")
 _MLA = ("deepseek_v2", "deepseek_v3", "deepseek_v32")
 SUPPORTED = (*_DENSE, *_MLA)
 
+# of a transformers config: what the functions here read, and what a forecast reads beside
+FIELDS = (
+    "model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+    "num_key_value_heads", "head_dim", "attention_bias", "mlp_bias", "tie_word_embeddings", "q_lora_rank",
+    "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "index_n_heads", "index_head_dim",
+    "moe_intermediate_size", "n_routed_experts", "n_shared_experts", "num_experts_per_tok", "first_k_dense_replace",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Parameters:

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from workbench.catalog.shapes import FIELDS
 from workbench.results import ModelFacts, Resolved
 from workbench.words import Message
 
@@ -81,6 +82,7 @@ def facts(model: Any, name: str, revision: str | None, random_weights: bool, not
         supports_static_cache=not model._is_stateful,
         random_weights=random_weights,
         notes=notes,
+        config={name: getattr(config, name) for name in FIELDS if hasattr(config, name)},
     )
 
 

@@ -96,7 +96,6 @@ class Applied(Result):
     memory_before: int
     memory_after: int
     residue_bytes: int | None = None
-    warm_up_s: float | None = None
 
 
 class ModelFacts(Result):
@@ -120,3 +119,5 @@ class ModelFacts(Result):
     supports_static_cache: bool = True
     random_weights: bool = False
     notes: tuple[Message, ...] = ()
+    checkpoint_dtype: str | None = None  # of the files, whatever it was loaded as
+    config: dict[str, Any] = {}  # the fields of the transformers config that `workbench.catalog.shapes` reads

@@ -82,4 +82,13 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "model.random_tiny": "reduced to test size: its speed says nothing about {name}",
     "model.random_layers": "{layers} of {whole} layers",
     "model.random_vocabulary": "text is cut into the demo model's tokens; ids above {largest} never come in",
+    "model.workspace_estimated": "workspace: estimated from one layer of the prefill, not measured",
+    "model.workspace_unknown": "workspace: the model's widths are not known, so activations are not counted",
+    "model.dtype_assumed": "the checkpoint's own number format is not known: bfloat16 assumed",
+    "model.fp8_dequantised": "this device cannot multiply FP8: the checkpoint's weights become bfloat16, twice their size",
+    "model.experts_estimated": "experts: {percent} % of them read per step, if {rows} rows choose evenly and independently",
+    "model.vendor_gpu": "memory and bandwidth of the {gpu} are the vendor's ({source}), not measured",
+    "model.no_machine": "memory and bandwidth of this device are not known",
+    "model.gpu_memory_whole": "available: all memory of the GPU; what other programs hold is not taken off",
+    "model.no_bandwidth": "no speed limit: the copy bandwidth of this device was not measured",
 }
