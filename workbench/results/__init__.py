@@ -1,6 +1,7 @@
 """Result types: what probes return, charts draw, the store keeps and `--json` prints."""
 
 from workbench.results.base import Interval, Result, document, versions
+from workbench.results.device import Bandwidth, DeviceSample, GpuSample
 from workbench.results.events import EVENTS, Event
 from workbench.results.generation import Chunk, Completion
 from workbench.results.machine import Capability, Cpu, Gpu, Machine, Package, ThreadChoice, Torch
@@ -12,14 +13,17 @@ from workbench.results.workload import Workload
 __all__ = [
     "EVENTS",
     "Applied",
+    "Bandwidth",
     "Capability",
     "Chunk",
     "Completion",
     "Cpu",
+    "DeviceSample",
     "Difference",
     "Event",
     "Forecast",
     "Gpu",
+    "GpuSample",
     "Interval",
     "Latencies",
     "Machine",

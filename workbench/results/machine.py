@@ -1,5 +1,6 @@
 """What this machine is, as data: what the doctor says, what capabilities are decided on."""
 
+import workbench.results.machine_report as machine_report
 from workbench.results.base import Result
 from workbench.words import Message
 
@@ -13,10 +14,11 @@ class Capability(Result):
 
 
 class Package(Result):
-    """One package the workbench can use. `version` None: not installed. `usable` None: cannot be told without loading."""
+    """One package the workbench can use. `version` None: not installed. `usable` None: only loading it would tell."""
 
     name: str
-    purpose: str
+    purpose: str  # English; `workbench.words.translate` gives the reader's language
+    group: str = "other"
     version: str | None
     usable: bool | None
     reason: Message | None = None
@@ -46,25 +48,48 @@ class Cpu(Result):
 class ThreadChoice(Result):
     """The thread count and waiting policy that won here, and the measurement behind it.
 
-    seconds  "policy:threads" -> median seconds of one decode-shaped pass, on the machine as it was
+    seconds              "policy:threads" -> median seconds of one decode-shaped pass; empty: not measured
+    seconds_beside_busy  the same beside one process that keeps a core busy
+    busy_elsewhere       cores that other processes used while `seconds` was measured
     """
 
     threads: int
     omp_wait_policy: str
     seconds: dict[str, float]
+    seconds_beside_busy: dict[str, float] = {}
+    busy_elsewhere: float | None = None
     reason: Message
+
+    @property
+    def measured(self) -> bool:
+        return bool(self.seconds)
 
 
 class Torch(Result):
-    """What torch says of itself, read in a process of its own."""
+    """What torch and transformers say of themselves, read in a process of their own.
+
+    gpus              in torch's order: the first is cuda:0
+    architectures     sm_80, … that this CUDA build holds machine code for
+    cpu_capability    the instruction set torch's own CPU kernels were dispatched to
+    kernels_window    (at least, below): versions of the package `kernels` that this transformers accepts
+    import_problems   compiled package -> last line of the error when it was imported; None: it loads
+    """
 
     version: str
     cuda_runtime: str | None
     cuda_available: bool
     cuda_problem: str | None = None
+    hip_runtime: str | None = None
     bf16_supported: bool = True
+    cpu_capability: str | None = None
+    architectures: tuple[str, ...] = ()
+    gpus: tuple[Gpu, ...] = ()
+    transformers: str | None = None
+    transformers_problem: str | None = None
     attention_implementations: tuple[str, ...] = ()
     cache_implementations: tuple[str, ...] = ()
+    kernels_window: tuple[str, str] | None = None
+    import_problems: dict[str, str | None] = {}
 
 
 class Machine(Result):
@@ -85,3 +110,17 @@ class Machine(Result):
 
     def package(self, name: str) -> Package | None:
         return next((package for package in self.packages if package.name == name), None)
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """(topic, value, consequence) in words; the packages are in `package_rows`."""
+        return machine_report.rows(self)
+
+    def package_rows(self) -> list[tuple[str, str, str, str, str]]:
+        """(package, version found, usable, purpose, reason and remedy) in words."""
+        return machine_report.package_rows(self)
+
+    def _repr_html_(self) -> str:
+        return machine_report.html(self)
+
+    def __str__(self) -> str:
+        return machine_report.plain(self)

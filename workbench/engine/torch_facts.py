@@ -1,0 +1,135 @@
+"""What torch and transformers say of themselves: `python -P -m workbench.engine.torch_facts`, for `workbench.machine`.
+
+Prints one JSON document per stage, each holding all that is known so far, so that a stage which crashes (a broken
+extension can end the process) costs only what comes after it. The reader takes the last line that parses.
+"""
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+import warnings
+from typing import Any, TextIO
+
+# compiled against one torch: installed is not the same as loadable
+_COMPILED = {
+    "flash-attn": "flash_attn",
+    "flash-attn-3": "flash_attn_interface",
+    "flash-attn-4": "flash_attn.cute",
+}
+
+
+def main() -> None:
+    out = private_stdout()
+    facts = torch_facts()
+    _tell(out, facts)
+    facts |= transformers_facts()
+    _tell(out, facts)
+    facts["import_problems"] = import_problems()
+    _tell(out, facts)
+
+
+def private_stdout() -> TextIO:
+    """The real standard output for this program alone: whatever libraries print goes to standard error."""
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return out
+
+
+def torch_facts() -> dict[str, Any]:
+    import torch
+
+    available, problem = _start_cuda(torch)
+    return {
+        "version": str(torch.__version__),
+        "cuda_runtime": torch.version.cuda,
+        "hip_runtime": torch.version.hip,
+        "cuda_available": available,
+        "cuda_problem": problem,
+        "bf16_supported": torch.cuda.is_bf16_supported(including_emulation=False) if available else True,
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "architectures": torch.cuda.get_arch_list(),
+        "gpus": [_gpu(torch, index) for index in range(torch.cuda.device_count())] if available else [],
+    }
+
+
+def _start_cuda(torch: Any) -> tuple[bool, str | None]:
+    """(CUDA works, why not). None as the reason where there is nothing to start: a CPU build."""
+    if torch.version.cuda is None and torch.version.hip is None:
+        return False, None
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            torch.cuda.init()
+        except (RuntimeError, AssertionError) as error:
+            return False, _last_line(str(error))
+        available = torch.cuda.is_available()
+    return available, None if available else _last_line(" ".join(str(warning.message) for warning in told))
+
+
+def _gpu(torch: Any, index: int) -> dict[str, Any]:
+    properties = torch.cuda.get_device_properties(index)
+    uuid = getattr(properties, "uuid", None)
+    return {
+        "index": index,
+        "name": properties.name,
+        "memory_bytes": properties.total_memory,
+        "capability": [properties.major, properties.minor],
+        "uuid": None if uuid is None else str(uuid),
+    }
+
+
+def transformers_facts() -> dict[str, Any]:
+    import transformers
+    from transformers.generation import configuration_utils as generation
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+    from transformers.utils import import_utils
+
+    least = getattr(import_utils, "KERNELS_MIN_VERSION", None)
+    below = getattr(import_utils, "KERNELS_MAX_VERSION", None)
+    return {
+        "transformers": transformers.__version__,
+        "attention_implementations": ["eager", *sorted(ALL_ATTENTION_FUNCTIONS.valid_keys())],
+        "cache_implementations": list(getattr(generation, "ALL_CACHE_IMPLEMENTATIONS", ())),
+        "kernels_window": [least, below] if least and below else None,
+    }
+
+
+def import_problems() -> dict[str, str | None]:
+    """Installed compiled package -> why it does not import, or None when it does."""
+    problems: dict[str, str | None] = {}
+    for package, module in _COMPILED.items():
+        if not _installed(package):
+            continue
+        try:
+            importlib.import_module(module)
+        except (ImportError, OSError, RuntimeError, AttributeError) as error:
+            problems[package] = f"{type(error).__name__}: {_last_line(str(error))}"
+        else:
+            problems[package] = None
+    return problems
+
+
+def _installed(package: str) -> bool:
+    from importlib import metadata
+
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _last_line(text: str) -> str | None:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else None
+
+
+def _tell(out: TextIO, facts: dict[str, Any]) -> None:
+    out.write(json.dumps(facts) + "\n")
+    out.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Everything the doctor judges by, gathered once: verdicts are pure functions of it, tested by tables of facts."""
+
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass, field
+from importlib import metadata
+
+from workbench.home import home
+from workbench.machine.gpus import Driver
+from workbench.machine.limits import Limits
+from workbench.results import Cpu, Gpu, ThreadChoice, Torch
+
+_TOOLS = ("g++", "clang++", "cl", "ninja", "nvcc")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The machine as data.
+
+    system           Linux, Windows or Darwin
+    release          the system's version in words a person uses; "WSL2" is told apart by `wsl`
+    architecture     x86_64, aarch64, arm64, AMD64
+    machine_cpus     logical CPUs of the whole machine, of which `cpu` may be a share
+    gpus             as torch numbers them
+    tools            compilers found on PATH
+    wait_policy_set  OMP_WAIT_POLICY as this process's environment has it
+    """
+
+    system: str
+    release: str
+    architecture: str
+    python: str
+    cpu: Cpu
+    wsl: bool = False
+    machine_cpus: int = 1
+    limits: Limits = field(default_factory=Limits)
+    driver: Driver = field(default_factory=Driver)
+    gpus: tuple[Gpu, ...] = ()
+    torch: Torch | None = None
+    torch_problem: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    tools: frozenset[str] = frozenset()
+    threads: ThreadChoice | None = None
+    wait_policy_set: str | None = None
+    free_disk_bytes: int = 0
+
+    @property
+    def platform(self) -> str:
+        system = {"Darwin": "macOS"}.get(self.system, self.system)
+        where = "WSL2" if self.wsl else self.release
+        return " ".join(part for part in (system, where, self.architecture) if part)
+
+    @property
+    def can_use_gpu(self) -> bool:
+        return bool(self.gpus) and self.torch is not None and self.torch.cuda_available
+
+
+def system_release() -> str:
+    if sys.platform == "darwin":
+        return platform.mac_ver()[0]
+    if sys.platform == "win32":
+        return platform.win32_ver()[0]
+    return ".".join(platform.release().split(".")[:2])
+
+
+def is_wsl(release: str) -> bool:
+    """Microsoft builds the kernel of the Windows Subsystem for Linux and says so in its release."""
+    return "microsoft" in release.lower()
+
+
+def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """Version of each that is installed, read from its metadata without importing it."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def found_tools() -> frozenset[str]:
+    return frozenset(tool for tool in _TOOLS if shutil.which(tool))
+
+
+def free_disk_bytes() -> int:
+    """Free bytes where the home directory is, or will be."""
+    folder = home().absolute()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def wait_policy_set() -> str | None:
+    return os.environ.get("OMP_WAIT_POLICY")

@@ -1,0 +1,224 @@
+"""The doctor's report in words: text rows for a terminal, an HTML table for a notebook."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from workbench.words import Message, text, translate
+from workbench.words.format import THIN, escape, number, printable, size
+
+if TYPE_CHECKING:
+    from workbench.results.machine import Gpu, Machine, Package
+
+# findings that stop something from working, as against those that explain
+_PROBLEMS = frozenset(
+    {
+        "machine.torch.broken",
+        "machine.torch.transformers_broken",
+        "machine.cuda.minor",
+        "machine.cuda.too_old",
+        "machine.cuda.cpu_build",
+        "machine.cuda.broken",
+        "machine.gpu.driver_half_updated",
+        "machine.gpu.nvml_error",
+        "machine.gpu.no_pynvml",
+        "machine.gpu.not_compiled_for",
+        "machine.disk.not_kept",
+        "machine.disk.below_7b",
+    }
+)
+_WIDTH = 110
+
+
+def rows(machine: Machine) -> list[tuple[str, str, str]]:
+    """(topic, value, consequence) of each row, in words."""
+    return [
+        (
+            text(f"machine.topic.{topic}"),
+            printable(value),
+            " ".join(str(line) for line in _lines(machine, topic)),
+        )
+        for topic, value in _values(machine)
+    ]
+
+
+def package_rows(machine: Machine) -> list[tuple[str, str, str, str, str]]:
+    """(package, version, usable, purpose, reason and remedy) of each package, in words."""
+    return [
+        (package.name, _version(package), _usable(package), translate(package.purpose), _why(package))
+        for package in machine.packages
+    ]
+
+
+def problems(machine: Machine) -> tuple[Message, ...]:
+    """The findings that stop something from working."""
+    return tuple(line for line in machine.lines if line.code in _PROBLEMS)
+
+
+def plain(machine: Machine) -> str:
+    """Aligned text for a terminal."""
+    packages = [
+        ((name, version, usable), (purpose, why)) for name, version, usable, purpose, why in package_rows(machine)
+    ]
+    lines = [
+        *_aligned([((topic,), (value, consequence)) for topic, value, consequence in rows(machine)]),
+        "",
+        *_aligned(packages),
+    ]
+    return "\n".join(lines).replace(THIN, " ")
+
+
+def html(machine: Machine) -> str:
+    """Two tables in JupyterLab's own colours and fonts; every text escaped."""
+    marks = [_is_problem(machine, topic) for topic, _ in _values(machine)]
+    unusable = [package.usable is False for package in machine.packages]
+    return (
+        f'<div class="wb-machine">{_STYLE}'
+        f"{_table(('topic', 'value', 'consequence'), rows(machine), marks, 'wb-problem')}"
+        f"{_table(('package', 'version', 'usable', 'purpose', 'why'), package_rows(machine), unusable, 'wb-unusable')}"
+        "</div>"
+    )
+
+
+def _values(machine: Machine) -> list[tuple[str, str]]:
+    """(topic, value) in the order of the report."""
+    cpu = machine.cpu
+    processor = text("machine.value.cpu_one" if cpu.cores == 1 else "machine.value.cpu", name=cpu.name, cores=cpu.cores)
+    if cpu.logical_cores != cpu.cores:
+        processor += text("machine.value.hyperthreads", logical=cpu.logical_cores)
+    if cpu.features:
+        processor += f"; {', '.join(cpu.features)}"
+    memory = text("machine.value.memory", available=size(cpu.available_bytes), total=size(cpu.memory_bytes))
+    found = [
+        ("platform", machine.platform),
+        ("python", machine.python),
+        ("cpu", processor),
+        ("memory", memory),
+        ("threads", _threads(machine)),
+        ("bandwidth", _bandwidth(machine)),
+        ("torch", _torch(machine)),
+    ]
+    if machine.torch is not None and machine.torch.transformers is not None:
+        found.append(("transformers", machine.torch.transformers))
+    found += [("gpu", _gpu(gpu)) for gpu in machine.gpus] or [("gpu", text("machine.value.no_gpu"))]
+    if machine.gpus:
+        found.append(("cuda", _cuda(machine)))
+    return [*found, ("disk", text("machine.value.disk", free=size(machine.free_disk_bytes)))]
+
+
+def _threads(machine: Machine) -> str:
+    choice = machine.threads
+    if choice is None:
+        return text("machine.value.not_measured")
+    code = "machine.value.threads_one" if choice.threads == 1 else "machine.value.threads"
+    return text(code, threads=choice.threads, policy=choice.omp_wait_policy.lower())
+
+
+def _bandwidth(machine: Machine) -> str:
+    rates = [
+        text("machine.value.bandwidth", rate=number(rate / 1e9), device=device)
+        for device, rate in machine.copy_bandwidth.items()
+    ]
+    return "; ".join(rates) or text("machine.value.not_measured")
+
+
+def _torch(machine: Machine) -> str:
+    torch = machine.torch
+    if torch is None:
+        return text("machine.value.torch_missing")
+    if torch.cuda_runtime is not None:
+        return text("machine.value.torch_cuda", version=torch.version, runtime=torch.cuda_runtime)
+    if torch.hip_runtime is not None:
+        return text("machine.value.torch_rocm", version=torch.version, runtime=torch.hip_runtime)
+    kernels = torch.cpu_capability or text("machine.value.unknown")
+    return text("machine.value.torch_cpu", version=torch.version, kernels=kernels)
+
+
+def _cuda(machine: Machine) -> str:
+    runtime = (machine.torch.cuda_runtime if machine.torch is not None else None) or text("machine.value.unknown")
+    driver = machine.gpus[0].driver
+    if driver is None or machine.driver_cuda is None:
+        return text("machine.value.cuda_unknown", runtime=runtime)
+    return text("machine.value.cuda", driver=driver, driver_cuda=machine.driver_cuda, runtime=runtime)
+
+
+def _gpu(gpu: Gpu) -> str:
+    unknown = text("machine.value.unknown")
+    return text(
+        "machine.value.gpu",
+        name=gpu.name,
+        memory=size(gpu.memory_bytes) if gpu.memory_bytes else unknown,
+        capability=".".join(str(part) for part in gpu.capability) if gpu.capability else unknown,
+    )
+
+
+def _lines(machine: Machine, topic: str) -> list[Message]:
+    """The findings of a topic; those of several GPUs stand beside the first."""
+    return [line for line in machine.lines if line.code.startswith(f"machine.{topic}.")]
+
+
+def _is_problem(machine: Machine, topic: str) -> bool:
+    return any(line.code in _PROBLEMS for line in _lines(machine, topic))
+
+
+def _version(package: Package) -> str:
+    return package.version or text("machine.value.not_installed")
+
+
+def _usable(package: Package) -> str:
+    words = {True: "machine.value.yes", False: "machine.value.no", None: "machine.value.perhaps"}
+    return text(words[package.usable])
+
+
+def _why(package: Package) -> str:
+    return " → ".join(str(part) for part in (package.reason, package.remedy) if part)
+
+
+def _aligned(table: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> list[str]:
+    """Rows of (short cells, paragraphs): cells padded to the widest of their column, paragraphs wrapped beside them."""
+    if not table:
+        return []
+    widths = [max(len(cells[column]) for cells, _ in table) for column in range(len(table[0][0]))]
+    lines = []
+    for cells, paragraphs in table:
+        head = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        room = _WIDTH - len(head) - 2
+        pieces = [
+            piece
+            for paragraph in paragraphs
+            for piece in textwrap.wrap(paragraph, room, break_on_hyphens=False, break_long_words=False)
+        ]
+        lines += [f"{start}  {piece}" for start, piece in zip(_first_then(head), pieces or [""], strict=False)]
+    return [line.rstrip() for line in lines]
+
+
+def _first_then(head: str) -> Iterator[str]:
+    yield head
+    while True:
+        yield " " * len(head)
+
+
+def _table(head: Sequence[str], table: Sequence[Sequence[str]], marked: Sequence[bool], mark: str) -> str:
+    titles = "".join(f'<th scope="col">{escape(text(f"machine.head.{name}"))}</th>' for name in head)
+    body = "".join(
+        (f'<tr class="{mark}">' if is_marked else "<tr>")
+        + "".join(f"<td>{escape(cell, limit=2000)}</td>" for cell in row)
+        + "</tr>"
+        for row, is_marked in zip(table, marked, strict=True)
+    )
+    return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+
+
+_STYLE = """<style>
+.wb-machine { overflow-x: auto; }
+.wb-machine table { border-collapse: collapse; margin: 0 0 1em 0; width: 100%; color: var(--jp-ui-font-color1);
+  font-family: var(--jp-ui-font-family); font-size: var(--jp-ui-font-size1); background: var(--jp-layout-color0); }
+.wb-machine th { color: var(--jp-ui-font-color2); font-weight: 600; }
+.wb-machine th, .wb-machine td { text-align: left !important; vertical-align: top; padding: 3px 12px 3px 0;
+  border: 0; border-bottom: 1px solid var(--jp-border-color2); white-space: normal; }
+.wb-machine td:first-child { white-space: nowrap; font-weight: 600; }
+.wb-machine tr.wb-problem td:last-child { color: var(--jp-error-color1); }
+.wb-machine tr.wb-unusable td { color: var(--jp-ui-font-color2); }
+</style>"""
