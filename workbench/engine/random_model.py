@@ -4,13 +4,15 @@
 """
 
 import importlib.metadata
+import json
 import math
 import urllib.parse
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from tokenizers import Tokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from workbench.catalog import MODELS, hf_config, model
@@ -63,7 +65,7 @@ class RandomSpec:
                         whole=whole["num_hidden_layers"].value,
                     )
                 )
-            notes.append(say("model.random_vocabulary", largest=TINY_VOCABULARY - 1))
+            notes.append(say("model.random_vocabulary", largest=min(config["vocab_size"], TINY_VOCABULARY) - 1))
         return tuple(notes)
 
 
@@ -120,7 +122,7 @@ def build(
             reason=text("capability.class_without_sdpa", architecture=architecture.__name__),
             remedy=text("capability.use_eager"),
         )
-    tokenizer = AutoTokenizer.from_pretrained(ensure_demo())
+    tokenizer = _tokenizer(config.vocab_size)
     # logits of about unit variance: not all ties in 16 bits, and far from overflow
     config.initializer_range = 1 / math.sqrt(config.hidden_size)
     devices = [device] if device.type == "cuda" else []
@@ -133,6 +135,23 @@ def build(
         ids = {name: fact.value for name, fact in MODELS[spec.slug].tokens.items()}
     made.generation_config = GenerationConfig(**{f"{name}_token_id": value for name, value in ids.items()})
     return made.eval(), tokenizer
+
+
+def _tokenizer(vocabulary: int) -> Any:
+    """The demo tokenizer; for a smaller vocabulary without its last merges, so that no id is beyond the table."""
+    whole = AutoTokenizer.from_pretrained(ensure_demo())
+    if len(whole) <= vocabulary:
+        return whole
+    document = json.loads(whole.backend_tokenizer.to_str())
+    kept = {piece: number for piece, number in document["model"]["vocab"].items() if number < vocabulary}
+    document["model"]["vocab"] = kept
+    document["model"]["merges"] = [merge for merge in document["model"]["merges"] if "".join(merge) in kept]
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(json.dumps(document)),
+        chat_template=whole.chat_template,
+        model_max_length=whole.model_max_length,
+        **whole.special_tokens_map,
+    )
 
 
 def _whole(name: str, key: str, given: str) -> int:
