@@ -2,9 +2,7 @@
 
 import argparse
 import sys
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotYet
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workbench.cli.shared import (
     add_json,
@@ -41,11 +39,10 @@ def run(args: argparse.Namespace) -> int:
     config, workload = config_of(args), workload_of(args)
     from workbench.session import Session
 
+    print(text("cli.loading", model=args.model), file=sys.stderr)
     with Session(args.model, revision=args.revision, config=config, host=args.host) as session:
         session.on("progress", progress_on())
-        measurement = waited(
-            session, session.submit("measure", workload, precision=args.precision, budget_s=args.budget)
-        )
+        measurement = session.measure(workload, precision=args.precision, budget_s=args.budget)
         record = document(
             "measurement",
             result=measurement,
@@ -56,22 +53,8 @@ def run(args: argparse.Namespace) -> int:
             model=session.facts.name,
             flags=measurement.flags,
         )
-        print(file=sys.stderr)
         emit(args, record, lines(measurement, session))
     return 0
-
-
-def waited(session: "Session", future: "Future[Any]") -> Any:
-    """The future's result. Ctrl-C stops the work through the session, so that no worker is left half-way."""
-    while True:
-        try:
-            return future.result(timeout=0.5)
-        except NotYet:
-            if future.done():  # the work itself raised a TimeoutError
-                raise
-        except KeyboardInterrupt:
-            session.stop()
-            return future.result(timeout=30)  # raises Stopped
 
 
 def lines(measurement: Measurement, session: "Session") -> list[str]:

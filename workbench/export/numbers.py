@@ -1,10 +1,9 @@
 """A measurement as plain lines of text: value, unit, 95 % interval, and the conditions it holds under."""
 
-from collections.abc import Callable
 from math import isfinite
 
 from workbench.metrics import METRICS
-from workbench.results import Measurement, Workload
+from workbench.results import Interval, Measurement, Workload
 from workbench.words.format import THIN, quantity, seconds, size
 
 SHOWN = ("decode_tps", "prefill_tps", "ttft_s", "tpot_s", "e2e_s", "peak_bytes")
@@ -14,13 +13,13 @@ def rows(measurement: Measurement) -> list[tuple[str, str, str]]:
     """(label, value with unit, 95 % interval or what stands in its place) for each number worth showing."""
     table = []
     for key in SHOWN:
-        metric, value, bounds = METRICS[key], getattr(measurement, key), measurement.ci95.get(key)
-        write = _writer(metric.unit)
-        known = bounds is not None and all(isfinite(bound) for bound in bounds)
-        table.append((metric.label, write(value), f"[{', '.join(write(bound) for bound in bounds or ())}]" * known))
+        metric = METRICS[key]
+        table.append((metric.label, *_measured(getattr(measurement, key), measurement.ci95.get(key), metric.unit)))
     gaps = measurement.itl_s
-    shown = ", ".join(f"{name} {_writer('s')(value)}" for name, value in _percentiles(measurement))
-    table.append((METRICS["itl_s"].label, shown, f"n = {gaps.n}"))
+    shown = [
+        f"{name} {_write(value, 's')}" for name, value in (("p50", gaps.p50), ("p90", gaps.p90), ("p99", gaps.p99))
+    ]
+    table.append((METRICS["itl_s"].label, ", ".join(shown), f"n = {gaps.n}"))
     return table
 
 
@@ -34,14 +33,16 @@ def conditions(measurement: Measurement, workload: Workload | None = None) -> st
     )
 
 
-def _percentiles(measurement: Measurement) -> list[tuple[str, float | None]]:
-    gaps = measurement.itl_s
-    return [("p50", gaps.p50), ("p90", gaps.p90), ("p99", gaps.p99)]
+def _measured(value: float, bounds: Interval | None, unit: str) -> tuple[str, str]:
+    """The value, and its interval: without units where they are the value's own."""
+    whole = _write(value, unit)
+    if bounds is None or not all(isfinite(bound) for bound in bounds):
+        return whole, ""
+    shown = [_write(bound, unit).rpartition(" ") for bound in bounds]
+    same = all(name == whole.rpartition(" ")[2] for _number, _space, name in shown)
+    return whole, f"[{', '.join(number if same else number + space + name for number, space, name in shown)}]"
 
 
-def _writer(unit: str) -> Callable[[float | None], str]:
-    def write(value: float | None) -> str:
-        words = size(value) if unit == "B" else seconds(value) if unit == "s" else quantity(value, unit)
-        return words.replace(THIN, " ")
-
-    return write
+def _write(value: float | None, unit: str) -> str:
+    words = size(value) if unit == "B" else seconds(value) if unit == "s" else quantity(value, unit)
+    return words.replace(THIN, " ")

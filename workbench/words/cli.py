@@ -3,6 +3,7 @@
 TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "cli.description": "Change one knob on a live DeepSeek-family model and see what really changed.",
     "cli.interrupted": "Interrupted.",
+    "cli.loading": "loading {model}",
     "cli.left": " · {seconds} s left",
     "cli.json_help": "print one JSON document on stdout; everything else goes to stderr",
     "cli.model_help": "demo, a hub id, a local directory or .gguf file, or random:<slug>[?layers=&scale=tiny&seed=] (default: demo)",
