@@ -54,6 +54,13 @@ def changes(before: Run, after: Run) -> tuple[str, ...]:
     return tuple(phrases)
 
 
+def same_config(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether two configs ask the same; a stored tuple came back as a list."""
+    return {name: _plain(value) for name, value in first.items()} == {
+        name: _plain(value) for name, value in second.items()
+    }
+
+
 def work(workload: Workload) -> str:
     """A workload in its shortest form: 256+64, or 1024+16 ×8."""
     prompt = str(workload.prompt_tokens) if workload.prompts is None else f"{len(workload.prompts)} prompts"

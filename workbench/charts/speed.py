@@ -1,14 +1,14 @@
 """The speed chart: tokens per second of each run in order, its interval, and the limit of the memory's bandwidth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from workbench.charts.runs import Run, changes, label, workload_words
+from workbench.charts.runs import Run, changes, label, same_config, workload_words
 from workbench.charts.theme import Theme, layout, note
 from workbench.metrics import METRICS
 from workbench.words import text, translate
-from workbench.words.format import THIN, escape, measured, quantity
+from workbench.words.format import THIN, escape, measured, number, quantity
 
 MOST_RUNS = 40
 MOST_LABELS = 9
@@ -16,21 +16,29 @@ SYMBOLS = {"decode_tps": ("circle", "circle-open"), "prefill_tps": ("square", "s
 
 
 def speed(
-    runs: Sequence[Run], theme: Theme, metric: str = "decode_tps", limit_tps: float | None = None
+    runs: Sequence[Run],
+    theme: Theme,
+    metric: str = "decode_tps",
+    limit_tps: float | None = None,
+    in_force: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A plotly figure as a dictionary: traces "before", "in force" and "limit", always all three, in this order.
+    """A plotly figure as a dictionary: traces "another config", "config in force", "limit": always in this order.
 
     metric     decode_tps or prefill_tps
-    limit_tps  forecast for the config in force; stands where a run has no measured share of the limit
+    limit_tps  forecast for the config in force; stands where its run has no measured share of the limit
+    in_force   the config whose runs are filled; None: that of the last run
     """
     runs = runs[-MOST_RUNS:]
+    if in_force is None:
+        in_force = runs[-1].config if runs else {}
     limits = _limits(runs, limit_tps) if metric == "decode_tps" else []
     colour = theme.first if metric == "decode_tps" else theme.second
     filled, hollow = SYMBOLS[metric]
-    last = len(runs) - 1
+    now = [index for index, run in enumerate(runs) if same_config(run.config, in_force)]
+    others = [index for index in range(len(runs)) if index not in now]
     traces = [
-        _points(runs, range(last), metric, hollow, colour, text("chart.speed.before")),
-        _points(runs, range(max(last, 0), len(runs)), metric, filled, colour, text("chart.speed.now")),
+        _points(runs, others, metric, hollow, colour, text("chart.speed.before")),
+        _points(runs, now, metric, filled, colour, text("chart.speed.now")),
         _limit_line(limits, len(runs), theme),
     ]
     known = any(limit is not None for limit in limits)
@@ -47,7 +55,9 @@ def speed(
     }
     spec["yaxis"] = {
         "title": {"text": text("chart.speed.y", metric=translate(METRICS[metric].label))},
-        "range": [0, _top(runs, metric, limits)],
+        # autorange: hiding the limit by a click in the legend brings the points closer
+        "autorange": True,
+        "rangemode": "tozero",
         "fixedrange": True,
     }
     spec["annotations"] = note(theme, "" if runs or known else text("chart.speed.empty"))
@@ -69,16 +79,21 @@ def _limits(runs: Sequence[Run], limit_tps: float | None) -> list[float | None]:
     return limits
 
 
-def _points(runs: Sequence[Run], indices: range, metric: str, symbol: str, colour: str, name: str) -> dict[str, Any]:
+def _points(
+    runs: Sequence[Run], indices: Sequence[int], metric: str, symbol: str, colour: str, name: str
+) -> dict[str, Any]:
     values = [getattr(runs[index].measurement, metric) for index in indices]
     bounds = [_bounds(runs[index], metric) for index in indices]
     return {
         "type": "scatter",
-        "mode": "markers",
+        "mode": "markers+text",
+        "text": [f"\u2002{number(value)}" for value in values] if len(runs) <= MOST_LABELS else [""] * len(values),
+        "textposition": "middle right",
+        "textfont": {"color": colour},
         "name": name,
         "x": [index + 1 for index in indices],
         "y": values,
-        "marker": {"symbol": symbol, "size": 12, "color": colour, "line": {"width": 2, "color": colour}},
+        "marker": {"symbol": symbol, "size": 10, "color": colour, "line": {"width": 2, "color": colour}},
         "error_y": {
             "type": "data",
             "symmetric": False,
@@ -88,13 +103,13 @@ def _points(runs: Sequence[Run], indices: range, metric: str, symbol: str, colou
             "arrayminus": [
                 value - low if low is not None else None for value, (low, _) in zip(values, bounds, strict=True)
             ],
-            "thickness": 1.6,
-            "width": 6,
+            "thickness": 2,
+            "width": 7,
             "color": colour,
         },
         "hoverinfo": "text",
         "hovertext": [_hover(runs, index, metric) for index in indices],
-        "customdata": [index for index in indices],
+        "customdata": list(indices),
         "showlegend": bool(values),
     }
 
@@ -140,8 +155,3 @@ def _limit_line(limits: Sequence[float | None], count: int, theme: Theme) -> dic
         "hoverinfo": "name",
         "showlegend": bool(known),
     }
-
-
-def _top(runs: Sequence[Run], metric: str, limits: Sequence[float | None]) -> float:
-    highs = [_bounds(run, metric)[1] or getattr(run.measurement, metric) for run in runs]
-    return 1.12 * max([*highs, *(limit for limit in limits if limit is not None)], default=1.0)

@@ -1,4 +1,4 @@
-"""How charts look: the Okabe–Ito palette on transparent ground, for JupyterLab's light theme, its dark one, or either."""
+"""How charts look: the Okabe–Ito palette on transparent ground, for a light page, a dark one, or either."""
 
 from dataclasses import dataclass
 from typing import Any

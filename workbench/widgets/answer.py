@@ -7,7 +7,7 @@ import ipywidgets
 
 from workbench.errors import ConfigError
 from workbench.results import Chunk
-from workbench.widgets.parts import button, classed, column, markup, row
+from workbench.widgets.parts import button, classed, column, labelled, markup, row
 from workbench.words import text
 from workbench.words.format import escape, quantity, seconds
 
@@ -35,9 +35,7 @@ class Answer:
                 value=64,
                 min=1,
                 max=100_000,
-                description=text("panel.new_tokens"),
-                style={"description_width": "auto"},
-                layout=ipywidgets.Layout(width="160px"),
+                layout=ipywidgets.Layout(width="82px"),
             ),
             "wb-new-tokens",
         )
@@ -46,7 +44,7 @@ class Answer:
         self._rate = markup("", "wb-rate")
         self.box = column(
             [
-                row([self._prompt, column([self._new_tokens, self.button], "wb-prompt-side")], "wb-prompt-row"),
+                row([self._prompt, labelled(text("panel.new_tokens"), self._new_tokens), self.button], "wb-prompt-row"),
                 self._output,
                 self._rate,
             ],

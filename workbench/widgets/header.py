@@ -48,7 +48,7 @@ class Header:
             (self._ran, "panel.ran", ran),
             (self._last, "panel.last", escape(lines.last(runs), MOST_LINE)),
         ):
-            widget.value = f"<div><span class='wb-word'>{escape(text(code))}</span> {words}</div>"
+            widget.value = f"<div><span class='wb-word'>{escape(text(code))}</span> <span>{words}</span></div>"
 
     def toggle_snippet(self, make: Callable[[], Snippet]) -> None:
         """Show the snippet that `make` gives, or hide the one that is shown."""

@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from workbench.charts.runs import Run, workload_words
+from workbench.errors import StoreError
 from workbench.knobs import KNOBS
+from workbench.results import Measurement
 from workbench.words import text
 from workbench.words.format import escape, interval, knob_value, number, size
 
@@ -25,6 +27,11 @@ def table(runs: Sequence[Run], unreadable: int = 0) -> str:
     return f"{heading}<div class='wb-scroll'><table class='wb-table'><tr>{head}</tr>{body}</table></div>{note}"
 
 
+def refused(error: StoreError) -> str:
+    """What stands in the tab when the store cannot be read."""
+    return f"<div class='wb-error'>{escape(error, 600)}</div>"
+
+
 def config_words(config: Any) -> str:
     """The values that are not the default, as name=value."""
     changed = [
@@ -41,13 +48,17 @@ def _cells(run: Run) -> list[str]:
         escape(_when(run.time)),
         escape(config_words(run.config), 200),
         escape(workload_words(measurement.workload)),
-        *(
-            f"<b>{escape(number(getattr(measurement, key)))}</b> {escape(interval(measurement.ci95.get(key)))}"
-            for key in ("decode_tps", "prefill_tps")
-        ),
+        _value(measurement, "decode_tps"),
+        _value(measurement, "prefill_tps"),
         escape(size(measurement.peak_bytes)),
         escape(run.machine, 60),
     ]
+
+
+def _value(measurement: Measurement, key: str) -> str:
+    """A mean in bold, its interval beside it."""
+    bounds = escape(interval(measurement.ci95.get(key)))
+    return f"<b>{escape(number(getattr(measurement, key)))}</b> <span class='wb-nowrap'>{bounds}</span>"
 
 
 def _when(time: Any) -> str:

@@ -13,7 +13,8 @@ _PAGE = """
 function isDark() {
   const said = document.body.dataset.jpThemeLight;
   if (said !== undefined) return said === "false";
-  const [r, g, b, a] = (getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g) || [255, 255, 255]).map(Number);
+  const ground = getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g) || [255, 255, 255];
+  const [r, g, b, a] = ground.map(Number);
   return a !== 0 && 0.2126 * r + 0.7152 * g + 0.0722 * b < 128;
 }
 function initialize({ model }) {
@@ -53,7 +54,7 @@ export default { initialize, render };
 _CODE = """
 function render({ model, el }) {
   const button = document.createElement("button");
-  button.className = "jupyter-button wb-copy";
+  button.className = "jupyter-widgets jupyter-button wb-button wb-copy";
   const pre = document.createElement("pre");
   pre.className = "wb-code";
   pre.tabIndex = 0;

@@ -4,9 +4,10 @@ It measures nothing and knows no torch: clicks become `session.submit(...)`, and
 session holds and from its events. A callback returns at once.
 
 Class names for tests and style sheets: wb-panel, wb-title, wb-state, wb-asked, wb-ran, wb-last, wb-export,
-wb-snippet, wb-knob-<knob>, wb-knob-<knob>-<value>, wb-knob-<knob>-field, wb-knob-<knob>-toggle, wb-pending, wb-apply, wb-discard,
-wb-workload, wb-work-<field>, wb-measure, wb-stop, wb-tabs, wb-metric-<key>, wb-chart-speed, wb-chart-memory, wb-history,
-wb-prompt, wb-new-tokens, wb-generate, wb-output, wb-rate, wb-status, wb-error, wb-details.
+wb-snippet, wb-copy, wb-knob-<knob>, wb-knob-<knob>-<value>, wb-knob-<knob>-field, wb-knob-<knob>-toggle, wb-more,
+wb-pending, wb-apply, wb-discard, wb-workload, wb-work-<field>, wb-measure, wb-stop, wb-tabs, wb-metric-<key>,
+wb-chart-speed, wb-chart-memory, wb-history, wb-prompt, wb-new-tokens, wb-generate, wb-output, wb-rate, wb-status,
+wb-error, wb-details; wb-on marks the chosen button.
 """
 
 import weakref
@@ -17,7 +18,7 @@ import ipywidgets
 
 from workbench.charts import DARK, LIGHT, Run, Theme, memory, speed
 from workbench.config import Config
-from workbench.errors import WorkbenchError
+from workbench.errors import StoreError, WorkbenchError
 from workbench.knobs import KNOBS
 from workbench.metrics import METRICS
 from workbench.results import Applied, Event, Forecast, Measurement, Resolved
@@ -159,7 +160,8 @@ class TuningPanel:
 
     def _draw_speed(self) -> dict[str, Any]:
         forecast = self._forecast({}) if self._metric == "decode_tps" else None
-        return speed(self._runs, self._theme, self._metric, forecast.decode_limit_tps if forecast else None)
+        limit = forecast.decode_limit_tps if forecast else None
+        return speed(self._runs, self._theme, self._metric, limit, in_force=self._session.config)
 
     def _draw_memory(self) -> dict[str, Any]:
         resolved = self._resolved()
@@ -227,8 +229,10 @@ class TuningPanel:
             made.description = f"• {label}" if key == self._metric else label
 
     def _show_history(self) -> None:
-        runs, unreadable = _stored(self._session)
-        self._history.value = history.table(runs, unreadable)
+        try:
+            self._history.value = history.table(*_stored(self._session))
+        except StoreError as error:  # the panel works without its store, and says what is wrong with it
+            self._history.value = history.refused(error)
 
     def _failed(self, error: Exception) -> None:
         """An error of a callback or of the work: shown, and every control back to what is in force."""

@@ -41,6 +41,11 @@ def row(children: Sequence[Any], *classes: str) -> ipywidgets.HBox:
     return classed(ipywidgets.HBox(list(children), layout=ipywidgets.Layout(flex_flow="row wrap")), *classes)
 
 
+def labelled(label: str, widget: Any) -> ipywidgets.VBox:
+    """A field under its label."""
+    return column([markup(f"<span class='wb-field-label'>{escape(label)}</span>"), widget], "wb-labelled")
+
+
 def set_class(widget: Any, name: str, present: bool) -> None:
     if present:
         widget.add_class(name)

@@ -6,7 +6,7 @@ import ipywidgets
 
 from workbench.results import Workload
 from workbench.results.workload import PRESETS
-from workbench.widgets.parts import classed, row
+from workbench.widgets.parts import classed, labelled, row
 from workbench.words import text
 
 FIELDS = {"prompt_tokens": 1, "new_tokens": 2, "batch_size": 1}  # field -> the least it may be
@@ -20,24 +20,13 @@ class WorkloadChoice:
         self._showing = False
         self._presets = classed(
             ipywidgets.Dropdown(
-                options=[*PRESETS, (text("panel.custom"), "")],
-                value=preset,
-                description=text("panel.workload_name"),
-                style={"description_width": "auto"},
-                layout=ipywidgets.Layout(width="220px"),
+                options=[*PRESETS, (text("panel.custom"), "")], value=preset, layout=ipywidgets.Layout(width="128px")
             ),
             "wb-workload",
         )
         self._fields = {
             name: classed(
-                ipywidgets.BoundedIntText(
-                    value=1,
-                    min=least,
-                    max=MOST,
-                    description=text(f"panel.{name}"),
-                    style={"description_width": "auto"},
-                    layout=ipywidgets.Layout(width="auto", flex="0 1 150px"),
-                ),
+                ipywidgets.BoundedIntText(value=least, min=least, max=MOST, layout=ipywidgets.Layout(width="82px")),
                 f"wb-work-{name}",
             )
             for name, least in FIELDS.items()
@@ -46,7 +35,8 @@ class WorkloadChoice:
         self._presets.observe(self._chosen, "value")
         for field in self._fields.values():
             field.observe(self._typed, "value")
-        self.box = row([self._presets, *self._fields.values()], "wb-work")
+        named = {"workload_name": self._presets, **self._fields}
+        self.box = row([labelled(text(f"panel.{name}"), widget) for name, widget in named.items()], "wb-work")
 
     def workload(self) -> Workload:
         return Workload(**{name: field.value for name, field in self._fields.items()})
