@@ -21,6 +21,7 @@ _FILES = (
     "cli",
     "config",
     "export",
+    "gpu_check",
     "lab",
     "load",
     "machine",
