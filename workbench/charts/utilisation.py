@@ -27,7 +27,7 @@ def utilisation(
     lines: list[tuple[str, str, Callable[[DeviceSample], float | None], str]] = [
         (text("chart.live.cpu"), "y", lambda sample: _percent(sample.cpu_busy_share), "%"),
         (text("chart.live.process"), "y", lambda sample: _percent(_share(sample.process_cores, cores)), "%"),
-        (text("chart.live.others"), "y", lambda sample: _percent(_share(sample.others_cores, cores)), "%"),
+        (text("chart.live.others"), "y", lambda sample: _percent(_share(_others(sample), cores)), "%"),
     ]
     for index, name in enumerate(gpus):
         lines.append(
@@ -81,8 +81,10 @@ def utilisation_words(sample: DeviceSample | None) -> str:
     cpu = _percent(sample.cpu_busy_share)
     words = [
         text("chart.live.say_cpu", busy=quantity(cpu, "%")),
-        text("chart.live.say_memory", rss=size(sample.process_rss_bytes), available=size(sample.available_bytes)),
+        text("chart.live.say_available", available=size(sample.available_bytes)),
     ]
+    if sample.process_rss_bytes is not None:
+        words.append(text("chart.live.say_process", rss=size(sample.process_rss_bytes)))
     for gpu in sample.gpus:
         words.append(
             text(
@@ -118,6 +120,11 @@ def _line(
         "hovertemplate": f"%{{y:.3g}} {unit}",
         "showlegend": known,
     }
+
+
+def _others(sample: DeviceSample) -> float | None:
+    """Without a watched process "the others" are everyone: the CPU's own line says that."""
+    return None if sample.process_cores is None else sample.others_cores
 
 
 def _share(cores_used: float | None, cores: int | None) -> float | None:

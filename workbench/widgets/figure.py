@@ -21,16 +21,7 @@ class LiveFigure:
         self.widget._config = {
             "displaylogo": False,
             "responsive": True,
-            "modeBarButtonsToRemove": [
-                "zoom2d",
-                "pan2d",
-                "select2d",
-                "lasso2d",
-                "zoomIn2d",
-                "zoomOut2d",
-                "autoScale2d",
-                "resetScale2d",
-            ],
+            "modeBarButtons": [["toImage"]],
         }
         classed(self.widget, "wb-chart", *classes)
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from workbench.errors import WorkbenchError
+
 log = logging.getLogger("workbench.panel")
 
 
@@ -38,7 +40,9 @@ class Guard:
         try:
             if not isinstance(error, Exception):
                 return False
-            log.error("a panel callback failed", exc_info=error)
+            # what people meet in use is told in the panel; what they should not meet is logged too
+            expected = isinstance(error, WorkbenchError)
+            log.log(logging.INFO if expected else logging.ERROR, "a callback failed", exc_info=error)
             self._report(error)
             return True
         finally:

@@ -10,7 +10,6 @@ wb-chart-speed, wb-chart-memory, wb-history, wb-prompt, wb-new-tokens, wb-genera
 wb-error, wb-details; wb-on marks the chosen button.
 """
 
-import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,7 +29,7 @@ from workbench.widgets.guard import Guard
 from workbench.widgets.header import Header
 from workbench.widgets.knob_board import KnobBoard
 from workbench.widgets.page import Page
-from workbench.widgets.parts import Options, button, classed, close_tree, column, markup, row
+from workbench.widgets.parts import Options, button, classed, close_tree, column, markup, only_one, row
 from workbench.widgets.status import Status
 from workbench.widgets.work import WorkloadChoice
 from workbench.words import text
@@ -43,8 +42,6 @@ TABS = ("speed", "memory", "history")
 SPEEDS = ("decode_tps", "prefill_tps")
 READY = ("idle", "failed")  # after a failed load the controls are how to try again
 MOST_HISTORY = 100
-
-_open: "weakref.ref[TuningPanel] | None" = None
 
 
 class TuningPanel:
@@ -63,7 +60,6 @@ class TuningPanel:
         groups: Iterable[str] | None = None,
         chart: Literal["speed", "memory", "history"] = "speed",
     ) -> None:
-        global _open
         if chart not in TABS:
             raise ValueError(f"chart is one of {', '.join(TABS)}, not {chart!r}")
         self._session = session
@@ -90,9 +86,7 @@ class TuningPanel:
                 ("error", self._on_error),
             )
         ]
-        before, _open = _open() if _open is not None else None, weakref.ref(self)
-        if before is not None:
-            before.close()
+        only_one(self)
 
     def close(self) -> None:
         """Stop listening and remove the panel from the page. The session goes on. May be called again."""

@@ -1,13 +1,29 @@
 """Small pieces that the panel is put together from. Everything shown as HTML passes through `escape` here or before."""
 
+import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import ipywidgets
 
 from workbench.words.format import escape, knob_value
 
 _UNSAFE_IN_CLASS = str.maketrans(dict.fromkeys(" |/:.,", "-"))
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
+_open: "weakref.WeakValueDictionary[type, Closable]" = weakref.WeakValueDictionary()
+
+
+def only_one(new: Closable) -> None:
+    """Close the instrument of this kind that was open in this kernel: a cell that runs again makes no second one."""
+    before = _open.get(type(new))
+    _open[type(new)] = new
+    if before is not None:
+        before.close()
 
 
 def markup(html: str = "", *classes: str) -> ipywidgets.HTML:
