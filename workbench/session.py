@@ -4,13 +4,13 @@ import itertools
 import queue
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from workbench import export as exports
 from workbench import forecast as forecasts
 from workbench import machine as machines
+from workbench.catalog.sources import needs_hub
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, Stopped, StoreError, WorkbenchError, WorkerDied
 from workbench.events import Dispatcher, Listener
@@ -106,7 +106,7 @@ class Session:
         if host == "inline":
             self._host: InlineHost | ProcessHost = InlineHost(self.machine.threads)
         else:
-            offline = {} if _needs_hub(model) else {"HF_HUB_OFFLINE": "1"}
+            offline = {} if needs_hub(model) else {"HF_HUB_OFFLINE": "1"}
             self._host = ProcessHost({**machines.worker_environment(), **offline}, self.machine.threads)
 
     @property
@@ -451,10 +451,3 @@ def _at_least_one(name: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigError("session.bad_number", name=name, value=repr(value))
     return value
-
-
-def _needs_hub(name: str) -> bool:
-    """Whether a worker for `name` may reach for the network."""
-    if name == "demo" or name.startswith("random:"):
-        return False
-    return not Path(name).expanduser().exists()

@@ -1,16 +1,16 @@
-"""Where a model name leads: the demo, a random model, a local directory or file, or a hub id. Nothing is loaded here."""
+"""Where a model name leads: the demo, a random model, a local directory or file, or a hub id. Nothing is loaded."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from workbench.catalog.local import local_model
 from workbench.errors import ModelError
 
 Kind = Literal["demo", "random", "directory", "gguf", "hub"]
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+|[\w.-]+")
-_SAFE = ("*.safetensors", "*.gguf")
+_GGUF = ("*.gguf",)
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -58,35 +58,15 @@ def _is_path(name: str) -> bool:
 
 
 def _local(name: str, path: Path) -> Source:
-    if not path.exists():
-        raise ModelError("model.no_such_path", path=name)
-    if path.is_file():
-        if path.suffix != ".gguf":
-            raise ModelError("model.not_a_model", path=name, found=path.name)
+    if path.is_file() and path.suffix == ".gguf":
         return Source(name, "gguf", path.parent, gguf_file=path.name)
-    weights = [file for pattern in _SAFE for file in sorted(path.glob(pattern))]
-    ggufs = [file for file in weights if file.suffix == ".gguf"]
-    config = path / "config.json"
-    if not config.exists():
+    if path.is_dir() and not any(path.glob("*.safetensors")):
+        ggufs, pickles = (
+            [file.name for pattern in patterns for file in sorted(path.glob(pattern))] for patterns in (_GGUF, _PICKLES)
+        )
         if ggufs:
-            return Source(name, "gguf", path, gguf_file=ggufs[0].name)
-        found = ", ".join(sorted(child.name for child in path.iterdir())[:5]) or "nothing"
-        raise ModelError("model.not_a_model", path=name, found=found)
-    _readable_config(name, config)
-    if not weights:
-        pickles = [file.name for pattern in _PICKLES for file in sorted(path.glob(pattern))]
+            return Source(name, "gguf", path, gguf_file=ggufs[0])
         if pickles:
             raise ModelError("model.pickle_only", name=name, file=pickles[0])
-        raise ModelError("model.no_weights", path=name)
-    if all(file.suffix == ".gguf" for file in weights):
-        return Source(name, "gguf", path, gguf_file=ggufs[0].name)
+    local_model(name)
     return Source(name, "directory", path)
-
-
-def _readable_config(name: str, config: Path) -> None:
-    try:
-        values = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError("model.damaged_config", path=name, problem=f"{type(error).__name__}: {error}") from error
-    if not isinstance(values, dict) or not values.get("model_type"):
-        raise ModelError("model.damaged_config", path=name, problem="it names no model_type")

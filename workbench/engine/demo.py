@@ -20,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from workbench.errors import ModelError
-from workbench.home import room
+from workbench.home import home, room
 from workbench.words import Message, say
 
 NAME = "SmolLM2-135M-Instruct"
@@ -171,9 +171,10 @@ def _source() -> Path:
 
 
 def _disk_error(error: OSError) -> ModelError:
-    path = str(error.filename or room("models"))
+    models = home() / "models"
+    path = str(error.filename or models)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        free = shutil.disk_usage(room("models")).free
+        free = shutil.disk_usage(models).free
         needed = CONVERTED_BYTES + MARGIN_BYTES
         return ModelError("model.disk_full", path=path, needed=_megabytes(needed), free=_megabytes(free))
     return ModelError("model.home_not_writable", path=path, problem=f"{type(error).__name__}: {error.strerror}")

@@ -23,7 +23,7 @@ def encode(
 ) -> dict[str, torch.Tensor]:
     """Token ids and attention mask, [batch, time], on `device`; chat messages go through the model's own template.
 
-    A plain string is one user turn when the tokenizer has a chat template and `chat` is on. ConfigError for an empty one.
+    A plain string is one user turn when there is a chat template and `chat` is on. ConfigError for an empty one.
     """
     texts = []
     templated = bool(tokenizer.chat_template) and (chat or not all(isinstance(prompt, str) for prompt in prompts))

@@ -8,10 +8,10 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
+from workbench.catalog.sources import Source, find
 from workbench.config import Config
 from workbench.engine.demo import ensure_demo
 from workbench.engine.random_model import build, parse
-from workbench.engine.sources import Source, find
 from workbench.errors import ModelError, WorkbenchError
 from workbench.probes.context import Context
 from workbench.words import Message, say

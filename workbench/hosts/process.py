@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -93,6 +92,7 @@ class ProcessHost:
                 if self._worker is not None:
                     self._worker.kill()
                 self._worker = Worker(self._environment)
+                self._worker.greet()
                 self._worker.call(
                     next(self._jobs), "setup", {"threads": self._threads.to_dict() if self._threads else None}, _ignore
                 )
@@ -135,6 +135,7 @@ class Worker:
         self._job: int | None = None
         self._killable = True
         self._stopping = False
+        self._starting = True
         self._doing = text("worker.doing_idle")
         self._threads = [
             threading.Thread(target=self._drain, daemon=True, name="worker-output"),
@@ -142,11 +143,23 @@ class Worker:
         ]
         for thread in self._threads:
             thread.start()
-        self._wait_for_hello()
 
     @property
     def alive(self) -> bool:
         return self.process.poll() is None
+
+    def greet(self) -> None:
+        """Waits until the worker has its libraries. WorkerDied when it ends before, Stopped when it was asked to."""
+        try:
+            frame = self._frames.get(timeout=_START_LIMIT_S)
+        except queue.Empty:
+            frame = None
+        self._starting = False
+        if frame is None or frame["type"] != "hello":
+            self.kill()
+            if self._stopping:
+                raise Stopped("session.stopped", phase=text("phase.loading"))
+            raise WorkerDied("worker.no_start", how=self._how(), last_words=self._last_words())
 
     def call(self, job: int, op: str, params: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
         self._job, self._stopping = job, False
@@ -177,6 +190,10 @@ class Worker:
             self._doing = text("worker.doing_idle")
 
     def stop(self) -> None:
+        if self._starting:
+            self._stopping = True
+            self._kill_group()
+            return
         job = self._job
         if job is None:
             return
@@ -220,15 +237,6 @@ class Worker:
         else:
             on_event(frame["event"], frame["data"])
 
-    def _wait_for_hello(self) -> None:
-        deadline = time.monotonic() + _START_LIMIT_S
-        try:
-            frame = self._frames.get(timeout=max(deadline - time.monotonic(), 0))
-        except queue.Empty:
-            frame = None
-        if frame is None or frame["type"] != "hello":
-            self.kill()
-            raise WorkerDied("worker.no_start", how=self._how(), last_words=self._last_words())
 
     def _death(self) -> WorkbenchError:
         """Why the process is gone, once its output is drained."""

@@ -119,10 +119,7 @@ def _forecast(result: Forecast) -> list[Row]:
 
 
 def _applied(result: Applied) -> list[Row]:
-    optional = [
-        (text("tables.residue"), size(result.residue_bytes)) if result.residue_bytes is not None else None,
-        (text("tables.warm_up"), seconds(result.warm_up_s)) if result.warm_up_s is not None else None,
-    ]
+    residue = result.residue_bytes  # None: nothing was dropped
     return [
         (text("tables.cost"), result.cost),
         (text("tables.seconds"), seconds(result.seconds)),
@@ -130,7 +127,7 @@ def _applied(result: Applied) -> list[Row]:
             text("tables.memory"),
             text("tables.memory_value", before=size(result.memory_before), after=size(result.memory_after)),
         ),
-        *(row for row in optional if row is not None),
+        *([] if residue is None else [(text("tables.residue"), size(residue))]),
         *_resolved(result.resolved),
     ]
 

@@ -42,7 +42,6 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "tables.memory": "memory before → after",
     "tables.memory_value": "{before} → {after}",
     "tables.residue": "left over of the old model",
-    "tables.warm_up": "warm-up, apart",
     "tables.bytes_of": "{dtype} tensors",
     "tables.row": "row",
     "tables.text": "text",

@@ -33,7 +33,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     ),
     "worker.residue": "{left} of the old model stayed after it was dropped; the process was replaced",
     "worker.doing_idle": "idle",
-    "worker.killed_by_kernel": "killed by signal {signal}, as the kernel does when memory runs out",
+    "worker.killed_by_kernel": "killed by signal {signal}: by hand, or by the kernel because memory ran out",
     "worker.signal": "signal {signal}",
     "worker.exit_code": "exit code {code}",
     "worker.no_words": "It said nothing before.",
