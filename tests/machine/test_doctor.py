@@ -1,0 +1,131 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import workbench as wb
+from tests.machine.facts import CPU, PLAIN, with_gpu
+from workbench.machine import examine, remember_bandwidth, torch_process
+from workbench.machine.child import Told
+from workbench.results import Machine
+from workbench.results.machine_report import html, plain, problems
+
+
+def test_this_machine_without_importing_torch(workbench_home: Path) -> None:
+    code = "import sys, workbench as wb; m = wb.doctor(); assert 'torch' not in sys.modules; print(m.to_json())"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    machine = Machine.from_json(done.stdout)
+    assert machine.torch is not None
+    assert machine.torch.version.startswith("2.")
+    assert {"eager", "sdpa"} <= set(machine.torch.attention_implementations)
+    assert {"static", "dynamic"} <= set(machine.torch.cache_implementations)
+    assert machine.torch.kernels_window is not None
+    assert machine.package("accelerate") is not None
+    assert machine.threads is not None
+    assert not machine.threads.measured
+    assert str(Path.home()) not in done.stdout
+    assert str(workbench_home) not in done.stdout
+
+
+def test_the_second_call_reads_what_the_first_kept(workbench_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = wb.doctor()
+
+    def never(*_: object) -> Told:
+        raise AssertionError("torch was asked again")
+
+    monkeypatch.setattr(torch_process, "run_module", never)
+    assert wb.doctor().torch == first.torch
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    with pytest.raises(AssertionError, match="asked again"):
+        wb.doctor()
+
+
+def test_a_damaged_cache_is_rebuilt(workbench_home: Path) -> None:
+    (workbench_home / "machine.json").write_text('{"schema": "workbench.machine-cache/1", "sections": {"torch": ')
+    assert wb.doctor().torch is not None
+    assert json.loads((workbench_home / "machine.json").read_text())["sections"]["torch"]
+
+
+def test_a_home_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "file" / "home"))
+    machine = wb.doctor()
+    assert machine.torch is not None
+    assert "machine.disk.not_kept" in {line.code for line in problems(machine)}
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose modules shadow the installed ones in the doctor's process."""
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    return folder
+
+
+def test_a_torch_that_does_not_import_is_told(workbench_home: Path, broken: Path) -> None:
+    (broken / "torch.py").write_text("raise ImportError('libcudart.so.12: cannot open shared object file')")
+    machine = wb.doctor()
+    assert machine.torch is None
+    (line,) = (line for line in machine.lines if line.code == "machine.torch.broken")
+    assert "ImportError: libcudart.so.12: cannot open shared object file" in str(line)
+    assert not (workbench_home / "machine.json").exists(), "a failure must not be kept"
+    assert "cannot be imported" in plain(machine)
+
+
+def test_a_transformers_that_does_not_import_costs_only_itself(workbench_home: Path, broken: Path) -> None:
+    (broken / "transformers.py").write_text("raise ImportError('tokenizers>=0.22 is required')")
+    machine = wb.doctor()
+    assert machine.torch is not None
+    assert machine.torch.version.startswith("2.")
+    assert "tokenizers>=0.22" in str(machine.torch.transformers_problem)
+    assert "machine.torch.transformers_broken" in {line.code for line in problems(machine)}
+
+
+def test_libraries_that_print_do_not_disturb(workbench_home: Path, broken: Path) -> None:
+    (broken / "sitecustomize.py").write_text("print('{\"version\": \"noise\"}')\nprint('noise')")
+    machine = wb.doctor()
+    assert machine.torch is not None
+    assert machine.torch.version.startswith("2.")
+
+
+def test_bandwidth_is_remembered_for_this_machine(workbench_home: Path) -> None:
+    assert remember_bandwidth("cpu:1", 25e9) is None
+    assert remember_bandwidth("cpu:2", 33e9) is None
+    assert wb.doctor().copy_bandwidth == {"cpu:1": 25e9, "cpu:2": 33e9}
+
+
+def test_report_of_a_machine_with_a_gpu() -> None:
+    machine = examine.report(with_gpu(), {"cuda:0": 1.4e12})
+    assert machine.label == "NVIDIA A100"
+    assert machine.driver_cuda == "12.8"
+    values = {topic: (value, consequence) for topic, value, consequence in machine.rows()}
+    assert values["GPU"][0] == "NVIDIA A100, 40.0\u2009GiB, compute capability 8.0"
+    assert values["CUDA"] == ("driver 570.86 for up to CUDA 12.8; torch brings 12.8", "The driver and torch agree.")
+    assert "1,400 GB/s on cuda:0" in values["Memory bandwidth"][0].replace("1400", "1,400")
+    assert Machine.from_json(machine.to_json()) == machine
+
+
+def test_every_finding_stands_in_a_row() -> None:
+    facts = with_gpu("Tesla P100", (6, 0), wsl=True, machine_cpus=64, free_disk_bytes=1, wait_policy_set="ACTIVE")
+    machine = examine.report(facts, {})
+    shown = " ".join(consequence for _, _, consequence in machine.rows())
+    for line in machine.lines:
+        assert str(line) in shown, line.code
+
+
+def test_foreign_text_is_never_html() -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    facts = with_gpu(evil, cpu=CPU.model_copy(update={"name": evil}))
+    shown = html(examine.report(facts, {}))
+    assert "<img" not in shown
+    assert "&lt;img src=x onerror=alert(1)&gt;" in shown
+
+
+def test_the_table_takes_its_colours_from_jupyterlab() -> None:
+    shown = examine.report(PLAIN, {})._repr_html_()
+    assert "--jp-ui-font-color1" in shown
+    assert "#fff" not in shown
+    assert "white;" not in shown
