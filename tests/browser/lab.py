@@ -1,0 +1,320 @@
+"""JupyterLab and Chromium as a person has them, with handles for tests: start, open, run, click, read.
+
+Nothing here looks at pixels; text and chart data are read from the page.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import psutil
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request, expect
+
+ROOT = Path(__file__).parents[2]
+SCREENSHOTS = ROOT / "build" / "screenshots"
+WORKER = "workbench.hosts.worker"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_ARGUMENTS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# What JupyterLab itself says at the level of an error, whatever notebook is open.
+NOT_OURS: tuple[str, ...] = ()
+
+
+def chromium() -> str:
+    """The browser to drive; RuntimeError with the command that installs one."""
+    for name in filter(None, (os.environ.get("WORKBENCH_CHROMIUM"), *CHROMIUM)):
+        found = shutil.which(name)
+        if found:
+            return found
+    raise RuntimeError("no Chromium: run 'sudo apt-get install -y chromium', or set WORKBENCH_CHROMIUM")
+
+
+def until(condition: Callable[[], Any], timeout_s: float, what: str) -> Any:
+    """The first true value of `condition`; TimeoutError says what was waited for."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise TimeoutError(f"waited {timeout_s:.0f} s for {what}")
+
+
+class Lab:
+    """One JupyterLab server with every folder of its own, and no news, extensions or updates from outside."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.root = folder / "root"
+        self.root.mkdir(parents=True)
+        settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
+        settings.mkdir(parents=True)
+        (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "server.log"
+        own = {
+            "JUPYTER_CONFIG_DIR": "config",
+            "JUPYTER_DATA_DIR": "data",
+            "JUPYTER_RUNTIME_DIR": "runtime",
+            "JUPYTERLAB_SETTINGS_DIR": "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+            "IPYTHONDIR": "ipython",
+        }
+        command = [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}"),
+            "--ServerApp.port_retries=0",
+            "--IdentityProvider.token=",
+            "--ServerApp.password=",
+            f"--ServerApp.root_dir={self.root}",
+            "--allow-root",
+            "--LabApp.extension_manager=readonly",
+            "--LabApp.news_url=None",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            "--LabApp.expose_app_in_browser=True",
+        ]
+        self._log = self.log.open("wb")
+        self.process = subprocess.Popen(
+            command,
+            env={**os.environ, **{name: str(folder / place) for name, place in own.items()}, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def wait(self) -> Self:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+        def answers() -> bool:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"JupyterLab ended: {self.log.read_text(errors='replace')[-2000:]}")
+            try:
+                with opener.open(f"{self.url}/api/status", timeout=2):
+                    return True
+            except (urllib.error.URLError, TimeoutError, ConnectionError):
+                return False
+
+        until(answers, 60, "JupyterLab to answer")
+        return self
+
+    def close(self) -> None:
+        """End the server and its kernels; whatever outlives them is a failure of the test that calls this."""
+        below = self.below()
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._log.close()
+        alive = psutil.wait_procs(below, timeout=10)[1]
+        left = [" ".join(_command(each))[-120:] for each in alive]
+        for each in alive:
+            each.kill()
+        assert not left, f"outlived JupyterLab: {left}"
+
+    def below(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def workers(self) -> list[psutil.Process]:
+        return [each for each in self.below() if WORKER in _command(each)]
+
+    def kernels(self) -> list[psutil.Process]:
+        return [each for each in self.below() if any("ipykernel_launcher" in part for part in _command(each))]
+
+    def add(self, notebook: Path, name: str | None = None) -> str:
+        """Copy a notebook into the server's folder; its name there."""
+        name = name or notebook.name
+        shutil.copy(notebook, self.root / name)
+        return name
+
+    def write(self, name: str, cells: Iterable[str]) -> str:
+        """Make a notebook of these code cells."""
+        made = [
+            {
+                "cell_type": "code",
+                "id": f"cell-{index}",
+                "metadata": {},
+                "execution_count": None,
+                "outputs": [],
+                "source": source,
+            }
+            for index, source in enumerate(cells)
+        ]
+        kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+        document = {"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+        (self.root / name).write_text(json.dumps(document))
+        return name
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline() if process.status() != psutil.STATUS_ZOMBIE else []
+    except psutil.NoSuchProcess:
+        return []
+
+
+class Notebook:
+    """One notebook open in a page, and what the page said and asked for meanwhile."""
+
+    def __init__(self, lab: Lab, page: Page) -> None:
+        self.lab = lab
+        self.page = page
+        self.errors: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
+        page.on("request", self._asked)
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not any(part in message.text for part in NOT_OURS):
+            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def _asked(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    @property
+    def foreign_requests(self) -> list[str]:
+        """Addresses asked for that are not this machine's."""
+        return [
+            url
+            for url in self.requests
+            if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).hostname not in ("127.0.0.1", "localhost")
+        ]
+
+    def open(self, name: str) -> Self:
+        self.page.goto(f"{self.lab.url}/lab/tree/{name}?reset")
+        self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell").first.wait_for(timeout=60_000)
+        # The cell's own mark says idle before there is a kernel; Run All would then open a dialog.
+        expect(self.page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
+        return self
+
+    def menu(self, bar: str, item: str) -> None:
+        self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile(f"^{bar}$")).click()
+        self.page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{item}$")).click()
+
+    def run_all(self, timeout_s: float = 120) -> Self:
+        self.menu("Run", "Run All Cells")
+        return self.wait_run(timeout_s)
+
+    def wait_run(self, timeout_s: float) -> Self:
+        """Until every code cell has a number; an error in a cell ends the wait."""
+
+        def done() -> bool:
+            cells = self.cells()
+            failed = [cell for cell in cells if cell["error"]]
+            if failed:
+                raise AssertionError(f"cell failed: {failed[0]['error']}\n{failed[0]['source']}")
+            return all(cell["count"] is not None for cell in cells) and not self._busy()
+
+        until(done, timeout_s, "every cell to run")
+        return self
+
+    def cells(self) -> list[dict[str, Any]]:
+        """The code cells: source, execution count, and the error if there was one. From the model: JupyterLab leaves
+        cells that are out of sight out of the page."""
+        found: list[dict[str, Any]] = self.page.evaluate(
+            """() => {
+              const cells = Array.from(jupyterapp.shell.currentWidget.content.model.cells);
+              return cells.filter((cell) => cell.type === "code").map((cell) => {
+                const outputs = cell.outputs.toJSON();
+                const failed = outputs.find((output) => output.output_type === "error");
+                return { source: cell.sharedModel.getSource(), count: cell.executionCount,
+                         error: failed ? failed.ename + ": " + failed.evalue : null };
+              });
+            }"""
+        )
+        return found
+
+    def _busy(self) -> bool:
+        return self.kernel_status() != "idle"
+
+    def kernel_status(self) -> str:
+        status = self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status ?? 'none'")
+        return str(status)
+
+    def restart_kernel(self) -> None:
+        self.menu("Kernel", "Restart Kernel…")
+        self.page.locator(".jp-Dialog .jp-mod-accept").click()
+
+    def shut_down(self) -> None:
+        """End the notebook's kernel, without saving."""
+        self.page.evaluate("jupyterapp.shell.currentWidget?.sessionContext?.shutdown()")
+        until(lambda: not self.lab.kernels(), 15, "the kernel to end")
+
+    def forget_run(self) -> None:
+        """Clear the numbers of the cells, so that the next run can be waited for."""
+        self.page.evaluate("jupyterapp.commands.execute('editmenu:clear-all')")
+
+    def theme(self, name: str) -> None:
+        self.page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{ theme: {name!r} }})")
+        light = str("Light" in name).lower()
+        self.page.wait_for_function(f"document.body.dataset.jpThemeLight === '{light}'")
+        self.page.wait_for_timeout(500)  # style sheets and the figures' own redraw
+
+    # --- the panel
+
+    def part(self, name: str) -> Locator:
+        """A part of the panel by its class, without the prefix."""
+        return self.page.locator(f".wb-{name}").first
+
+    def click(self, name: str) -> None:
+        self.part(name).click()
+
+    def text(self, name: str) -> str:
+        return " ".join(self.part(name).inner_text().split())
+
+    def says(self, name: str, wanted: str | re.Pattern[str], timeout_s: float = 30) -> None:
+        expect(self.part(name)).to_contain_text(wanted, timeout=timeout_s * 1000)
+
+    def idle(self, timeout_s: float = 60) -> None:
+        self.says("state", "idle", timeout_s)
+
+    def chart(self, name: str) -> list[dict[str, Any]]:
+        """The traces of a chart: name, x, y and the error bars."""
+        traces: list[dict[str, Any]] = self.page.evaluate(
+            """(name) => {
+              const figure = document.querySelector(`.wb-chart-${name} .js-plotly-plot`)
+                || document.querySelector(`.wb-chart-${name}.js-plotly-plot`);
+              if (!figure || !figure.data) return [];
+              const list = (values) => Array.from(values || []);
+              return figure.data.map((trace) => ({ name: trace.name, x: list(trace.x), y: list(trace.y) }));
+            }""",
+            name,
+        )
+        return traces
+
+    def points(self, name: str = "speed") -> int:
+        """How many measured points a chart shows (the traces of limits have none of their own)."""
+        measured = [trace for trace in self.chart(name) if trace["name"] and "limit" not in trace["name"]]
+        return sum(len([value for value in trace["y"] if value is not None]) for trace in measured)
+
+    def screenshot(self, name: str) -> Path:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        path = SCREENSHOTS / f"{name}.png"
+        panel = self.part("panel")
+        panel.scroll_into_view_if_needed()
+        panel.screenshot(path=path)
+        return path

@@ -1,0 +1,32 @@
+"""Notebook 01 as it is, with the demo model: Run All, then the panel by hand, in the light and the dark theme."""
+
+import re
+
+import pytest
+
+from tests.browser.lab import ROOT, Notebook, until
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.timeout(400)
+def test_run_all_then_measure_in_light_and_dark(notebook: Notebook) -> None:
+    notebook.open(notebook.lab.add(ROOT / "notebooks" / "01_environment.ipynb"))
+    notebook.run_all(240)
+    notebook.part("panel").scroll_into_view_if_needed()
+    notebook.idle()
+    assert re.search(r"sdpa", notebook.text("ran"))
+    points = notebook.points()
+    notebook.page.locator(".wb-workload select").select_option("quick")
+    notebook.click("knob-attention-eager")
+    notebook.says("ran", "eager")
+    notebook.idle()
+    notebook.click("measure")
+    until(lambda: notebook.points() == points + 1, 120, "a new point")
+    notebook.idle()
+    notebook.click("generate")
+    notebook.says("rate", re.compile("tok/s"))
+    notebook.idle(60)
+    notebook.screenshot("panel-light")
+    notebook.theme("JupyterLab Dark")
+    notebook.screenshot("panel-dark")
