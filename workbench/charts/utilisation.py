@@ -1,6 +1,7 @@
 """The live chart: how busy processors are and how much memory is held, over the last seconds."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from workbench.charts.theme import Theme, layout, note
@@ -11,6 +12,14 @@ from workbench.words.format import escape, quantity, size
 GIB = 1 << 30
 DASHES = ("solid", "dot", "dash", "dashdot", "longdash", "longdashdot")
 MOST_POINTS = 500
+
+
+@dataclass(frozen=True)
+class _Line:
+    name: str
+    axis: str
+    unit: str
+    value: Callable[[DeviceSample], float | None]
 
 
 def utilisation(
@@ -24,34 +33,23 @@ def utilisation(
     samples = samples[-MOST_POINTS:]
     now = samples[-1].time_s if samples else 0.0
     ago = [sample.time_s - now for sample in samples]
-    lines: list[tuple[str, str, Callable[[DeviceSample], float | None], str]] = [
-        (text("chart.live.cpu"), "y", lambda sample: _percent(sample.cpu_busy_share), "%"),
-        (text("chart.live.process"), "y", lambda sample: _percent(_share(sample.process_cores, cores)), "%"),
-        (text("chart.live.others"), "y", lambda sample: _percent(_share(_others(sample), cores)), "%"),
+    lines = [
+        _Line(text("chart.live.cpu"), "y", "%", lambda look: _percent(look.cpu_busy_share)),
+        _Line(text("chart.live.process"), "y", "%", lambda look: _percent(_share(look.process_cores, cores))),
+        _Line(text("chart.live.others"), "y", "%", lambda look: _percent(_share(_others(look), cores))),
+        *(
+            _Line(text("chart.live.gpu", gpu=escape(name, 40)), "y", "%", _busy_of(index))
+            for index, name in enumerate(gpus)
+        ),
+        _Line(text("chart.live.rss"), "y2", "GiB", lambda look: _gib(look.process_rss_bytes)),
+        _Line(text("chart.live.available"), "y2", "GiB", lambda look: _gib(look.available_bytes)),
+        *(
+            _Line(text("chart.live.gpu_memory", gpu=escape(name, 40)), "y2", "GiB", _held_on(index))
+            for index, name in enumerate(gpus)
+        ),
     ]
-    for index, name in enumerate(gpus):
-        lines.append(
-            (
-                text("chart.live.gpu", gpu=escape(name, 40)),
-                "y",
-                lambda sample, index=index: _percent(_gpu(sample, index, "kernel_time_share")),
-                "%",
-            )
-        )
-    lines.append((text("chart.live.rss"), "y2", lambda sample: _gib(sample.process_rss_bytes), "GiB"))
-    lines.append((text("chart.live.available"), "y2", lambda sample: _gib(sample.available_bytes), "GiB"))
-    for index, name in enumerate(gpus):
-        lines.append(
-            (
-                text("chart.live.gpu_memory", gpu=escape(name, 40)),
-                "y2",
-                lambda sample, index=index: _gib(_gpu(sample, index, "memory_used_bytes")),
-                "GiB",
-            )
-        )
     traces = [
-        _line(place, name, axis, ago, [value(sample) for sample in samples], unit, theme)
-        for place, (name, axis, value, unit) in enumerate(lines)
+        _trace(place, line, ago, [line.value(sample) for sample in samples], theme) for place, line in enumerate(lines)
     ]
     spec = layout(theme, text("chart.live.title"), height=360)
     x = {"range": [-window_s, 0], "fixedrange": True, "zeroline": False}
@@ -100,24 +98,22 @@ def utilisation_words(sample: DeviceSample | None) -> str:
     return " · ".join(words)
 
 
-def _line(
-    place: int, name: str, axis: str, x: list[float], y: list[float | None], unit: str, theme: Theme
-) -> dict[str, Any]:
+def _trace(place: int, line: _Line, x: list[float], y: list[float | None], theme: Theme) -> dict[str, Any]:
     known = any(value is not None for value in y)
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": name,
+        "name": line.name,
         "x": x,
         "y": y,
         "xaxis": "x",
-        "yaxis": axis,
+        "yaxis": line.axis,
         "line": {
             "width": 2,
             "color": theme.series[place % len(theme.series)],
             "dash": DASHES[place % len(DASHES)],
         },
-        "hovertemplate": f"%{{y:.3g}} {unit}",
+        "hovertemplate": f"%{{y:.3g}} {line.unit}",
         "showlegend": known,
     }
 
@@ -137,6 +133,14 @@ def _percent(share: float | None) -> float | None:
 
 def _gib(count: int | None) -> float | None:
     return None if count is None else count / GIB
+
+
+def _busy_of(index: int) -> Callable[[DeviceSample], float | None]:
+    return lambda look: _percent(_gpu(look, index, "kernel_time_share"))
+
+
+def _held_on(index: int) -> Callable[[DeviceSample], float | None]:
+    return lambda look: _gib(_gpu(look, index, "memory_used_bytes"))
 
 
 def _gpu(sample: DeviceSample, index: int, field: str) -> Any:
