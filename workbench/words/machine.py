@@ -15,7 +15,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "machine.topic.disk": "Disk",
     "machine.head.topic": "What",
     "machine.head.value": "Found",
-    "machine.head.consequence": "So",
+    "machine.head.consequence": "What it means",
     "machine.head.package": "Package",
     "machine.head.version": "Found",
     "machine.head.usable": "Usable",
