@@ -22,7 +22,7 @@ class LiveFigure:
         classed(self.widget, "wb-chart", *classes)
 
     def redraw(self) -> None:
-        """Show what `draw` says now. Only changes are handed over: plotly checks each value, 70 ms for a whole figure."""
+        """Show what `draw` says now. Only changes are handed over: plotly checks each value, 70 ms for a figure."""
         spec, before = self._draw(), self._shown
         with self.widget.batch_update():
             for trace, old, new in zip(self.widget.data, before["data"], spec["data"], strict=True):

@@ -11,6 +11,7 @@ wb-error, wb-details; wb-on marks the chosen button.
 """
 
 from collections.abc import Iterable
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal
 
 import ipywidgets
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 TABS = ("speed", "memory", "history")
 SPEEDS = ("decode_tps", "prefill_tps")
+STATES = {"apply": "applying", "measure": "measuring", "generate": "generating"}
 READY = ("idle", "failed")  # after a failed load the controls are how to try again
 MOST_HISTORY = 100
 
@@ -292,7 +294,17 @@ class TuningPanel:
     def _submit(self, what: str, *args: Any, **kwargs: Any) -> None:
         """Start work and return at once; what became of it comes as events."""
         self._status.clear()
-        self._session.submit(what, *args, **kwargs)
+        self._status.say(text("panel.ready"))
+        future = self._session.submit(what, *args, **kwargs)
+        self._state = STATES[what]  # disabled from here on: its own event comes a moment later
+        self._controls()
+        future.add_done_callback(self._guard(self._ended))
+
+    def _ended(self, future: Future[Any]) -> None:
+        """A job that was dropped before it began tells nobody."""
+        if future.cancelled() and not self._closed:
+            self._state = str(self._session.state)
+            self._controls()
 
     # --- events, on the session's dispatcher thread
 
@@ -303,15 +315,18 @@ class TuningPanel:
         if self._state in READY:
             self._changing = False
             self._answer.draw()
+            self._status.rest()
+        elif self._state == "closed":
+            self._status.say(text("panel.state.closed"))
         elif self._state != before:
-            self._status.say(text(f"panel.state.{self._state}"), running=self._state != "closed")
+            self._status.run(text(f"panel.state.{self._state}"))
         self._lines()
         self._controls()
 
     def _on_progress(self, event: Event) -> None:
         total = event.data["total"]
         share = event.data["done"] / total if total else None
-        self._status.say(lines.progress(event.data), share, running=True)
+        self._status.run(lines.progress(event.data), share)
 
     def _on_token(self, event: Event) -> None:
         self._answer.take(event.job, event.data)

@@ -22,11 +22,24 @@ class Status:
         self._details = classed(ipywidgets.Accordion([self._trace], titles=(text("panel.details"),)), "wb-details")
         self._failure = column([self._error, self._details], "wb-failure")
         self.box = row([self._line, self._failure], "wb-bottom")
-        self.say(text("panel.ready"))
+        self._outcome = text("panel.ready")
+        self.rest()
         self.clear()
 
-    def say(self, sentence: str, share: float | None = None, running: bool = False) -> None:
-        """One sentence, with a bar when `share` (0 to 1) is known."""
+    def say(self, outcome: str) -> None:
+        """How the work ended: stays until other work ends."""
+        self._outcome = outcome
+        self._show(outcome)
+
+    def run(self, sentence: str, share: float | None = None) -> None:
+        """What is going on, with a bar when `share` (0 to 1) is known; `rest` takes it away."""
+        self._show(sentence, share, running=True)
+
+    def rest(self) -> None:
+        """Nothing runs any more: the last outcome again."""
+        self._show(self._outcome)
+
+    def _show(self, sentence: str, share: float | None = None, running: bool = False) -> None:
         bar = ""
         if share is not None:
             percent = 100 * min(max(share, 0.0), 1.0)

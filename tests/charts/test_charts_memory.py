@@ -1,0 +1,100 @@
+"""The memory chart, the live chart and the snapshot."""
+
+from pathlib import Path
+
+import plotly.graph_objects as go
+import pytest
+
+from tests.charts.samples import HOSTILE, MIB, measurement, resolved, run
+from workbench.charts import LIGHT, memory, snapshot
+from workbench.charts.memory import DTYPES
+from workbench.charts.utilisation import utilisation, utilisation_words
+from workbench.config import Config
+from workbench.results import DeviceSample, document
+from workbench.results.device import GpuSample
+from workbench.runs import Runs
+
+GIB = 1 << 30
+
+
+def test_bars_are_bytes_by_dtype_and_marks_the_peaks() -> None:
+    half = resolved(dtype="bfloat16", bytes_by_dtype={"bfloat16": 250 * MIB, "int8": 10 * MIB, "uint8": 5 * MIB})
+    bars = memory([run(), run(Config(dtype="bfloat16"), resolved=half)], LIGHT)
+    held = {trace["name"].split()[0]: trace["y"] for trace in bars["data"][: len(DTYPES)]}
+    assert held == {"float32": [500, 0], "bfloat16": [0, 250], "float16": [0, 0], "other": [0, 15]}
+    assert bars["data"][-1]["y"] == [900, 900]
+    assert "MiB" in bars["layout"]["yaxis"]["title"]["text"]
+    assert "int8" in bars["data"][0]["hovertext"][1]
+    assert "VmHWM" in bars["data"][-1]["hovertext"][0]
+
+
+def test_large_models_are_in_gibibytes() -> None:
+    spec = memory([run(resolved=resolved(bytes_by_dtype={"float32": 30 * GIB}), peak_bytes=40 * GIB)], LIGHT)
+    assert "GiB" in spec["layout"]["yaxis"]["title"]["text"]
+    assert spec["data"][0]["y"] == [30]
+
+
+def test_before_the_first_run_it_shows_what_is_loaded_without_a_peak() -> None:
+    spec = memory([], LIGHT, {"float32": 500 * MIB})
+    assert spec["data"][0]["y"] == [500]
+    assert spec["data"][-1]["y"] == []
+    empty = memory([], LIGHT)
+    assert empty["layout"]["annotations"][0]["visible"] is True
+
+
+def test_the_snapshot_is_a_plain_figure_of_stored_runs(tmp_path: Path) -> None:
+    store = Runs(tmp_path / "runs.sqlite3")
+    for config, tps in ((Config(), 16.0), (Config(attention="eager", eos_token_ids=(2, 0)), 15.0)):
+        store.add(document("measurement", result=measurement(tps), config=config, model=HOSTILE))
+    figure = snapshot(store.list(kind="measurement"))
+    store.close()
+    assert type(figure) is go.Figure
+    assert [list(trace.y) for trace in figure.data[:2]] == [[16.0], [15.0]]
+    assert "sdpa→eager" in figure.layout.xaxis.ticktext[1]
+    assert "<img" not in figure.to_json()
+
+
+def test_the_snapshot_of_nothing_is_a_figure_too() -> None:
+    assert list(snapshot([]).data[0].y or []) == []
+
+
+def look(time_s: float, **changes: object) -> DeviceSample:
+    values = {"cpu_busy_share": 0.5, "process_cores": 1.0, "process_rss_bytes": GIB, "others_cores": 0.5} | changes
+    return DeviceSample(time_s=time_s, available_bytes=4 * GIB, **values)
+
+
+def test_the_live_chart_counts_back_from_the_newest_look() -> None:
+    spec = utilisation([look(10.0), look(12.5)], LIGHT, 45.0, cores=2)
+    cpu, process, others, held, available = spec["data"]
+    assert cpu["x"] == [-2.5, 0.0]
+    assert (cpu["y"], process["y"], others["y"]) == ([50, 50], [50, 50], [25, 25])
+    assert (held["y"], available["y"]) == ([1, 1], [4, 4])
+    assert held["yaxis"] == "y2"
+
+
+def test_what_cannot_be_read_is_a_gap_and_not_zero() -> None:
+    unwatched = look(1.0, cpu_busy_share=None, process_cores=None, process_rss_bytes=None)
+    spec = utilisation([unwatched], LIGHT, 45.0, cores=2)
+    assert [trace["y"] for trace in spec["data"]] == [[None], [None], [None], [None], [4]]
+    assert [trace["showlegend"] for trace in spec["data"]] == [False, False, False, False, True]
+    assert "not measured" in utilisation_words(unwatched)
+
+
+def test_a_gpu_adds_its_two_lines_in_words_that_do_not_call_it_utilisation() -> None:
+    gpu = GpuSample(
+        index=0, kernel_time_share=0.9, memory_used_bytes=GIB, memory_total_bytes=80 * GIB, throttle=("hw_slowdown",)
+    )
+    sample = look(1.0, gpus=(gpu,))
+    spec = utilisation([sample], LIGHT, 45.0, gpus=(HOSTILE,), cores=2)
+    by_name = {trace["name"]: trace["y"] for trace in spec["data"]}
+    assert [90.0] in by_name.values()
+    assert any("kernel" in name for name in by_name)
+    assert not any("<img" in name for name in by_name)
+    assert "throttled: hw_slowdown" in utilisation_words(sample)
+    go.Figure(spec)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2000])
+def test_the_live_chart_holds_a_rolling_window(count: int) -> None:
+    spec = utilisation([look(float(index)) for index in range(count)], LIGHT, 45.0, cores=2)
+    assert len(spec["data"][0]["x"]) == min(count, 500)
