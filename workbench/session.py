@@ -1,9 +1,8 @@
 """Session: what a notebook holds in its hand. It delegates and keeps one job at a time; it computes nothing."""
 
-import itertools
 import queue
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -11,12 +10,14 @@ from workbench import export as exports
 from workbench import forecast as forecasts
 from workbench import machine as machines
 from workbench.catalog.sources import needs_hub
+from workbench.checks import as_batch, at_least_one, refuse_impossible
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, Stopped, StoreError, WorkbenchError, WorkerDied
 from workbench.events import Dispatcher, Listener
 from workbench.hosts.inline import InlineHost
 from workbench.hosts.process import ProcessHost
-from workbench.knobs import KNOBS, Cost
+from workbench.jobs import Jobs
+from workbench.knobs import Cost
 from workbench.results import (
     Applied,
     Chunk,
@@ -61,9 +62,9 @@ class Session:
     ) -> None:
         config = config or Config(device=device)
         self._prepare(model, revision, host, runs)
-        self._refuse(config, None)
+        refuse_impossible(config, self.machine, None)
         try:
-            self._wait(self._start("open", self._open, config))
+            self._jobs.wait(self._jobs.start("open", self._open, config))
         except BaseException:
             self.close()
             raise
@@ -79,8 +80,10 @@ class Session:
         session._attached = True
         host = session._host
         assert isinstance(host, InlineHost), "attach uses the inline host"
-        session._wait(
-            session._start("open", lambda job: session._keep(host.attach(model, tokenizer, session._events_of(job))))
+        session._jobs.wait(
+            session._jobs.start(
+                "open", lambda job: session._keep(host.attach(model, tokenizer, session._events_of(job)))
+            )
         )
         return session
 
@@ -90,7 +93,6 @@ class Session:
         self.name = model
         self.revision = revision
         self.machine: Machine = machines.doctor()
-        self.state = "loading"
         self.last: dict[str, Any] = {}
         self._attached = False
         self._given_runs = runs
@@ -98,16 +100,24 @@ class Session:
         self._config: Config | None = None
         self._resolved: Resolved | None = None
         self._facts: ModelFacts | None = None
-        self._numbers = itertools.count(1)
-        self._closed = False
-        self._running: set[Future[Any]] = set()
         self._dispatcher = Dispatcher()
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="workbench-job")
         if host == "inline":
             self._host: InlineHost | ProcessHost = InlineHost(self.machine.threads)
         else:
             offline = {} if needs_hub(model) else {"HF_HUB_OFFLINE": "1"}
             self._host = ProcessHost({**machines.worker_environment(), **offline}, self.machine.threads)
+        self._jobs = Jobs(
+            self._dispatcher,
+            _STATES,
+            halt=self._host.stop,
+            recover=self._bring_back,
+            resting=lambda: "idle" if self._resolved else "failed",
+        )
+
+    @property
+    def state(self) -> str:
+        """idle, or what is being done (`results/events.py` lists the states)."""
+        return self._jobs.state
 
     @property
     def config(self) -> Config:
@@ -151,7 +161,7 @@ class Session:
 
         ConfigError, CapabilityError, ModelError, OutOfMemory, Stopped: the last good config stays in force.
         """
-        result: Applied = self._wait(self.submit("apply", config, **knobs))
+        result: Applied = self._jobs.wait(self.submit("apply", config, **knobs))
         return result
 
     def generate(
@@ -161,7 +171,9 @@ class Session:
 
         A text is one user turn when the model has a chat template (`chat=False`: continued as it is).
         """
-        result: list[Completion] = self._wait(self.submit("generate", prompts, max_new_tokens, seed=seed, chat=chat))
+        result: list[Completion] = self._jobs.wait(
+            self.submit("generate", prompts, max_new_tokens, seed=seed, chat=chat)
+        )
         return result
 
     def stream(
@@ -169,7 +181,7 @@ class Session:
     ) -> Iterator[Chunk]:
         """The same as it is produced, one Chunk per token. Ends after a chunk with finish_reason "stopped" on Stop."""
         chunks: queue.SimpleQueue[Chunk | None] = queue.SimpleQueue()
-        future = self._start(
+        future = self._jobs.start(
             "generate", self._generate, prompts, max_new_tokens, seed=seed, chat=chat, on_chunk=chunks.put
         )
         future.add_done_callback(lambda _done: chunks.put(None))
@@ -189,7 +201,7 @@ class Session:
 
         `budget_s` ends it earlier; the result says which. Kept in `.runs`.
         """
-        result: Measurement = self._wait(self.submit("measure", workload, precision=precision, budget_s=budget_s))
+        result: Measurement = self._jobs.wait(self.submit("measure", workload, precision=precision, budget_s=budget_s))
         return result
 
     def forecast(
@@ -224,15 +236,11 @@ class Session:
         }
         if operation not in operations:
             raise ConfigError("session.unknown_operation", operation=operation, operations=", ".join(operations))
-        return self._start(operation, operations[operation], *arguments, **options)
+        return self._jobs.start(operation, operations[operation], *arguments, **options)
 
     def stop(self) -> None:
         """Asks the job in progress to end and drops those that wait. Returns at once."""
-        for future in tuple(self._running):
-            future.cancel()
-        if self.state != "idle":
-            self._set_state("stopping")
-        self._host.stop()
+        self._jobs.stop()
 
     def on(self, event: str, callback: Listener) -> Callable[[], None]:
         """Calls `callback(event)` on the dispatcher thread; returns what takes it off. Events: `results/events.py`."""
@@ -240,13 +248,11 @@ class Session:
 
     def close(self) -> None:
         """Ends the worker and gives its memory back. Harmless when closed already."""
-        if self._closed:
+        if self._jobs.closed:
             return
-        self._closed = True
-        self._host.stop()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._jobs.close()
         self._host.close()
-        self._set_state("closed")
+        self._jobs.show("closed")
         self._dispatcher.close()
         if self._runs is not None and self._given_runs is None:
             self._runs.close()
@@ -262,34 +268,13 @@ class Session:
     def __repr__(self) -> str:
         return f"<Session {self.name!r} {self.state}: {self._config}>"
 
-    def _start(self, operation: str, work: Callable[..., Any], *arguments: Any, **options: Any) -> Future[Any]:
-        if self._closed:
-            raise WorkbenchError("session.closed", model=self.name)
-        future = self._pool.submit(self._run, operation, work, *arguments, **options)
-        self._running.add(future)
-        future.add_done_callback(self._running.discard)
-        return future
-
-    def _run(self, operation: str, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        job = next(self._numbers)
-        self._set_state(_STATES[operation], job)
-        try:
-            return work(job, *arguments, **options)
-        except Exception as error:
-            self._dispatcher.send("error", job, error)
-            if isinstance(error, WorkerDied | Stopped):
-                self._bring_back(job)
-            raise
-        finally:
-            self._set_state("idle" if self._resolved else "failed", job)
-
-    def _bring_back(self, job: int) -> None:
-        if self._closed:
+    def _bring_back(self, job: int, error: Exception) -> None:
+        if self._jobs.closed or not isinstance(error, WorkerDied | Stopped):
             return
         try:
             data = self._host.restore(self._events_of(job))
-        except WorkbenchError as error:
-            self._dispatcher.send("error", job, WorkerDied("worker.not_back", problem=error.what))
+        except WorkbenchError as failure:
+            self._dispatcher.send("error", job, WorkerDied("worker.not_back", problem=failure.what))
             return
         if data:
             self._keep(data)
@@ -300,7 +285,7 @@ class Session:
 
     def _apply(self, job: int, config: Config | None = None, **knobs: Any) -> Applied | None:
         wanted = (config or self.config).replace(**knobs)
-        self._refuse(wanted, self._facts)
+        refuse_impossible(wanted, self.machine, self._facts)
         if self._attached and self.config.cost_to(wanted) is not Cost.LIVE:
             raise CapabilityError("session.attached", knobs=", ".join(self.config.diff(wanted)))
         applied = self._keep(self._host.call("apply", {"config": wanted.to_dict()}, self._events_of(job)))
@@ -319,8 +304,8 @@ class Session:
         on_chunk: Callable[[Chunk], None] | None = None,
     ) -> list[Completion]:
         parameters = {
-            "prompts": _as_batch(prompts),
-            "max_new_tokens": _at_least_one("max_new_tokens", max_new_tokens),
+            "prompts": as_batch(prompts),
+            "max_new_tokens": at_least_one("max_new_tokens", max_new_tokens),
             "seed": seed,
             "chat": chat,
         }
@@ -397,33 +382,9 @@ class Session:
                         "progress", job, {**data, "what": what if isinstance(what, Message) else Message(**what)}
                     )
                 case "state":
-                    self._set_state(data["state"], job)
+                    self._jobs.show(data["state"], job)
 
         return pass_on
-
-    def _set_state(self, state: str, job: int = 0) -> None:
-        self.state = state
-        self._dispatcher.send("state", job, {"state": state})
-
-    def _refuse(self, config: Config, facts: ModelFacts | None) -> None:
-        for knob, value in config.items():
-            capability = KNOBS[knob].capability(value, self.machine, facts, config)
-            if not capability.ok:
-                raise CapabilityError(
-                    "config.refused",
-                    knob=knob,
-                    value=repr(value),
-                    reason=str(capability.reason),
-                    remedy=str(capability.remedy),
-                )
-
-    def _wait(self, future: Future[Any]) -> Any:
-        """The result; the notebook's Interrupt means Stop."""
-        try:
-            return future.result()
-        except KeyboardInterrupt:
-            self.stop()
-            return future.result()
 
     def _inline(self, name: str) -> Any:
         if not isinstance(self._host, InlineHost):
@@ -434,20 +395,4 @@ class Session:
 def _known(value: T | None) -> T:
     if value is None:
         raise WorkbenchError("session.no_config")
-    return value
-
-
-def _as_batch(prompts: Any) -> list[Any]:
-    if isinstance(prompts, str):
-        return [prompts]
-    if not isinstance(prompts, list | tuple) or not prompts:
-        raise ConfigError("session.no_prompts", given=repr(prompts)[:80])
-    if all(isinstance(part, dict) for part in prompts):
-        return [list(prompts)]
-    return list(prompts)
-
-
-def _at_least_one(name: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError("session.bad_number", name=name, value=repr(value))
     return value

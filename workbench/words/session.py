@@ -12,7 +12,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "By default the model lives in a worker of its own.",
         "Open the session with host='inline' to hold the model itself.",
     ),
-    "session.closed": ("This session is closed.", "", "Open a new one: Session({model!r})."),
+    "session.closed": ("This session is closed.", "", "Open a new one: Session('demo')."),
     "session.unknown_event": ("There is no event {event!r}.", "Events: {events}.", ""),
     "session.no_config": (
         "No model is loaded.",

@@ -1,0 +1,88 @@
+"""One job at a time: futures, the state that people see, Stop, and the error events of work that failed."""
+
+import itertools
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from workbench.errors import WorkbenchError
+from workbench.events import Dispatcher
+
+
+class Jobs:
+    """Runs work in order on one thread of its own.
+
+    states    operation -> the state shown while it runs (results/events.py lists them)
+    halt      asks the work in progress to end; called from any thread
+    recover   called in the working thread, with the job's number, after work failed, before the error is passed on
+    resting   the state between jobs
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        states: dict[str, str],
+        *,
+        halt: Callable[[], None],
+        recover: Callable[[int, Exception], None],
+        resting: Callable[[], str],
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._states = states
+        self._halt = halt
+        self._recover = recover
+        self._resting = resting
+        self._numbers = itertools.count(1)
+        self._pending: set[Future[Any]] = set()
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="workbench-job")
+        self.state = "loading"
+        self.closed = False
+
+    def start(self, operation: str, work: Callable[..., Any], *arguments: Any, **options: Any) -> Future[Any]:
+        """Queues `work(job, *arguments, **options)` and returns its Future at once."""
+        if self.closed:
+            raise WorkbenchError("session.closed")
+        future = self._pool.submit(self._run, operation, work, *arguments, **options)
+        self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
+        return future
+
+    def wait(self, future: Future[Any]) -> Any:
+        """The result; the notebook's Interrupt means Stop."""
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            self.stop()
+            return future.result()
+
+    def stop(self) -> None:
+        """Drops the jobs that wait and asks the one in progress to end. Returns at once."""
+        busy = False
+        for future in tuple(self._pending):
+            busy = not future.cancel() or busy
+        if busy:
+            self.show("stopping")
+        self._halt()
+
+    def show(self, state: str, job: int = 0) -> None:
+        """Sets the state that people see."""
+        self.state = state
+        self._dispatcher.send("state", job, {"state": state})
+
+    def close(self) -> None:
+        """Ends what runs; nothing can be started afterwards."""
+        self.closed = True
+        self._halt()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, operation: str, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        job = next(self._numbers)
+        self.show(self._states[operation], job)
+        try:
+            return work(job, *arguments, **options)
+        except Exception as error:
+            self._dispatcher.send("error", job, error)
+            self._recover(job, error)
+            raise
+        finally:
+            self.show("closed" if self.closed else self._resting(), job)
