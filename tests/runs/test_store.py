@@ -19,7 +19,7 @@ from workbench.runs import Runs, schema
 
 
 def record(number: int = 0, kind: str = "measurement", model: str = "demo", **knobs: Any) -> dict[str, Any]:
-    return document(kind, model=model, config=wb.Config(**knobs), result={"number": number, "text": "速度 🚀"})
+    return document(kind, model=model, config=wb.Config(**knobs), result={"number": number, "text": "速度 🚀 \ud83d"})
 
 
 def test_a_document_comes_back_as_it_went_in(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from workbench.home import home
 from workbench.runs.schema import VERSION, config_hash, migrate, version
 
 BUSY_S = 30.0
-_MAGIC = b"SQLite format 3\x00"
 _READ_ONLY = ("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")
 
@@ -35,7 +34,6 @@ class Runs:
         self._connection: sqlite3.Connection | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._refuse_foreign_file()
         except OSError as error:
             raise StoreError("runs.cannot_open", path=str(self.path), problem=str(error)) from error
         with self._translated():
@@ -53,7 +51,7 @@ class Runs:
         """Stores one document and gives its number. It needs `schema`; `model` and `config` are indexed."""
         try:
             kind = str(document["schema"]).removeprefix("workbench.").partition("/")[0]
-            text = json.dumps(document, ensure_ascii=False)
+            text = json.dumps(document)  # escaped: half a surrogate pair, which SQLite refuses, survives too
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError("runs.bad_document", problem=f"{type(error).__name__}: {error}") from error
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -114,21 +112,10 @@ class Runs:
     def __repr__(self) -> str:
         return f"Runs({str(self.path)!r})"
 
-    def _refuse_foreign_file(self) -> None:
-        """Looks at the header before SQLite opens the file, which may already write beside it."""
-        if not self.path.exists() or self.path.stat().st_size == 0:
-            return
-        with self.path.open("rb") as file:
-            header = file.read(100)
-        if not header.startswith(_MAGIC) or len(header) < 100:
-            raise StoreError("runs.damaged", path=str(self.path), problem="it does not begin as an SQLite file does")
-        found = int.from_bytes(header[60:64], "big")  # user_version, "The Database File Format" section 1.3
-        if found > VERSION:
-            raise StoreError("runs.newer", path=str(self.path), found=found, known=VERSION)
-
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        if version(connection) > VERSION:  # of pages that still lie in the write-ahead log
-            raise StoreError("runs.newer", path=str(self.path), found=version(connection), known=VERSION)
+        found = version(connection)
+        if found > VERSION:  # before anything is written
+            raise StoreError("runs.newer", path=str(self.path), found=found, known=VERSION)
         deadline = time.monotonic() + BUSY_S
         while True:
             try:  # this switch does not wait for its lock as other statements do
