@@ -1,0 +1,90 @@
+"""Intervals against values computed another way, and against what they promise: coverage."""
+
+import math
+import random
+import statistics
+
+import pytest
+
+from workbench.stats import mean_interval, percentile, ratio_interval, relative_half_width, t95
+
+
+def student_t_cdf(t: float, degrees: int, steps: int = 20_000) -> float:
+    """Simpson's rule over the density: independent of the table."""
+    scale = math.exp(math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2)) / math.sqrt(degrees * math.pi)
+
+    def density(x: float) -> float:
+        return scale * (1 + x * x / degrees) ** (-(degrees + 1) / 2)
+
+    width = t / steps
+    inner = sum((4 if step % 2 else 2) * density(step * width) for step in range(1, steps))
+    return 0.5 + width / 3 * (density(0) + inner + density(t))
+
+
+@pytest.mark.parametrize("degrees", [*range(1, 31), 31, 35, 40, 60, 120, 1000])
+def test_quantiles_leave_two_and_a_half_percent_above(degrees: int) -> None:
+    assert student_t_cdf(t95(degrees), degrees) == pytest.approx(0.975, abs=1.5e-4)
+
+
+def test_quantiles_fall_towards_the_normal_one() -> None:
+    values = [t95(degrees) for degrees in range(1, 200)]
+    assert values == sorted(values, reverse=True)
+    assert t95(10**6) == pytest.approx(statistics.NormalDist().inv_cdf(0.975), abs=1e-4)
+    assert t95(0) == math.inf
+
+
+def test_mean_interval_by_hand() -> None:
+    # mean 2, standard deviation 1, three samples: 2 ± 4.303 / √3
+    low, high = mean_interval([1.0, 2.0, 3.0])
+    assert (low, high) == pytest.approx((2 - 4.303 / 3**0.5, 2 + 4.303 / 3**0.5))
+    assert relative_half_width([1.0, 2.0, 3.0]) == pytest.approx(4.303 / 3**0.5 / 2)
+
+
+@pytest.mark.parametrize("samples", [[], [1.0]])
+def test_too_few_samples_know_nothing(samples: list[float]) -> None:
+    assert mean_interval(samples) == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize("size", [3, 5, 12, 40])
+def test_95_percent_of_intervals_hold_the_mean(size: int) -> None:
+    draw = random.Random(size)
+    rounds = 4000
+    held = 0
+    for _ in range(rounds):
+        low, high = mean_interval([draw.gauss(10.0, 2.0) for _ in range(size)])
+        held += low <= 10.0 <= high
+    # four standard errors of a share of 0.95 over so many rounds
+    assert held / rounds == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / rounds))
+
+
+def test_paired_ratio_cancels_what_disturbs_both() -> None:
+    draw = random.Random(1)
+    pairs = []
+    for _ in range(30):
+        disturbance = draw.uniform(1.0, 10.0)
+        pairs.append((disturbance, disturbance * 1.31 * math.exp(draw.gauss(0, 0.01))))
+    ratio, (low, high) = ratio_interval(pairs)
+    assert low < 1.31 < high
+    assert ratio == pytest.approx(1.31, rel=0.01)
+    assert high - low < 0.02
+    back, (back_low, back_high) = ratio_interval([(b, a) for a, b in pairs])
+    assert (back, back_low, back_high) == pytest.approx((1 / ratio, 1 / high, 1 / low))
+
+
+def test_coverage_of_the_ratio() -> None:
+    draw = random.Random(7)
+    rounds, held = 3000, 0
+    for _ in range(rounds):
+        pairs = [(1.0, 1.05 * math.exp(draw.gauss(0, 0.1))) for _ in range(8)]
+        _ratio, (low, high) = ratio_interval(pairs)
+        held += low <= 1.05 <= high
+    assert held / rounds == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / rounds))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.99, 1.0])
+def test_percentiles_are_numpys(share: float) -> None:
+    numpy = pytest.importorskip("numpy")
+    draw = random.Random(3)
+    for size in (1, 2, 7, 100):
+        samples = [draw.expovariate(1.0) for _ in range(size)]
+        assert percentile(samples, share) == pytest.approx(float(numpy.percentile(samples, 100 * share)))
