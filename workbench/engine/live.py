@@ -96,9 +96,7 @@ def set_threads(asked: Any, choice: ThreadChoice | None) -> Message | None:
         torch.set_num_threads(asked)
         return None
     torch.set_num_threads(choice.threads if choice else 1)
-    if choice:
-        return say("why.threads_measured", threads=choice.threads)
-    return say("why.threads_default")
+    return choice.reason if choice else say("why.threads_default")
 
 
 def set_attention(model: Any, implementation: str) -> None:

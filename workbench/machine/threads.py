@@ -120,7 +120,7 @@ def measure_choice(cpu: Cpu, key: dict[str, Any], progress: Callable[[str], None
             setting = (policy, int(document["threads"]))
             (beside_busy if document["beside_busy"] else quiet)[setting] = median(document["seconds"])
             if not document["beside_busy"]:
-                elsewhere.append(float(document["busy_elsewhere"]))
+                elsewhere.append(float(document["busy_elsewhere"] or 0.0))
         if told.problem is not None and policy == "PASSIVE":
             return default_choice(say("machine.threads.failed", problem=told.problem))
     complete = {setting: value for setting, value in quiet.items() if setting in beside_busy}

@@ -19,8 +19,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-import psutil
 import torch
+
+from workbench.probes.device.cpu import Neighbours
 
 # SmolLM2-135M's shapes; 8 of its 30 layers and a quarter of its vocabulary: more than most caches hold, yet short
 _LAYERS, _HIDDEN, _KV, _FFN, _VOCABULARY, _PAST = 8, 576, 192, 1536, 12288, 128
@@ -134,20 +135,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _report(out: TextIO, counts: Sequence[int], budget_s: float, one_pass: Pass, *, beside_busy: bool) -> None:
-    began, busy, own = time.monotonic(), _busy_s(), time.process_time()
-    samples = measure(counts, budget_s, one_pass)
-    took = time.monotonic() - began
-    elsewhere = max(0.0, (_busy_s() - busy) - (time.process_time() - own)) / took
+    with Neighbours() as neighbours:
+        samples = measure(counts, budget_s, one_pass)
     for count, seconds in samples.items():
-        document = {"threads": count, "beside_busy": beside_busy, "seconds": seconds, "busy_elsewhere": elsewhere}
+        document = {"threads": count, "beside_busy": beside_busy, "seconds": seconds, "busy_elsewhere": neighbours.cores}
         out.write(json.dumps(document) + "\n")
     out.flush()
-
-
-def _busy_s() -> float:
-    """CPU seconds that all processes together have used since the machine started."""
-    times = psutil.cpu_times()
-    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from importlib.resources import files
 from statistics import fmean
 from typing import Any
 
-import psutil
 import torch
 from transformers.generation.streamers import BaseStreamer
 
@@ -17,6 +16,7 @@ from workbench.errors import ConfigError, WorkbenchError
 from workbench.knobs.generation import generation_arguments
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
+from workbench.probes.device.cpu import Neighbours
 from workbench.probes.memory import Peak
 from workbench.results import Latencies, Measurement, WarmUp, Workload
 from workbench.stats import mean_interval, percentile, relative_half_width
@@ -152,26 +152,6 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> Measurement:
     return _measurement(bench, workload, batch, samples, peak, neighbours.cores, stopped_by, params, warm_up)
 
 
-class Neighbours:
-    """`.cores`: cores that other processes used in between."""
-
-    def __enter__(self) -> "Neighbours":
-        self._before = self._busy_s()
-        self._began = time.monotonic()
-        self.cores = 0.0
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.cores = max((self._busy_s() - self._before) / (time.monotonic() - self._began), 0.0)
-
-    @staticmethod
-    def _busy_s() -> float:
-        whole = psutil.cpu_times()
-        own = time.process_time()
-        busy = sum(whole) - whole.idle - getattr(whole, "iowait", 0.0) - getattr(whole, "guest", 0.0)
-        return float(busy - own)
-
-
 def _half_width(samples: list[Sample]) -> float:
     if len(samples) < 2:
         return float("inf")
@@ -195,7 +175,7 @@ def _measurement(
     batch: dict[str, torch.Tensor],
     samples: list[Sample],
     peak: Peak,
-    neighbour_cores: float,
+    neighbour_cores: float | None,
     stopped_by: str,
     params: dict[str, Any],
     warm_up: Sample,
@@ -204,7 +184,7 @@ def _measurement(
     gaps = [gap for sample in samples for gap in sample.gaps]
     means = {name: fmean(values) for name, values in series.items()}
     flags: list[Message] = list(bench.facts.notes)
-    if neighbour_cores > SHARED_CORES:
+    if neighbour_cores is not None and neighbour_cores > SHARED_CORES:
         flags.append(say("flag.shared", cores=f"{neighbour_cores:.1f}"))
     if stopped_by == "budget":
         reached, asked = _half_width(samples), params.get("precision", 0.05)

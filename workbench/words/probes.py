@@ -17,7 +17,6 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "flag.itl_few": "no p99: {n} gaps, 100 are needed",
     "why.pad_eos": "the tokenizer has no pad token: its end token is used",
     "why.eos_from_tokenizer": "the generation config names no end token: the tokenizer's is used",
-    "why.threads_measured": "{threads} decoded fastest when this machine was measured",
     "why.threads_default": "this machine has not been measured; one thread per operation is safe beside other work",
     "why.no_such_token": "this tokenizer has no {token} token",
     "why.use_token_id": "give the id of the token to use",

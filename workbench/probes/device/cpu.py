@@ -91,3 +91,16 @@ def rates(earlier: Counters, later: Counters, cpus: int | None = None) -> Rates:
         return Rates(share, None, None)
     busy_cores = share * (cpus or os.cpu_count() or 1)
     return Rates(share, process, max(busy_cores - own - (process or 0.0), 0.0))
+
+
+class Neighbours:
+    """`with Neighbours() as neighbours: …; neighbours.cores` — cores that other processes used in between."""
+
+    cores: float | None = None
+
+    def __enter__(self) -> "Neighbours":
+        self._before = read_counters(Watched(os.getpid()))
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.cores = rates(self._before, read_counters(Watched(os.getpid()))).others_cores
