@@ -4,7 +4,7 @@ import queue
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from workbench import export as exports
 from workbench import forecast as forecasts
@@ -14,7 +14,6 @@ from workbench.checks import as_batch, at_least_one, refuse_impossible
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, Stopped, StoreError, WorkbenchError, WorkerDied
 from workbench.events import Dispatcher, Listener
-from workbench.hosts.inline import InlineHost
 from workbench.hosts.process import ProcessHost
 from workbench.jobs import Jobs
 from workbench.knobs import Cost
@@ -33,6 +32,9 @@ from workbench.results import (
 )
 from workbench.runs import Runs
 from workbench.words import Message, say
+
+if TYPE_CHECKING:
+    from workbench.hosts.inline import InlineHost
 
 T = TypeVar("T")
 _STATES = {"open": "loading", "apply": "applying", "generate": "generating", "measure": "measuring"}
@@ -79,7 +81,7 @@ class Session:
         session._prepare(type(model).__name__, None, "inline", runs)
         session._attached = True
         host = session._host
-        assert isinstance(host, InlineHost), "attach uses the inline host"
+        assert not isinstance(host, ProcessHost), "attach uses the inline host"
         session._jobs.wait(
             session._jobs.start(
                 "open", lambda job: session._keep(host.attach(model, tokenizer, session._events_of(job)))
@@ -101,8 +103,11 @@ class Session:
         self._resolved: Resolved | None = None
         self._facts: ModelFacts | None = None
         self._dispatcher = Dispatcher()
+        self._host: InlineHost | ProcessHost
         if host == "inline":
-            self._host: InlineHost | ProcessHost = InlineHost(self.machine.threads)
+            from workbench.hosts import inline  # brings torch, which a notebook beside a worker does without
+
+            self._host = inline.InlineHost(self.machine.threads)
         else:
             offline = {} if needs_hub(model) else {"HF_HUB_OFFLINE": "1"}
             self._host = ProcessHost({**machines.worker_environment(), **offline}, self.machine.threads)
@@ -208,7 +213,10 @@ class Session:
         self, config: Config | None = None, *, workload: Workload | None = None, on: str | None = None
     ) -> Forecast:
         """Bytes and limits of `config` (default: in force) on this machine, or `on` a catalogued GPU."""
-        return forecasts.forecast(self.facts, config or self.config, workload or Workload(), self.machine, on=on)
+        resident = 0 if self.resolved.device.startswith("cuda") else self.resolved.weight_bytes
+        return forecasts.forecast(
+            self.facts, config or self.config, workload, self.machine, on=on, resident_bytes=resident
+        )
 
     def export(self, target: str = "transformers") -> Snippet:
         """This config as code, with the last measured numbers of it beside."""
@@ -387,7 +395,7 @@ class Session:
         return pass_on
 
     def _inline(self, name: str) -> Any:
-        if not isinstance(self._host, InlineHost):
+        if isinstance(self._host, ProcessHost):
             raise CapabilityError("session.inline_only", name=name)
         return getattr(self._host.engine, name)
 
