@@ -176,11 +176,18 @@ class Engine:
 
     def _settle(self, config: Config, name: str, revision: str | None, context: Context) -> None:
         self._originals = live.Originals.of(self.model, self.tokenizer)
-        random = self._checkpoint.random if self._checkpoint else None
-        notes = (say("flag.random_weights"),) if random else ()
+        checkpoint = self._checkpoint
+        random = checkpoint.random if checkpoint else None
         self._why = {}
         self._set_live(config, context, fresh=True)
-        self._facts = readback.facts(self.model, name, revision, random is not None, notes)
+        self._facts = readback.facts(
+            self.model,
+            name,
+            revision,
+            checkpoint_dtype=checkpoint.dtype if checkpoint else None,
+            random_weights=random is not None,
+            notes=random.notes if random else (),
+        )
 
     def _set_live(self, config: Config, context: Context, *, fresh: bool = False) -> None:
         assert self._originals is not None, "a model is resident"

@@ -38,7 +38,7 @@ class Checkpoint:
             source = Source(name, "demo", path)
         self.source: Source = source
         self.random = parse(name) if source.kind == "random" else None
-        self.notes: tuple[Message, ...] = ()
+        self.dtype: str | None = "bfloat16" if self.random else None  # the checkpoint's own, where it names one
         self._tokenizer: Any = None
 
     def tokenizer(self) -> Any:
@@ -55,6 +55,8 @@ class Checkpoint:
                 config = AutoConfig.from_pretrained(
                     self.source.location, trust_remote_code=False, **self._where(weights=False)
                 )
+            if config.dtype is not None:
+                self.dtype = str(config.dtype).removeprefix("torch.")
             if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
                 raise ModelError(
                     "model.not_causal", name=self.source.label, architecture=config.model_type or type(config).__name__

@@ -52,7 +52,15 @@ def as_ids(value: int | list[int] | None) -> tuple[int, ...]:
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
-def facts(model: Any, name: str, revision: str | None, random_weights: bool, notes: tuple[Message, ...]) -> ModelFacts:
+def facts(
+    model: Any,
+    name: str,
+    revision: str | None = None,
+    *,
+    checkpoint_dtype: str | None = None,
+    random_weights: bool = False,
+    notes: tuple[Message, ...] = (),
+) -> ModelFacts:
     """What kind of model this is, from its config and its parameters."""
     config = model.config.get_text_config()
     heads = config.num_attention_heads
@@ -80,6 +88,7 @@ def facts(model: Any, name: str, revision: str | None, random_weights: bool, not
         weight_bytes=weight_bytes,
         supports_sdpa=bool(model._supports_sdpa),
         supports_static_cache=not model._is_stateful,
+        checkpoint_dtype=checkpoint_dtype,
         random_weights=random_weights,
         notes=notes,
         config={name: getattr(config, name) for name in FIELDS if hasattr(config, name)},
@@ -91,5 +100,6 @@ def _kv_bytes_per_token(model: Any) -> int:
     """Counted on a real cache of two tokens: the formula differs by architecture and by transformers version."""
     token = torch.zeros((1, 2), dtype=torch.long, device=model.device)
     layers = model(input_ids=token, use_cache=True, logits_to_keep=1).past_key_values.layers
-    held: int = sum(part.nbytes for layer in layers for part in (layer.keys, layer.values))
+    parts = (part for layer in layers for part in vars(layer).values() if isinstance(part, torch.Tensor))
+    held: int = sum(part.nbytes for part in parts if part.ndim > 1)
     return held // 2

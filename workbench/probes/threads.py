@@ -138,7 +138,12 @@ def _report(out: TextIO, counts: Sequence[int], budget_s: float, one_pass: Pass,
     with Neighbours() as neighbours:
         samples = measure(counts, budget_s, one_pass)
     for count, seconds in samples.items():
-        document = {"threads": count, "beside_busy": beside_busy, "seconds": seconds, "busy_elsewhere": neighbours.cores}
+        document = {
+            "threads": count,
+            "beside_busy": beside_busy,
+            "seconds": seconds,
+            "busy_elsewhere": neighbours.cores,
+        }
         out.write(json.dumps(document) + "\n")
     out.flush()
 

@@ -13,6 +13,7 @@ import torch
 from transformers.generation.streamers import BaseStreamer
 
 from workbench.errors import ConfigError, WorkbenchError
+from workbench.forecast import step_bytes
 from workbench.knobs.generation import generation_arguments
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
@@ -192,9 +193,10 @@ def _measurement(
     if peak.method == "sampled resident set":
         flags.append(say("flag.peak_sampled", period_ms=5))
     bandwidth = params.get("bandwidth")
-    rows, prompt_tokens = batch["input_ids"].shape
-    context_tokens = prompt_tokens + workload.new_tokens / 2
-    step_bytes = bench.facts.weight_bytes + rows * context_tokens * bench.facts.kv_bytes_per_token
+    prompt_tokens = batch["input_ids"].shape[1]
+    done = workload.replace(prompt_tokens=prompt_tokens)
+    resolved = bench.resolved()
+    bytes_read = step_bytes(bench.facts, resolved.dtype, done)
     return Measurement(
         **means,
         itl_s=Latencies(
@@ -210,10 +212,10 @@ def _measurement(
         repeats=len(samples),
         warm_up=WarmUp(first_call_s=warm_up.e2e_s, runs=1),
         own_share=fmean(sample.own_share for sample in samples),
-        decode_limit_share=step_bytes / means["tpot_s"] / bandwidth if bandwidth else None,
+        decode_limit_share=bytes_read / means["tpot_s"] / bandwidth if bandwidth else None,
         cpu_busy_elsewhere=neighbour_cores,
         stopped_by=stopped_by,
-        workload=workload.replace(prompt_tokens=prompt_tokens),
-        resolved=bench.resolved(),
+        workload=done,
+        resolved=resolved,
         flags=tuple(flags),
     )

@@ -12,7 +12,6 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "progress.warm_up": "warm-up",
     "flag.shared": "other processes used {cores} cores during the runs",
     "flag.budget": "stopped by the time budget at ±{percent} instead of ±{asked}",
-    "flag.random_weights": "random weights: speed of dense 16-bit models does not depend on them; expert routing, int8 outliers and speculation do",
     "flag.peak_sampled": "peak memory was sampled every {period_ms} ms, not read from the kernel",
     "flag.itl_few": "no p99: {n} gaps, 100 are needed",
     "why.pad_eos": "the tokenizer has no pad token: its end token is used",
