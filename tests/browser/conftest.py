@@ -1,12 +1,13 @@
-"""A JupyterLab for all browser tests, a Chromium, and a fresh page with what it said for each test."""
+"""A JupyterLab for all browser tests, a Chromium, and pages that must stay silent and local."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.lab import CHROMIUM_ARGUMENTS, SCREENSHOTS, Lab, Notebook, chromium
+from tests.browser.lab import CHROMIUM_ARGUMENTS, Lab, Notebook, chromium
 
 WIDTH, HEIGHT = 1440, 1100
 
@@ -17,40 +18,48 @@ def lab(tmp_path_factory: pytest.TempPathFactory, demo_models: Path) -> Iterator
     home = folder / "home"
     home.mkdir()
     (home / "models").symlink_to(demo_models, target_is_directory=True)
-    server = Lab(folder, {"WORKBENCH_HOME": str(home), "HF_HUB_OFFLINE": "1"}).wait()
-    yield server
-    server.close()
+    shutil.copy(demo_models.parent / "machine.json", home)
+    server = Lab(folder, {"WORKBENCH_HOME": str(home), "HF_HUB_OFFLINE": "1"})
+    try:
+        yield server.wait()
+    finally:
+        server.close()
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        # headless is said in the arguments: playwright's own flag would ask for its own build
-        running = playwright.chromium.launch(
-            executable_path=chromium(), args=CHROMIUM_ARGUMENTS, headless=True, timeout=60_000
-        )
+        running = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS, timeout=60_000)
         yield running
         running.close()
 
 
-@pytest.fixture
-def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def notebook(lab: Lab, browser: Browser) -> Iterator[Notebook]:
+    """A page for one notebook, shared by the tests of a file: a kernel and a model take longer to start than a test."""
     context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
-    made = context.new_page()
-    made.set_default_timeout(30_000)
-    failed_before = request.session.testsfailed
-    yield made
-    if request.session.testsfailed > failed_before:
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        made.screenshot(path=SCREENSHOTS / f"failed-{request.node.name}.png")
-    context.close()
-
-
-@pytest.fixture
-def notebook(lab: Lab, page: Page) -> Iterator[Notebook]:
-    """Closed without a word to the console and without a request to any other machine, or the test fails."""
+    page = context.new_page()
+    page.set_default_timeout(30_000)
     opened = Notebook(lab, page)
     yield opened
     opened.shut_down()
-    assert not opened.errors
-    assert not opened.foreign_requests
+    context.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_outlives_its_test() -> None:
+    """Here a worker lives as long as its notebook; what outlives the server fails when the server is closed."""
+
+
+@pytest.fixture(autouse=True)
+def _silent_and_local(notebook: Notebook, request: pytest.FixtureRequest) -> Iterator[None]:
+    """No error in the page's console and no request to another machine, in any test; a picture of what failed."""
+    failed_before = request.session.testsfailed
+    yield
+    if request.session.testsfailed > failed_before:
+        notebook.picture(f"failed-{request.node.name}")
+    errors, foreign = list(notebook.errors), notebook.foreign_requests
+    notebook.errors.clear()
+    notebook.requests.clear()
+    assert not errors
+    assert not foreign

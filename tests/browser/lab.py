@@ -278,6 +278,8 @@ class Notebook:
 
     def part(self, name: str) -> Locator:
         """A part of the panel by its class, without the prefix."""
+        if name == "panel":  # the live chart wears the same style
+            return self.page.locator(".wb-panel:not(.wb-live)").first
         return self.page.locator(f".wb-{name}").first
 
     def click(self, name: str) -> None:
@@ -311,7 +313,15 @@ class Notebook:
         measured = [trace for trace in self.chart(name) if trace["name"] and "limit" not in trace["name"]]
         return sum(len([value for value in trace["y"] if value is not None]) for trace in measured)
 
+    def picture(self, name: str) -> Path:
+        """The whole page, for whoever looks into a failure."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        path = SCREENSHOTS / f"{name}.png"
+        self.page.screenshot(path=path)
+        return path
+
     def screenshot(self, name: str) -> Path:
+        """The panel alone."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         path = SCREENSHOTS / f"{name}.png"
         panel = self.part("panel")

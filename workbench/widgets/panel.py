@@ -52,6 +52,7 @@ class TuningPanel:
     session  a `workbench.Session`
     groups   names of the knob groups that stand open (workbench.knobs.Group); the others are folded away
     chart    the tab that is in front: speed, memory or history
+    budget_s the longest that Measure takes, seconds; it ends earlier when the intervals are tight enough
 
     One panel is open in a kernel: making a new one closes the one before. ValueError for an unknown group or chart.
     """
@@ -61,10 +62,12 @@ class TuningPanel:
         session: "Session",
         groups: Iterable[str] | None = None,
         chart: Literal["speed", "memory", "history"] = "speed",
+        budget_s: float = 60.0,
     ) -> None:
         if chart not in TABS:
             raise ValueError(f"chart is one of {', '.join(TABS)}, not {chart!r}")
         self._session = session
+        self._budget_s = budget_s
         self._status = Status()
         self._guard = Guard(self._failed)
         self._pending: dict[str, Any] = {}
@@ -115,7 +118,7 @@ class TuningPanel:
         self._discard = button(text("panel.discard"), "wb-discard")
         self._measure = button(text("panel.measure"), "wb-measure", "wb-primary")
         self._stop = button(text("panel.stop"), "wb-stop")
-        self._work = WorkloadChoice()
+        self._work = WorkloadChoice(self._guard)
         for made, clicked in (
             (self._apply, self._apply_clicked),
             (self._discard, self._discard_clicked),
@@ -261,7 +264,7 @@ class TuningPanel:
         self._controls()
 
     def _measure_clicked(self, _button: Any) -> None:
-        self._submit("measure", self._work.workload())
+        self._submit("measure", self._work.workload(), budget_s=self._budget_s)
 
     def _generate(self, prompt: str, new_tokens: int) -> None:
         self._submit("generate", [prompt], max_new_tokens=new_tokens)
@@ -297,6 +300,7 @@ class TuningPanel:
         self._status.say(text("panel.ready"))
         future = self._session.submit(what, *args, **kwargs)
         self._state = STATES[what]  # disabled from here on: its own event comes a moment later
+        self._header.state(self._state)
         self._controls()
         future.add_done_callback(self._guard(self._ended))
 
@@ -304,6 +308,7 @@ class TuningPanel:
         """A job that was dropped before it began tells nobody."""
         if future.cancelled() and not self._closed:
             self._state = str(self._session.state)
+            self._header.state(self._state)
             self._controls()
 
     # --- events, on the session's dispatcher thread
