@@ -1,7 +1,7 @@
 """Words of `workbench lab`."""
 
 TEMPLATES: dict[str, str | tuple[str, str, str]] = {
-    "lab.help": "open JupyterLab on this machine, at notebook 01",
+    "lab.help": "Open JupyterLab on this machine, at notebook 01.",
     "lab.option_port": "port on 127.0.0.1 (default: the first free one from {first})",
     "lab.option_no_browser": "do not open a browser; the address is printed",
     "lab.option_model": "model on the bench: demo, a hub id, a local directory or random:<slug> (default: WORKBENCH_MODEL, else demo)",

@@ -1,0 +1,57 @@
+"""What the README and CONTRIBUTING promise exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from workbench.cli import VERBS
+from workbench.knobs import KNOBS, Cost
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+MOST_PICTURE_BYTES = 300_000
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_knob_table_is_the_registry() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| .+ \| (.+) \|$", read("README.md"), re.M)
+    costs = {Cost.LIVE: "nothing: live", Cost.RELOAD: "a reload", Cost.RESTART: "a new worker"}
+    assert dict(rows) == {name: costs[knob.cost] for name, knob in KNOBS.items()}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_verb_and_make_target_exists(name: str) -> None:
+    text = read(name)
+    for found in re.findall(r"`workbench ([\w |-]+)`", text):
+        verbs = [verb.strip() for verb in found.split("|")]
+        assert set(verbs) <= set(VERBS), found
+        assert len(verbs) == 1 or set(verbs) == set(VERBS), "a list of verbs names all of them"
+    targets = set(re.findall(r"^([\w-]+):", read("Makefile"), re.M))
+    assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_and_named_files_exist(name: str) -> None:
+    text = read(name)
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+        assert (ROOT / target).exists(), target
+    for target in re.findall(r"`((?:workbench|tests|notebooks|benchmarks)/[\w./]*)`", text):
+        assert (ROOT / target).exists(), target
+
+
+def test_pictures_are_small() -> None:
+    for picture in (ROOT / "docs").glob("*.png"):
+        assert picture.stat().st_size < MOST_PICTURE_BYTES, picture.name
+
+
+def test_the_example_in_the_readme_is_python_over_names_that_exist() -> None:
+    import workbench
+
+    (example,) = re.findall(r"```python\n(.*?)```", read("README.md"), re.S)
+    compile(example, "README.md", "exec")
+    for name in re.findall(r"\bwb\.(\w+)", example):
+        assert hasattr(workbench, name), name
