@@ -12,6 +12,7 @@ import pytest
 
 from workbench import export
 from workbench.config import Config
+from workbench.session import Session
 
 pytestmark = pytest.mark.model
 
@@ -140,3 +141,28 @@ def test_it_refuses_to_run_in_another_configuration(directory: Path, tmp_path: P
     assert done.returncode != 0
     assert "RuntimeError: exported with" in done.stderr
     assert "'attention': 'eager'" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attention": "eager", "dtype": "float32"},
+        {"attention": "sdpa", "dtype": "bfloat16", "cache": "static", "pad_token": "unk"},
+    ],
+    ids=["eager", "static"],
+)
+def test_the_demo_says_the_same_as_in_the_session(demo_home: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+    prompts = ["Name three colours.", "What is the capital of France? Answer in one word."]
+    with Session("demo", config=Config(**changes)) as session:
+        answers = session.generate(prompts, max_new_tokens=8)
+        made = session.export("transformers")
+        state = session.resolved
+    seen = ask(write(tmp_path, made.code), prompts)
+    for answer, ids in zip(answers, seen["ids"], strict=True):
+        assert tuple(ids[: len(answer.token_ids)]) == answer.token_ids
+        assert set(ids[len(answer.token_ids) :]) <= {seen["pad"]}
+    assert seen["attention"] == state.attention
+    assert seen["dtype"] == f"torch.{state.dtype}"
+    assert seen["pad"] == state.pad_token_id
+    assert seen["threads"] == state.threads
+    assert seen["eos"] == list(state.eos_token_ids)

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -93,28 +94,55 @@ def test_every_config_becomes_code_that_says_the_same(config: Config) -> None:
     assert f"DEVICE = {devices.get(config.device, repr(config.device))}" in text
 
 
-@given(st.text(max_size=60).map(lambda text: f"owner/{text}"), st.none() | st.text(min_size=1, max_size=30))
-def test_names_never_become_code(model: str, revision: str | None) -> None:
-    plain = ast.parse(export.render("transformers", Config(), model=HUB_ID, revision=revision and "main"))
-    tree = ast.parse(export.render("transformers", Config(), model=model, revision=revision))
-    assigned = next(
-        node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "MODEL"
-    )
-    assert ast.literal_eval(assigned.value) == model
+FOLDER_NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40)
+AWKWARD = ["it's", 'a "b"', "b\nimport os", "$(id) `id`", "\\", "# -*- coding: utf-7 -*-", "{0} %s $MODEL", "x.gguf\n"]
+
+
+def bare_model(folder: Path) -> str:
+    """A directory that passes for a model as long as nobody loads it."""
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    (folder / "model.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+    return str(folder)
+
+
+def check_only_text(model: str, revision: str | None = None) -> None:
+    """The code has the shape of any other, and the name is one string in it."""
+    code = export.render("transformers", Config(), model=model, revision=revision)
+    tree = ast.parse(code.encode())
+    assigned = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}
+    strings = [ast.literal_eval(node) for node in ast.walk(assigned["MODEL"]) if isinstance(node, ast.Constant)]
+    assert (str(Path(model).resolve()) if Path(model).exists() else model) in strings
+    assert [ast.unparse(node) for node in tree.body if isinstance(node, ast.Import)] == ["import os", "import torch"]
+    assert len([node for node in tree.body if isinstance(node, ast.Expr)]) == 0
     if revision:
         assert literals(call_of(tree, "AutoTokenizer.from_pretrained"))["revision"] == revision
-    assert [type(node) for node in tree.body] == [type(node) for node in plain.body]
 
 
-@pytest.mark.parametrize("name", ["a/it's", 'a/"b"', "a/b\nimport os", "a/$(id)", "a/\\", "# -*- coding: utf-7 -*-"])
-def test_awkward_names_are_only_text(name: str) -> None:
-    code = export.render("transformers", Config(), model=name)
-    ast.parse(code.encode())
-    assert not any(line.startswith("import os") for line in code.splitlines() if line != "import os")
+@given(FOLDER_NAMES.filter(lambda name: name not in (".", "..") and len(name.encode()) < 200))
+def test_no_folder_name_becomes_code(name: str) -> None:
+    with tempfile.TemporaryDirectory() as parent:
+        check_only_text(bare_model(Path(parent) / name))
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_awkward_folder_names_are_only_text(tmp_path: Path, name: str) -> None:
+    check_only_text(bare_model(tmp_path / name))
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_no_revision_becomes_code(revision: str) -> None:
+    check_only_text(HUB_ID, revision)
+
+
+@pytest.mark.parametrize("model", ["", "a b", "https://x.example/y", "owner/name; rm", "no/such/folder"])
+def test_what_is_no_model_is_refused(model: str) -> None:
+    with pytest.raises(ModelError):
+        export.render("transformers", Config(), model=model)
 
 
 @pytest.mark.parametrize("changes", [{}, {"do_sample": True, "cache": "static", "dtype": "float16", "threads": 3}])
-@pytest.mark.parametrize("model", [HUB_ID, "a/" + "very-long-name" * 5, "a/" + "name'" * 4 + '"'])
+@pytest.mark.parametrize("model", [HUB_ID, "a/" + "very-long-name" * 5, "a/" + "longer" * 12])
 @pytest.mark.parametrize("measured", [False, True])
 def test_ruff_neither_reformats_nor_complains(
     tmp_path: Path, changes: dict[str, Any], model: str, measured: bool, measurement: Make, resolved: Make

@@ -4,10 +4,11 @@ import platform
 from typing import Any
 
 from workbench import __version__
+from workbench.catalog.sources import Source
 from workbench.export.numbers import conditions, rows
 from workbench.export.python import arguments, assignment, comment, fill, literal
 from workbench.export.request import Request
-from workbench.export.source import Source, find
+from workbench.export.source import loadable, origin
 from workbench.knobs import KNOBS
 from workbench.knobs.generation import generation_arguments
 from workbench.results import versions
@@ -105,15 +106,15 @@ if __name__ == "__main__":
 
 def loader(request: Request) -> str:
     """The file's text. ModelError for a model that no code can load."""
-    source, config = find(request.model), request.config
+    source, config = loadable(request.model, request.revision), request.config
     dtype = config.dtype
     if dtype == "auto" and request.resolved:
         dtype = request.resolved.dtype
     dtype_code = literal("auto") if dtype == "auto" else f"torch.{dtype}"
     generate = generation_arguments(config)
     where: dict[str, Any] = {}
-    if request.revision and not source.local:
-        where["revision"] = request.revision
+    if source.revision:
+        where["revision"] = source.revision
     if source.gguf_file:
         where["gguf_file"] = source.gguf_file
     return fill(
@@ -154,7 +155,7 @@ def _header(request: Request, source: Source) -> list[str]:
         "",
         "    pip install " + " ".join([*pins, *(["gguf"] if source.gguf_file else [])]),
         "",
-        f"model   {literal(request.model)}" + (f", revision {literal(request.revision)}" if request.revision else ""),
+        f"model   {literal(request.model)}" + (f", revision {literal(source.revision)}" if source.revision else ""),
         f"config  {', '.join(changed) or 'every knob at its default'}",
     ]
     if request.resolved:
@@ -177,10 +178,9 @@ def _wait_policy(request: Request) -> str:
 
 def _constants(request: Request, source: Source) -> list[str]:
     lines = []
-    if source.local:
-        origin = f" ({source.origin})" if source.origin else ""
+    if source.path:
         lines += [
-            comment(f"A directory{origin} of the machine that wrote this file."),
+            comment(f"A directory{origin(source)} of the machine that wrote this file."),
             "# MODEL=/another/path in the environment names another.",
             "MODEL = os.environ.get(",
             f"    {literal('MODEL')},",
