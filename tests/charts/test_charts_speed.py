@@ -1,6 +1,7 @@
 """The speed chart says what was measured and nothing else."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import plotly.graph_objects as go
@@ -71,7 +72,7 @@ def test_prefill_is_another_symbol_another_colour_and_has_no_bandwidth_limit() -
 def test_labels_tell_what_changed() -> None:
     longer = Workload(prompt_tokens=512, new_tokens=64)
     runs = [run(), run(EAGER), run(EAGER), run(workload=longer)]
-    assert [changes(before, after) for before, after in zip(runs, runs[1:], strict=False)] == [
+    assert [changes(before, after) for before, after in pairwise(runs)] == [
         ("attention sdpa→eager",),
         (),
         ("attention eager→sdpa", "work 256+64→512+64"),

@@ -5,9 +5,9 @@ session holds and from its events. A callback returns at once.
 
 Class names for tests and style sheets: wb-panel, wb-title, wb-state, wb-asked, wb-ran, wb-last, wb-export,
 wb-snippet, wb-copy, wb-knob-<knob>, wb-knob-<knob>-<value>, wb-knob-<knob>-field, wb-knob-<knob>-toggle, wb-more,
-wb-pending, wb-apply, wb-discard, wb-workload, wb-work-<field>, wb-measure, wb-stop, wb-tabs, wb-metric-<key>,
-wb-chart-speed, wb-chart-memory, wb-history, wb-prompt, wb-new-tokens, wb-generate, wb-output, wb-rate, wb-status,
-wb-error, wb-details; wb-on marks the chosen button.
+wb-pending, wb-apply, wb-discard, wb-workload, wb-work-<field>, wb-budget, wb-measure, wb-stop, wb-tabs,
+wb-metric-<key>, wb-chart-speed, wb-chart-memory, wb-history, wb-prompt, wb-new-tokens, wb-generate, wb-output,
+wb-rate, wb-status, wb-error, wb-details; wb-on marks the chosen button.
 """
 
 from collections.abc import Iterable
@@ -52,7 +52,7 @@ class TuningPanel:
     session  a `workbench.Session`
     groups   names of the knob groups that stand open (workbench.knobs.Group); the others are folded away
     chart    the tab that is in front: speed, memory or history
-    budget_s the longest that Measure takes, seconds; it ends earlier when the intervals are tight enough
+    budget_s what the field "at most, s" says at first: Measure ends earlier when the intervals are tight enough
 
     One panel is open in a kernel: making a new one closes the one before. ValueError for an unknown group or chart.
     """
@@ -67,7 +67,6 @@ class TuningPanel:
         if chart not in TABS:
             raise ValueError(f"chart is one of {', '.join(TABS)}, not {chart!r}")
         self._session = session
-        self._budget_s = budget_s
         self._status = Status()
         self._guard = Guard(self._failed)
         self._pending: dict[str, Any] = {}
@@ -77,7 +76,7 @@ class TuningPanel:
         self._runs = _runs_so_far(session)
         self._metric = "decode_tps"
         self._closed = False
-        self._build(groups, chart)
+        self._build(groups, chart, budget_s)
         self._refresh()
         self._page.observe(self._guard(self._theme_changed), "dark")
         self._unsubscribe = [
@@ -108,7 +107,7 @@ class TuningPanel:
 
     # --- building
 
-    def _build(self, groups: Iterable[str] | None, chart: str) -> None:
+    def _build(self, groups: Iterable[str] | None, chart: str, budget_s: float) -> None:
         self._page = Page()
         self._header = Header()
         self._header.export.on_click(self._guard(self._export_clicked))
@@ -118,7 +117,7 @@ class TuningPanel:
         self._discard = button(text("panel.discard"), "wb-discard")
         self._measure = button(text("panel.measure"), "wb-measure", "wb-primary")
         self._stop = button(text("panel.stop"), "wb-stop")
-        self._work = WorkloadChoice(self._guard)
+        self._work = WorkloadChoice(self._guard, budget_s)
         for made, clicked in (
             (self._apply, self._apply_clicked),
             (self._discard, self._discard_clicked),
@@ -264,7 +263,7 @@ class TuningPanel:
         self._controls()
 
     def _measure_clicked(self, _button: Any) -> None:
-        self._submit("measure", self._work.workload(), budget_s=self._budget_s)
+        self._submit("measure", self._work.workload(), budget_s=self._work.budget_s)
 
     def _generate(self, prompt: str, new_tokens: int) -> None:
         self._submit("generate", [prompt], max_new_tokens=new_tokens)
@@ -309,6 +308,7 @@ class TuningPanel:
         if future.cancelled() and not self._closed:
             self._state = str(self._session.state)
             self._header.state(self._state)
+            self._status.say(text("panel.dropped"))
             self._controls()
 
     # --- events, on the session's dispatcher thread

@@ -75,11 +75,15 @@ def class_part(value: Any) -> str:
 
 
 def close_tree(widget: Any) -> None:
-    """Close a widget and all below it: ipywidgets keeps every open one alive for ever."""
+    """Close a widget, all below it, and their layouts and styles: ipywidgets keeps every open one alive for ever."""
     for child in getattr(widget, "children", ()):
         close_tree(child)
     widget.unobserve_all()
+    parts = [widget.trait_values().get(name) for name in ("layout", "style")]
     widget.close()
+    for part in parts:
+        if isinstance(part, ipywidgets.Widget):
+            part.close()
 
 
 class Options:

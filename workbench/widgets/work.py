@@ -6,43 +6,59 @@ import ipywidgets
 
 from workbench.results import Workload
 from workbench.results.workload import PRESETS
+from workbench.widgets.guard import Guard
 from workbench.widgets.parts import classed, labelled, row
 from workbench.words import text
 
 FIELDS = {"prompt_tokens": 1, "new_tokens": 2, "batch_size": 1}  # field -> the least it may be
 MOST = 1_000_000
+CUSTOM = ""
 
 
 class WorkloadChoice:
-    """`wb-workload` is the list of presets, `wb-work-<field>` one number. Changing a number makes the work custom."""
+    """`wb-workload` is the list of presets, `wb-work-<field>` one number, `wb-budget` the most seconds it may take.
 
-    def __init__(self, preset: str = "chat") -> None:
+    Changing a number of the work makes it custom.
+    """
+
+    def __init__(self, guard: Guard, budget_s: float, preset: str = "chat") -> None:
         self._showing = False
         self._presets = classed(
             ipywidgets.Dropdown(
-                options=[*PRESETS, (text("panel.custom"), "")], value=preset, layout=ipywidgets.Layout(width="128px")
+                options=[*((name, name) for name in PRESETS), (text("panel.custom"), CUSTOM)],
+                value=preset,
+                layout=ipywidgets.Layout(width="116px"),
             ),
             "wb-workload",
         )
         self._fields = {
             name: classed(
-                ipywidgets.BoundedIntText(value=least, min=least, max=MOST, layout=ipywidgets.Layout(width="82px")),
+                ipywidgets.BoundedIntText(value=least, min=least, max=MOST, layout=ipywidgets.Layout(width="64px")),
                 f"wb-work-{name}",
             )
             for name, least in FIELDS.items()
         }
         self._fill(preset)
-        self._presets.observe(self._chosen, "value")
+        self._presets.observe(guard(self._chosen), "value")
         for field in self._fields.values():
-            field.observe(self._typed, "value")
-        named = {"workload_name": self._presets, **self._fields}
-        self.box = row([labelled(text(f"panel.{name}"), widget) for name, widget in named.items()], "wb-work")
+            field.observe(guard(self._typed), "value")
+        self._budget = classed(
+            ipywidgets.BoundedFloatText(value=budget_s, min=1, max=3600, layout=ipywidgets.Layout(width="64px")),
+            "wb-budget",
+        )
+        named = {"workload": self._presets, **self._fields, "budget": self._budget}
+        self.box = row([labelled(text(f"panel.work.{name}"), widget) for name, widget in named.items()], "wb-work")
 
     def workload(self) -> Workload:
         return Workload(**{name: field.value for name, field in self._fields.items()})
 
+    @property
+    def budget_s(self) -> float:
+        """After so many seconds the repeats end, known well enough or not."""
+        return float(self._budget.value)
+
     def enable(self, enabled: bool) -> None:
-        for widget in (self._presets, *self._fields.values()):
+        for widget in (self._presets, *self._fields.values(), self._budget):
             widget.disabled = not enabled
 
     def _fill(self, preset: str) -> None:
@@ -53,11 +69,11 @@ class WorkloadChoice:
         self._showing = False
 
     def _chosen(self, change: Any) -> None:
-        if change["new"] and not self._showing:
+        if change["new"] != CUSTOM and not self._showing:
             self._fill(change["new"])
 
     def _typed(self, _change: Any) -> None:
         if not self._showing:
             self._showing = True
-            self._presets.value = ""
+            self._presets.value = CUSTOM
             self._showing = False
