@@ -1,0 +1,145 @@
+"""Controls from the registry, on machines that this one is not."""
+
+from typing import Any
+
+import pytest
+
+from tests.machine.facts import CPU, CPU_TORCH, CUDA_TORCH, gpu
+from workbench.config import Config
+from workbench.errors import CapabilityError, ConfigError
+from workbench.knobs import KNOBS, Choice, Group, Knob
+from workbench.results import Machine
+from workbench.widgets.controls import Control, Situation, checked, waits
+from workbench.widgets.knob_board import KnobBoard
+
+PLAIN = Machine(
+    label="two cores",
+    platform="Linux",
+    python="3.11.7",
+    cpu=CPU,
+    gpus=(),
+    torch=CPU_TORCH,
+    packages=(),
+    free_disk_bytes=100 << 30,
+)
+
+
+def with_gpus(count: int) -> Machine:
+    cards = tuple(gpu("NVIDIA A100", (8, 0), index) for index in range(count))
+    return PLAIN.model_copy(update={"gpus": cards, "torch": CUDA_TORCH})
+
+
+def situation(machine: Machine = PLAIN, pending: tuple[str, ...] = (), busy: bool = False, **knobs: Any) -> Situation:
+    return Situation({**Config(**knobs)}, machine, None, frozenset(pending), busy)
+
+
+def control(name: str, at: Situation) -> tuple[Control, list[tuple[str, Any]]]:
+    changed: list[tuple[str, Any]] = []
+    made = Control(KNOBS[name], at, lambda knob, value: changed.append((knob, value)))
+    made.show(at)
+    return made, changed
+
+
+def buttons(made: Control) -> dict[str, Any]:
+    options = made.box.children[1]
+    row = options if options.children and hasattr(options.children[0], "description") else options.children[0]
+    return {each.description.removeprefix("• "): each for each in row.children}
+
+
+def note(made: Control) -> str:
+    return str(made.box.children[2].value)
+
+
+def test_an_impossible_choice_stays_with_its_reason_and_remedy() -> None:
+    made, _ = control("device", situation())
+    assert buttons(made)["cuda"].disabled
+    assert not buttons(made)["cpu"].disabled
+    assert "cuda: needs a CUDA GPU" in note(made)
+    assert "NVIDIA GPU" in note(made)
+
+
+def test_a_possible_choice_has_no_note() -> None:
+    made, _ = control("attention", situation())
+    assert note(made) == ""
+    assert made.box.children[2].layout.display == "none"
+
+
+def test_several_gpus_are_offered_by_name() -> None:
+    made, changed = control("device", situation(with_gpus(2)))
+    assert list(buttons(made)) == ["auto", "cpu", "cuda", "cuda:0", "cuda:1"]
+    buttons(made)["cuda:1"].click()
+    assert changed == [("device", "cuda:1")]
+
+
+def test_showing_a_value_is_not_a_change_and_pressing_is() -> None:
+    for name, shown in (("attention", "eager"), ("do_sample", True), ("temperature", 0.5), ("threads", 2)):
+        made, changed = control(name, situation())
+        made.show(situation(**{name: shown} | ({"do_sample": True} if name == "temperature" else {})))
+        assert changed == []
+    made, changed = control("attention", situation())
+    buttons(made)["eager"].click()
+    assert changed == [("attention", "eager")]
+
+
+def test_a_knob_without_effect_is_grey_and_says_beside_which_value() -> None:
+    made, _ = control("threads", situation(with_gpus(1), device="cuda"))
+    assert buttons(made)["auto"].disabled
+    assert "has no effect with device=cuda" in note(made)
+    assert "wb-off" in made.box._dom_classes
+
+
+def test_a_pending_knob_says_so_and_busy_ones_cannot_be_pressed() -> None:
+    made, _ = control("dtype", situation(pending=("dtype",), busy=True))
+    assert "waits for Apply: costs a reload" in made.box.children[0].value
+    assert all(each.disabled for each in buttons(made).values())
+
+
+@pytest.mark.parametrize("name", KNOBS)
+def test_every_knob_has_a_control_whatever_its_kind(name: str) -> None:
+    made, changed = control(name, situation())
+    assert f"wb-knob-{name}" in made.box._dom_classes
+    assert KNOBS[name].label in made.box.children[0].value
+    assert changed == []
+
+
+@pytest.mark.parametrize("name", KNOBS)
+def test_every_pending_knob_can_be_told(name: str) -> None:
+    made, _ = control(name, situation(pending=(name,)))
+    assert "waits for Apply" in made.box.children[0].value
+
+
+def test_a_knob_added_to_the_registry_appears_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = Knob("flavour", "Flavour", "Taste.", Group.ATTENTION, Choice(("plain", "<b>")), "plain")
+    monkeypatch.setitem(KNOBS, "flavour", new)
+    board = KnobBoard(["attention"], situation(), lambda _knob, _value: None)
+    board.show(situation())
+    section = board.box.children[0]
+    assert [name for box in section.children for name in box._dom_classes if name == "wb-knob-flavour"]
+    more = board.box.children[1]
+    assert more.titles == ("Precision", "Tokens", "Generation", "Machine")
+
+
+def test_all_groups_open_leaves_no_accordion() -> None:
+    board = KnobBoard([str(group) for group in Group], situation(), lambda _knob, _value: None)
+    assert len(board.box.children) == len(Group)
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "value"),
+    [("threads", "auto", "auto"), ("threads", "1", 1), ("eos_token_ids", "2 0", (2, 0)), ("temperature", 0.5, 0.5)],
+)
+def test_what_a_person_types_becomes_a_value(name: str, typed: Any, value: Any) -> None:
+    assert checked(KNOBS[name], typed, situation()) == value
+
+
+def test_what_is_no_value_or_cannot_be_here_is_refused() -> None:
+    with pytest.raises(ConfigError, match="1 to 1024"):
+        checked(KNOBS["threads"], "many", situation())
+    with pytest.raises(CapabilityError, match="cores"):
+        checked(KNOBS["threads"], str(PLAIN.cpu.logical_cores + 1), situation())
+    with pytest.raises(CapabilityError, match="CUDA"):
+        checked(KNOBS["device"], "cuda", situation())
+
+
+def test_only_what_costs_more_than_a_call_waits() -> None:
+    assert [name for name, knob in KNOBS.items() if waits(knob)] == ["dtype", "device"]
