@@ -46,6 +46,8 @@ def test_two_measurements_are_no_verdict() -> None:
     assert f"decode 16.0{THIN}tok/s [15.5, 16.8]" in alone
     assert "n = 7" in alone
     assert "verdict" not in alone
+    weak = lines.last([run(flags=(say("capability.no_gpu"),))])
+    assert "needs a CUDA GPU" in weak
     pair = lines.last([run(decode_tps=10.0), run(Config(attention="eager"), decode_tps=20.0)])
     assert "before attention sdpa→eager: decode 10.0" in pair
     assert "not a paired comparison, so no verdict" in pair

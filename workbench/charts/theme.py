@@ -87,6 +87,7 @@ def template(theme: Theme) -> dict[str, Any]:
                 "align": "left",
                 "namelength": -1,
             },
+            "modebar": {"bgcolor": "rgba(0, 0, 0, 0)", "color": theme.muted, "activecolor": theme.text},
             "xaxis": axis,
             "yaxis": axis,
             "colorway": list(theme.series),

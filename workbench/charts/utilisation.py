@@ -10,7 +10,7 @@ from workbench.words import text
 from workbench.words.format import escape, quantity, size
 
 GIB = 1 << 30
-DASHES = ("solid", "dot", "dash", "dashdot", "longdash", "longdashdot")
+DASHES = ("solid", "dot", "dash", "dashdot", "longdashdot", "longdash")
 MOST_POINTS = 500
 
 
@@ -48,8 +48,10 @@ def utilisation(
             for index, name in enumerate(gpus)
         ),
     ]
+    dashes = {axis: [DASHES[place % len(DASHES)] for place in range(len(lines))] for axis in ("y", "y2")}
     traces = [
-        _trace(place, line, ago, [line.value(sample) for sample in samples], theme) for place, line in enumerate(lines)
+        _trace(place, dashes[line.axis].pop(0), line, ago, [line.value(sample) for sample in samples], theme)
+        for place, line in enumerate(lines)
     ]
     spec = layout(theme, text("chart.live.title"), height=360)
     x = {"range": [-window_s, 0], "fixedrange": True, "zeroline": False}
@@ -67,7 +69,7 @@ def utilisation(
         "anchor": "x",
         "title": {"text": text("chart.live.memory")},
     }
-    spec["margin"] = {"l": 56, "r": 16, "t": 88, "b": 40}
+    spec["margin"] = {"l": 56, "r": 16, "t": 72, "b": 40}
     spec["annotations"] = note(theme, "" if samples else text("chart.live.empty"))
     return {"data": traces, "layout": spec}
 
@@ -98,7 +100,7 @@ def utilisation_words(sample: DeviceSample | None) -> str:
     return " · ".join(words)
 
 
-def _trace(place: int, line: _Line, x: list[float], y: list[float | None], theme: Theme) -> dict[str, Any]:
+def _trace(place: int, dash: str, line: _Line, x: list[float], y: list[float | None], theme: Theme) -> dict[str, Any]:
     known = any(value is not None for value in y)
     return {
         "type": "scatter",
@@ -111,7 +113,7 @@ def _trace(place: int, line: _Line, x: list[float], y: list[float | None], theme
         "line": {
             "width": 2,
             "color": theme.series[place % len(theme.series)],
-            "dash": DASHES[place % len(DASHES)],
+            "dash": dash,
         },
         "hovertemplate": f"%{{y:.3g}} {line.unit}",
         "showlegend": known,

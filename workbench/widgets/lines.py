@@ -80,7 +80,7 @@ def but(config: Mapping[str, Any], resolved: Resolved | None) -> str:
 
 
 def last(runs: Sequence[Run]) -> str:
-    """The last measurement in words. Two measurements beside each other are no verdict: the line says so."""
+    """The last measurement in words, with what weakens it. Two measurements side by side are no verdict: it says so."""
     if not runs:
         return text("panel.last.nothing")
     measurement = runs[-1].measurement
@@ -91,7 +91,8 @@ def last(runs: Sequence[Run]) -> str:
         workload=workload_words(measurement.workload),
         n=measurement.repeats,
     )
-    return SEPARATOR.join([words, *(_before(runs) if len(runs) > 1 else [])])
+    flags = [printable(flag, 160) for flag in measurement.flags]
+    return SEPARATOR.join([words, *flags, *(_before(runs) if len(runs) > 1 else [])])
 
 
 def _before(runs: Sequence[Run]) -> list[str]:

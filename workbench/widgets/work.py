@@ -27,13 +27,13 @@ class WorkloadChoice:
             ipywidgets.Dropdown(
                 options=[*((name, name) for name in PRESETS), (text("panel.custom"), CUSTOM)],
                 value=preset,
-                layout=ipywidgets.Layout(width="116px"),
+                layout=ipywidgets.Layout(width="106px"),
             ),
             "wb-workload",
         )
         self._fields = {
             name: classed(
-                ipywidgets.BoundedIntText(value=least, min=least, max=MOST, layout=ipywidgets.Layout(width="64px")),
+                ipywidgets.BoundedIntText(value=least, min=least, max=MOST, layout=ipywidgets.Layout(width="60px")),
                 f"wb-work-{name}",
             )
             for name, least in FIELDS.items()
@@ -43,7 +43,7 @@ class WorkloadChoice:
         for field in self._fields.values():
             field.observe(guard(self._typed), "value")
         self._budget = classed(
-            ipywidgets.BoundedFloatText(value=budget_s, min=1, max=3600, layout=ipywidgets.Layout(width="64px")),
+            ipywidgets.BoundedFloatText(value=budget_s, min=1, max=3600, layout=ipywidgets.Layout(width="60px")),
             "wb-budget",
         )
         named = {"workload": self._presets, **self._fields, "budget": self._budget}
