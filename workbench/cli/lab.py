@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from workbench.errors import WorkbenchError
+from workbench.machine import doctor
 from workbench.words import text
 
 HELP = text("lab.help")
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
         environment["WORKBENCH_MODEL"] = args.model
     command = jupyter_command(folder, port, browser=not args.no_browser)
     # stderr, so that a program that reads stdout gets the address alone
+    doctor(measure=True, progress=lambda said: print(said, file=sys.stderr, flush=True))
     print(text("lab.starting"), file=sys.stderr, flush=True)
     if not (folder / NOTEBOOK).exists():
         print(text("lab.no_notebook", notebook=NOTEBOOK.as_posix(), folder=folder), file=sys.stderr)

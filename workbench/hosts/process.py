@@ -237,7 +237,6 @@ class Worker:
         else:
             on_event(frame["event"], frame["data"])
 
-
     def _death(self) -> WorkbenchError:
         """Why the process is gone, once its output is drained."""
         if not self._stopping or self._fatal:

@@ -39,7 +39,8 @@ KNOBS = (
     Knob(
         name="top_p",
         label="Top-p",
-        help="Draws from the smallest set of tokens whose probabilities reach this sum. 1: from all. Ignored when greedy.",
+        help="Draws from the smallest set of tokens whose probabilities reach this sum. 1: all of them. "
+        "Ignored when greedy.",
         group=Group.GENERATION,
         kind=Number(0.01, 1.0, 0.01),
         default=1.0,
