@@ -123,6 +123,7 @@ def test_a_header_too_large_is_refused_before_it_is_read(ends: Ends) -> None:
         ends.wire.receive()
 
 
+@pytest.mark.timeout(60)
 def test_concurrent_senders_never_mix_their_frames(wires: tuple[Wire, Wire]) -> None:
     threads, each = 8, 50
 
