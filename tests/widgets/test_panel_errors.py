@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import workbench as wb
-from tests.charts.samples import HOSTILE, measurement
+from tests.charts.samples import HOSTILE, measurement, run
 from tests.widgets.conftest import Driver
 from workbench.results import Chunk, Event, document
 from workbench.widgets import TuningPanel
@@ -56,6 +56,18 @@ def test_too_many_threads_are_refused_with_the_number_that_fits(panel: Driver) -
     assert "cores" in panel["error"].value
     assert panel["knob-threads-field"].value == "1"
     assert panel.session.config.threads == 1
+
+
+def test_a_failed_apply_leaves_nothing_pending_and_shows_the_value_in_force(panel: Driver) -> None:
+    elsewhere = wb.Config(dtype="bfloat16", device="cuda:99", threads=1)  # a stored run of another machine
+    panel.panel._runs.append(run(elsewhere))
+    panel.panel._run_clicked(0)
+    assert "device auto→cuda:99" in html.unescape(panel["pending"].value)
+    panel.press("apply")
+    assert "cuda:99" in panel["error"].value
+    assert "no pending change" in panel["pending"].value
+    assert panel["knob-dtype-float32"].description == "• float32"
+    assert panel.session.resolved.dtype == "float32"
 
 
 def test_an_error_of_the_work_has_its_details_folded_away(panel: Driver) -> None:

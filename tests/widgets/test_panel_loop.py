@@ -56,6 +56,7 @@ def test_a_reload_waits_and_says_what_it_costs(panel: Driver) -> None:
     assert panel.session.resolved.dtype == "bfloat16"
     assert "bfloat16" in panel["ran"].value
     assert "no pending change" in panel["pending"].value
+    assert "waits for Apply" not in panel["knob-dtype"].children[0].value
     panel["knob-dtype-float32"].click()
     assert "as last time" in panel["pending"].value  # the seconds of the reload just seen
     panel.press("discard")

@@ -69,7 +69,9 @@ def utilisation(
         "anchor": "x",
         "title": {"text": text("chart.live.memory")},
     }
-    spec["margin"] = {"l": 56, "r": 16, "t": 72, "b": 40}
+    # below the axis: five names wrap on a narrow page and would run into the title
+    spec["legend"] = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"}
+    spec["margin"] = {"l": 56, "r": 16, "t": 40, "b": 96}
     spec["annotations"] = note(theme, "" if samples else text("chart.live.empty"))
     return {"data": traces, "layout": spec}
 

@@ -11,7 +11,7 @@ from workbench.widgets.parts import button, classed, column, markup, row
 from workbench.words import text
 from workbench.words.format import escape
 
-MOST_LINE = 600
+MOST_LINE = 2000
 
 
 class Header:

@@ -92,7 +92,7 @@ def last(runs: Sequence[Run]) -> str:
         n=measurement.repeats,
     )
     flags = [printable(flag, 160) for flag in measurement.flags]
-    return SEPARATOR.join([words, *flags, *(_before(runs) if len(runs) > 1 else [])])
+    return SEPARATOR.join([words, *(_before(runs) if len(runs) > 1 else []), *flags])
 
 
 def _before(runs: Sequence[Run]) -> list[str]:
