@@ -11,7 +11,8 @@ from workbench.config import Config
 from workbench.engine.engine import Engine
 from workbench.machine import thread_choice
 from workbench.probes.context import Context
-from workbench.probes.timing import Neighbours, fixed_run, prepare
+from workbench.probes.device.cpu import Neighbours
+from workbench.probes.timing import fixed_run, prepare
 from workbench.results import Workload
 from workbench.stats import ratio_interval
 

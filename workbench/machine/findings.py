@@ -48,7 +48,7 @@ def _torch(facts: Facts) -> list[Message]:
     if facts.torch.transformers_problem:
         found.append(say("machine.torch.transformers_broken", problem=facts.torch.transformers_problem))
     if facts.torch.hip_runtime:
-        found.append(say("machine.torch.rocm", version=facts.torch.hip_runtime))
+        found.append(say("machine.torch.rocm"))
     return found
 
 

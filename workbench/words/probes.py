@@ -13,7 +13,6 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "flag.shared": "other processes used {cores} cores during the runs",
     "flag.budget": "stopped by the time budget at ±{percent} instead of ±{asked}",
     "flag.peak_sampled": "peak memory was sampled every {period_ms} ms, not read from the kernel",
-    "flag.itl_few": "no p99: {n} gaps, 100 are needed",
     "why.pad_eos": "the tokenizer has no pad token: its end token is used",
     "why.eos_from_tokenizer": "the generation config names no end token: the tokenizer's is used",
     "why.threads_default": "this machine has not been measured; one thread per operation is safe beside other work",

@@ -1,0 +1,102 @@
+"""From a click in a real browser to the changed chart: all but the model's own time is the workbench's share."""
+
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks.record import Outcome, Row, median_row
+from tests.browser.lab import CHROMIUM_ARGUMENTS, Lab, Notebook, chromium
+from workbench.home import home
+from workbench.results import Measurement
+from workbench.runs import Runs
+
+QUESTION = "click on Measure in Chromium → a new point on the chart, less the time that generate took"
+_CLICKS = 8
+_CELLS = (
+    'import workbench as wb\nsession = wb.Session("demo", config=wb.Config(attention="eager"))',
+    "panel = wb.widgets.TuningPanel(session, budget_s=4)\npanel",
+)
+# answers with the milliseconds from the next click to the frame in which `look()` differs
+_WATCH = """
+(what) => {
+  const speed = () => {
+    const figure = document.querySelector(".wb-chart-speed .js-plotly-plot, .wb-chart-speed.js-plotly-plot");
+    return JSON.stringify((figure?.data ?? []).map((trace) => [trace.name, Array.from(trace.y ?? [])]));
+  };
+  const ran = () => document.querySelector(".wb-ran")?.innerText ?? "";
+  const look = { speed, ran }[what];
+  window.wbWatch = new Promise((answer) => document.addEventListener("click", () => {
+    const began = performance.now(), before = look();
+    const wait = () => look() !== before ? answer(performance.now() - began) : requestAnimationFrame(wait);
+    wait();
+  }, { capture: true, once: true }));
+}
+"""
+
+
+def run(_budget_s: float) -> Outcome:
+    """The first click of each kind pays for what is made once, and is not counted."""
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        lab = Lab(Path(folder), {"WORKBENCH_HOME": str(home()), "HF_HUB_OFFLINE": "1"}).wait()
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS)
+        try:
+            page = browser.new_page(viewport={"width": 1440, "height": 1100})
+            notebook = Notebook(lab, page).open(lab.write("click.ipynb", _CELLS)).run_all()
+            notebook.part("panel").wait_for()
+            for field, value in (("prompt_tokens", 32), ("new_tokens", 8)):
+                entry = page.locator(f".wb-work-{field} input")
+                entry.fill(str(value))
+                entry.press("Enter")
+            whole, share = _measurements(notebook, page)
+            toggles = _toggles(notebook, page)
+            notebook.shut_down()
+        finally:
+            browser.close()
+            lab.close()
+    return Outcome(
+        "click",
+        QUESTION,
+        (
+            *median_row("the workbench's share", share, limit=0.3),
+            Row("click → chart, whole, slowest", max(whole), "s"),
+            *median_row("click on attention → what ran, whole", toggles),
+        ),
+        {"model": "demo", "clicks": len(share), "browser": "Chromium, headless"},
+        {"share_s": share, "whole_s": whole, "toggle_s": toggles},
+    )
+
+
+def _measurements(notebook: Notebook, page: Page) -> tuple[list[float], list[float]]:
+    """Seconds from click to chart, and the same without the model's, for each click after the first."""
+    whole, share = [], []
+    for _ in range(_CLICKS + 1):
+        seconds = _click(notebook, page, "measure", "speed")
+        notebook.idle()
+        whole.append(seconds)
+        share.append(seconds - _model_seconds())
+    return whole[1:], share[1:]
+
+
+def _toggles(notebook: Notebook, page: Page) -> list[float]:
+    """Seconds from a click on the other implementation to the line that says what ran."""
+    taken = []
+    for turn in range(_CLICKS + 2):
+        taken.append(_click(notebook, page, f"knob-attention-{('sdpa', 'eager')[turn % 2]}", "ran"))
+        notebook.idle()
+    return taken[2:]
+
+
+def _click(notebook: Notebook, page: Page, button: str, what: str) -> float:
+    page.evaluate(_WATCH, what)
+    notebook.click(button)
+    milliseconds: float = page.evaluate("window.wbWatch")
+    return milliseconds / 1000
+
+
+def _model_seconds() -> float:
+    """What `generate` itself took in the latest stored measurement: warm-up and repeats, by their own clocks."""
+    with Runs() as runs:
+        (record,) = runs.list(kind="measurement", limit=1)
+        measurement = Measurement.from_dict(runs.get(record["id"])["result"])
+    return measurement.warm_up.first_call_s + sum(measurement.samples["e2e_s"])
