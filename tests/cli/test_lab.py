@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -77,8 +78,9 @@ def test_it_serves_with_a_token_and_ends_without_a_trace(tmp_path: Path, number:
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
     finally:
-        program.kill()
-        program.communicate()
+        for each in [*psutil.Process(program.pid).children(recursive=True), program] if program.poll() is None else []:
+            each.kill()
+        program.communicate(timeout=20)
 
 
 def test_a_taken_port_is_named_and_a_free_one_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +120,8 @@ def test_the_model_reaches_the_kernels(tmp_path: Path, monkeypatch: pytest.Monke
         seen.update(env)
         raise OSError("enough")
 
-    monkeypatch.setattr(lab.subprocess, "Popen", spy)
+    # in this module alone: others start programs too while a server is configured
+    monkeypatch.setattr(lab, "subprocess", SimpleNamespace(Popen=spy, DEVNULL=subprocess.DEVNULL))
     parser = argparse.ArgumentParser()
     lab.add_arguments(parser)
     with pytest.raises(OSError, match="enough"):
