@@ -88,7 +88,6 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "panel.measure": "Measure",
     "panel.stop": "Stop",
     "panel.generate": "Generate",
-    "panel.prompt": "Prompt",
     "panel.prompt_hint": "Ask the model something",
     "panel.prompt_default": "Write one sentence about the sea.",
     "panel.new_tokens": "new tokens",
