@@ -88,6 +88,8 @@ def test_many_changes_and_many_runs_stay_readable() -> None:
     spec = speed(many, LIGHT)
     assert len(spec["layout"]["xaxis"]["ticktext"]) == 40
     assert spec["layout"]["xaxis"]["ticktext"][-1] == "40"
+    (*_, newest) = traces(spec)[1]["customdata"]
+    assert newest == 59  # what a click asks for is a place among all runs, not among those shown
 
 
 def test_no_run_yet_says_what_to_do() -> None:

@@ -4,6 +4,7 @@ import html
 
 import ipywidgets
 import pytest
+from plotly.callbacks import InputDeviceState, Points
 
 import workbench as wb
 from tests.widgets.conftest import Driver, until
@@ -117,7 +118,8 @@ def test_prefill_can_be_shown_instead(panel: Driver) -> None:
 def test_a_clicked_point_brings_its_config_back_as_pending(panel: Driver) -> None:
     panel.press("measure")
     panel.press("knob-attention-eager")
-    panel.panel._run_clicked(0)
+    point = panel["chart-speed"].data[0]  # hollow: another config than the one in force
+    point._dispatch_on_click(Points(point_inds=[0], trace_index=0), InputDeviceState())
     assert "attention eager→sdpa" in html.unescape(panel["pending"].value)
     assert "live, no reload" in panel["pending"].value
     panel.press("apply")

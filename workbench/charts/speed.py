@@ -28,7 +28,8 @@ def speed(
     limit_tps  forecast for the config in force; stands where its run has no measured share of the limit
     in_force   the config whose runs are filled; None: that of the last run
     """
-    runs = runs[-MOST_RUNS:]
+    skipped = max(0, len(runs) - MOST_RUNS)
+    runs = runs[skipped:]
     if in_force is None:
         in_force = runs[-1].config if runs else {}
     limits = _limits(runs, limit_tps) if metric == "decode_tps" else []
@@ -37,8 +38,8 @@ def speed(
     now = [index for index, run in enumerate(runs) if same_config(run.config, in_force)]
     others = [index for index in range(len(runs)) if index not in now]
     traces = [
-        _points(runs, others, metric, hollow, colour, text("chart.speed.before")),
-        _points(runs, now, metric, filled, colour, text("chart.speed.now")),
+        _points(runs, others, skipped, metric, hollow, colour, text("chart.speed.before")),
+        _points(runs, now, skipped, metric, filled, colour, text("chart.speed.now")),
         _limit_line(limits, len(runs), theme),
     ]
     known = any(limit is not None for limit in limits)
@@ -80,7 +81,7 @@ def _limits(runs: Sequence[Run], limit_tps: float | None) -> list[float | None]:
 
 
 def _points(
-    runs: Sequence[Run], indices: Sequence[int], metric: str, symbol: str, colour: str, name: str
+    runs: Sequence[Run], indices: Sequence[int], skipped: int, metric: str, symbol: str, colour: str, name: str
 ) -> dict[str, Any]:
     values = [getattr(runs[index].measurement, metric) for index in indices]
     bounds = [_bounds(runs[index], metric) for index in indices]
@@ -109,7 +110,7 @@ def _points(
         },
         "hoverinfo": "text",
         "hovertext": [_hover(runs, index, metric) for index in indices],
-        "customdata": list(indices),
+        "customdata": [skipped + index for index in indices],
         "showlegend": bool(values),
     }
 

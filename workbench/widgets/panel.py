@@ -14,36 +14,29 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal
 
-import ipywidgets
-
-from workbench.charts import DARK, LIGHT, Run, Theme, memory, speed
+from workbench.charts import Run
 from workbench.config import Config
-from workbench.errors import StoreError, WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.knobs import KNOBS
-from workbench.metrics import METRICS
 from workbench.results import Applied, Event, Forecast, Measurement, Resolved
-from workbench.widgets import history, lines
+from workbench.widgets import lines
 from workbench.widgets.answer import Answer
 from workbench.widgets.controls import Situation, checked, waits
-from workbench.widgets.figure import LiveFigure
 from workbench.widgets.guard import Guard
 from workbench.widgets.header import Header
 from workbench.widgets.knob_board import KnobBoard
 from workbench.widgets.page import Page
-from workbench.widgets.parts import Options, button, classed, close_tree, column, markup, only_one, row
+from workbench.widgets.parts import button, close_tree, column, markup, notice, only_one, row
 from workbench.widgets.status import Status
+from workbench.widgets.tabs import TABS, Tabs
 from workbench.widgets.work import WorkloadChoice
 from workbench.words import text
-from workbench.words.format import escape
 
 if TYPE_CHECKING:
     from workbench.session import Session
 
-TABS = ("speed", "memory", "history")
-SPEEDS = ("decode_tps", "prefill_tps")
 STATES = {"apply": "applying", "measure": "measuring", "generate": "generating"}
 READY = ("idle", "failed")  # after a failed load the controls are how to try again
-MOST_HISTORY = 100
 
 
 class TuningPanel:
@@ -73,12 +66,8 @@ class TuningPanel:
         self._seconds_by_cost: dict[str, float] = {}
         self._state = str(session.state)
         self._changing = False  # whether the work under way changes the model
-        self._runs = _runs_so_far(session)
-        self._metric = "decode_tps"
         self._closed = False
         self._build(groups, chart, budget_s)
-        self._refresh()
-        self._page.observe(self._guard(self._theme_changed), "dark")
         self._unsubscribe = [
             session.on(name, self._guard(listen))
             for name, listen in (
@@ -90,6 +79,10 @@ class TuningPanel:
                 ("error", self._on_error),
             )
         ]
+        with self._guard:  # what happened before the listening began
+            self._state = str(session.state)
+            self._lines()
+            self._controls()
         only_one(self)
 
     def close(self) -> None:
@@ -129,41 +122,16 @@ class TuningPanel:
             [self._waiting, row([self._apply, self._discard]), self._work.box, row([self._measure, self._stop])],
             "wb-actions",
         )
-        self._speed = LiveFigure(self._draw_speed, "wb-chart-speed")
-        self._speed.on_point(self._guard(self._run_clicked))
-        self._memory = LiveFigure(self._draw_memory, "wb-chart-memory")
-        self._metrics = Options(SPEEDS, "wb-metric", self._guard(self._metric_chosen))
-        for key, made in self._metrics.buttons.items():
-            made.tooltip = METRICS[key].definition
-        self._history = markup("", "wb-history")
-        self._tabs = classed(
-            ipywidgets.Tab(
-                [column([self._metrics.box, self._speed.widget]), column([self._memory.widget]), self._history],
-                titles=tuple(text(f"panel.tab.{name}") for name in TABS),
-                selected_index=TABS.index(chart),
-            ),
-            "wb-tabs",
+        self._tabs = Tabs(
+            self._session, self._page, self._guard, chart, lambda: self._forecast({}), self._resolved, self._run_clicked
         )
         self._answer = Answer(self._generate)
         self._answer.button.on_click(self._guard(lambda _button: self._answer.clicked()))
         left = column([self._board.box, actions], "wb-left")
-        right = column([self._tabs, self._answer.box], "wb-right")
+        right = column([self._tabs.box, self._answer.box], "wb-right")
         self.box = column(
             [self._page, self._header.box, row([left, right], "wb-columns"), self._status.box], "wb-panel"
         )
-
-    @property
-    def _theme(self) -> Theme:
-        return DARK if self._page.dark else LIGHT
-
-    def _draw_speed(self) -> dict[str, Any]:
-        forecast = self._forecast({}) if self._metric == "decode_tps" else None
-        limit = forecast.decode_limit_tps if forecast else None
-        return speed(self._runs, self._theme, self._metric, limit, in_force=self._session.config)
-
-    def _draw_memory(self) -> dict[str, Any]:
-        resolved = self._resolved()
-        return memory(self._runs, self._theme, resolved.bytes_by_dtype if resolved else None)
 
     # --- what the session holds
 
@@ -191,19 +159,11 @@ class TuningPanel:
 
     # --- showing
 
-    def _refresh(self) -> None:
-        """Everything that follows from state, config and pending; the figures are redrawn where their data change."""
-        self._lines()
-        self._controls()
-        self._show_metric()
-        self._show_history()
-
     def _lines(self) -> None:
         session, resolved = self._session, self._resolved()
         self._header.title(session.name, session.facts, resolved)
         self._header.state(self._state)
-        last = self._runs[-1].measurement if self._runs else None
-        self._header.tell(session.config, resolved, last, self._runs)
+        self._header.tell(session.config, resolved, self._tabs.last, self._tabs.runs)
 
     def _controls(self) -> None:
         ready = self._state in READY
@@ -211,26 +171,12 @@ class TuningPanel:
         self._board.show(situation)
         changed = self._session.config.diff(situation.values)
         phrases = lines.pending(changed, self._forecast(self._pending) if changed else None, self._seconds_by_cost)
-        shown = " · ".join(escape(phrase, 200) for phrase in phrases)
-        word = f"<span class='wb-word'>{escape(text('panel.pending'))}</span> " if changed else ""
-        self._waiting.value = f"<div class='{'wb-waiting' if changed else 'wb-note'}'>{word}{shown}</div>"
+        self._waiting.value = notice(phrases, text("panel.pending") if changed else "")
         self._apply.disabled = self._discard.disabled = not (ready and changed)
         self._measure.disabled = self._answer.button.disabled = not ready
         self._header.export.disabled = not ready
         self._stop.disabled = self._state in (*READY, "stopping", "closed")
         self._work.enable(ready)
-
-    def _show_metric(self) -> None:
-        self._metrics.show(self._metric, lambda _key: False)
-        for key, made in self._metrics.buttons.items():
-            label = text(f"panel.show.{key}")
-            made.description = f"• {label}" if key == self._metric else label
-
-    def _show_history(self) -> None:
-        try:
-            self._history.value = history.table(*_stored(self._session))
-        except StoreError as error:  # the panel works without its store, and says what is wrong with it
-            self._history.value = history.refused(error)
 
     def _failed(self, error: Exception) -> None:
         """An error of a callback or of the work: shown, and every control back to what is in force."""
@@ -275,23 +221,13 @@ class TuningPanel:
     def _export_clicked(self, _button: Any) -> None:
         self._header.toggle_snippet(lambda: self._session.export("transformers"))
 
-    def _metric_chosen(self, metric: str) -> None:
-        self._metric = metric
-        self._show_metric()
-        self._speed.redraw()
-
-    def _run_clicked(self, index: int) -> None:
+    def _run_clicked(self, run: Run) -> None:
         """A point's config becomes pending, to be applied or discarded."""
         if self._state not in READY:
             return
-        self._pending = {
-            name: new for name, (_, new) in self._session.config.diff(Config(**self._runs[index].config)).items()
-        }
+        changed = self._session.config.diff(Config(**run.config))
+        self._pending = {name: new for name, (_, new) in changed.items()}
         self._controls()
-
-    def _theme_changed(self, _change: Any) -> None:
-        self._speed.redraw()
-        self._memory.redraw()
 
     def _submit(self, what: str, *args: Any, **kwargs: Any) -> None:
         """Start work and return at once; what became of it comes as events."""
@@ -339,26 +275,23 @@ class TuningPanel:
     def _on_applied(self, event: Event) -> None:
         result: Applied = event.data
         self._seconds_by_cost[str(result.cost)] = result.seconds
-        self._drop_settled()
+        config = self._session.config
+        self._pending = {name: value for name, value in self._pending.items() if config[name] != value}
         self._header.hide_snippet()
         self._status.say(lines.applied(result))
         self._lines()
         self._controls()
-        self._speed.redraw()
-        self._memory.redraw()
+        self._tabs.redraw()
 
     def _on_result(self, event: Event) -> None:
         value = event.data["value"]
         if isinstance(value, Measurement):
             config = event.data.get("config") or self._session.config
-            self._runs.append(Run(config=config.to_dict(), measurement=value, model=self._session.name))
+            self._tabs.add(Run(config=config.to_dict(), measurement=value, model=self._session.name))
             self._status.say(
                 text("panel.measured", n=value.repeats, stopped_by=text(f"panel.stopped_by.{value.stopped_by}"))
             )
             self._lines()
-            self._speed.redraw()
-            self._memory.redraw()
-            self._show_history()
         elif event.data["kind"] == "completions":
             self._status.say(text("panel.generated"))
 
@@ -368,27 +301,3 @@ class TuningPanel:
         self._status.say(text("panel.ready"))
         self._failed(event.data)
         self._lines()
-
-    def _drop_settled(self) -> None:
-        config = self._session.config
-        self._pending = {name: value for name, value in self._pending.items() if config[name] != value}
-
-
-def _runs_so_far(session: "Session") -> list[Run]:
-    """The measurement that the session made before the panel was opened, if any."""
-    measurement = session.last.get("measurement")
-    if measurement is None:
-        return []
-    config = session.last.get("measured_config") or session.config
-    return [Run(config=config.to_dict(), measurement=measurement, model=session.name)]
-
-
-def _stored(session: "Session") -> tuple[list[Run], int]:
-    """Stored measurements of this model, newest first, and how many could not be read."""
-    runs, unreadable = [], 0
-    for document in session.runs.list(kind="measurement", model=session.facts.name, limit=MOST_HISTORY):
-        try:
-            runs.append(Run.of_document(document))
-        except (ValueError, KeyError, TypeError):  # written by another version: counted, and said
-            unreadable += 1
-    return sorted(runs, key=lambda run: -(run.id or 0)), unreadable

@@ -62,6 +62,14 @@ def labelled(label: str, widget: Any) -> ipywidgets.VBox:
     return column([markup(f"<span class='wb-field-label'>{escape(label)}</span>"), widget], "wb-labelled")
 
 
+def notice(phrases: Sequence[str], word: str) -> str:
+    """Phrases in one line: set off behind `word`, or as a quiet note without one."""
+    shown = " · ".join(escape(phrase, 200) for phrase in phrases)
+    if not word:
+        return f"<div class='wb-note'>{shown}</div>"
+    return f"<div class='wb-waiting'><span class='wb-word'>{escape(word)}</span> {shown}</div>"
+
+
 def set_class(widget: Any, name: str, present: bool) -> None:
     if present:
         widget.add_class(name)
