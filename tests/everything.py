@@ -1,13 +1,15 @@
-"""All that CI runs, one part after another, and one closing summary: `make test` calls it.
+"""All that CI runs, in two lanes, and one closing summary: `make test` calls it.
 
 Exit status 0 only when every part ran something and nothing failed. A part that dies without a report counts as a
 failure.
 """
 
+import os
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,20 +38,39 @@ class Outcome:
     remark: str = ""
 
 
-def run(name: str, arguments: list[str]) -> Outcome:
+def run(name: str, arguments: list[str], quietly: bool = False) -> Outcome:
+    """One part. `quietly`: its output goes to a file, to be printed later."""
     report = REPORTS / f"{name}.xml"
     report.unlink(missing_ok=True)
-    print(f"\n=== {name} ===", flush=True)
     started = time.monotonic()
-    status = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *arguments],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    ).returncode
+    with log_of(name).open("wb") as log:
+        status = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *arguments],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log if quietly else None,
+            stderr=subprocess.STDOUT if quietly else None,
+            check=False,
+        ).returncode
     outcome = read(report, status)
     outcome.seconds = time.monotonic() - started
     return outcome
+
+
+def log_of(name: str) -> Path:
+    return REPORTS / f"{name}.log"
+
+
+def run_side_by_side(first: str, others: list[str]) -> dict[str, Outcome]:
+    """`first` aloud on one core while the others run one after another on the second; then what they said."""
+    with ThreadPoolExecutor(max_workers=1) as second_lane:
+        later = second_lane.submit(lambda: {name: run(name, PARTS[name], quietly=True) for name in others})
+        print(f"\n=== {first} (meanwhile: {', '.join(others)}) ===", flush=True)
+        outcomes = {first: run(first, PARTS[first])}
+        outcomes |= later.result()
+    for name in others:
+        print(f"\n=== {name} ===\n{log_of(name).read_text(encoding='utf-8', errors='replace')}", flush=True)
+    return outcomes
 
 
 def read(report: Path, status: int) -> Outcome:
@@ -77,7 +98,14 @@ def main(names: list[str]) -> int:
         print(f"no such part: {', '.join(unknown)}; parts: {', '.join(PARTS)}", file=sys.stderr)
         return 2
     REPORTS.mkdir(parents=True, exist_ok=True)
-    outcomes = {name: run(name, PARTS[name]) for name in names or PARTS}
+    first, *others = names or PARTS
+    if others and (os.cpu_count() or 1) > 1:
+        outcomes = run_side_by_side(first, others)
+    else:
+        outcomes = {}
+        for name in (first, *others):
+            print(f"\n=== {name} ===", flush=True)
+            outcomes[name] = run(name, PARTS[name])
     print("\n=== summary ===")
     for name, outcome in outcomes.items():
         verdict = "failed" if outcome.failed else "passed"
