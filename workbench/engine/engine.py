@@ -169,7 +169,6 @@ class Engine:
         self.device, why_device = choose_device(config.device)
         with self._out_of_memory(say("phase.loading")):
             self.model = self._checkpoint.model(config, self.device)
-            self.tokenizer = self._checkpoint.tokenizer()
             self._settle(config, self._checkpoint.source.label, self._checkpoint.source.revision, context)
         if why_device:
             self._why["device"] = why_device

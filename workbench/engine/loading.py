@@ -11,7 +11,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from workbench.catalog.sources import Source, find
 from workbench.config import Config
 from workbench.engine.demo import ensure_demo
-from workbench.engine.random_model import build, parse
+from workbench.engine.random_model import build, parse, tokenizer_of
 from workbench.errors import ModelError, WorkbenchError
 from workbench.probes.context import Context
 from workbench.words import Message, say
@@ -43,9 +43,12 @@ class Checkpoint:
 
     def tokenizer(self) -> Any:
         """The model's own tokenizer (random models borrow the demo's); loaded once."""
-        if self._tokenizer is None and self.random is None:
+        if self._tokenizer is None:
             with translated(self.source):
-                self._tokenizer = AutoTokenizer.from_pretrained(self.source.location, **self._where())
+                if self.random is not None:
+                    self._tokenizer = tokenizer_of(self.random)
+                else:
+                    self._tokenizer = AutoTokenizer.from_pretrained(self.source.location, **self._where())
         return self._tokenizer
 
     def import_class(self) -> None:
@@ -65,10 +68,8 @@ class Checkpoint:
     def model(self, config: Config, device: torch.device) -> Any:
         """The model in `config`'s dtype and attention, on `device`, in evaluation mode."""
         if self.random is not None:
-            model, self._tokenizer = build(
-                self.random, DTYPES.get(config.dtype, torch.bfloat16), device, config.attention
-            )
-            return model.eval()
+            dtype = DTYPES.get(config.dtype, torch.bfloat16)
+            return build(self.random, dtype, device, config.attention, self.tokenizer())[0]
         arguments: dict[str, Any] = {
             "dtype": DTYPES.get(config.dtype, "auto"),
             "attn_implementation": config.attention,

@@ -95,9 +95,15 @@ def parse(name: str) -> RandomSpec:
 
 
 def build(
-    spec: RandomSpec, dtype: torch.dtype, device: torch.device, attn_implementation: str = "sdpa"
+    spec: RandomSpec,
+    dtype: torch.dtype,
+    device: torch.device,
+    attn_implementation: str = "sdpa",
+    tokenizer: Any = None,
 ) -> tuple[Any, Any]:
     """(model, tokenizer): the model in evaluation mode, made in `dtype` on `device` without a second copy.
+
+    tokenizer  one that `tokenizer_of` gave for the same spec; read again when left out
 
     The same spec, dtype and kind of device give the same weights. ModelError when transformers lacks the class,
     CapabilityError when the class lacks sdpa; torch's out-of-memory error passes through.
@@ -122,7 +128,7 @@ def build(
             reason=text("capability.class_without_sdpa", architecture=architecture.__name__),
             remedy=text("capability.use_eager"),
         )
-    tokenizer = _tokenizer(config.vocab_size)
+    tokenizer = tokenizer or tokenizer_of(spec)
     # logits of about unit variance: not all ties in 16 bits, and far from overflow
     config.initializer_range = 1 / math.sqrt(config.hidden_size)
     devices = [device] if device.type == "cuda" else []
@@ -137,8 +143,9 @@ def build(
     return made.eval(), tokenizer
 
 
-def _tokenizer(vocabulary: int) -> Any:
+def tokenizer_of(spec: RandomSpec) -> Any:
     """The demo tokenizer; for a smaller vocabulary without its last merges, so that no id is beyond the table."""
+    vocabulary: int = spec.config["vocab_size"]
     whole = AutoTokenizer.from_pretrained(ensure_demo())
     if len(whole) <= vocabulary:
         return whole

@@ -4,6 +4,7 @@ Time stamps are taken on the host as `generate` hands each step's tokens to its 
 for the device. Greedy, exactly `new_tokens` per row, end-of-sequence off. Definitions: `workbench.metrics`.
 """
 
+import math
 import time
 from importlib.resources import files
 from statistics import fmean
@@ -22,6 +23,7 @@ from workbench.probes.memory import Peak
 from workbench.results import Latencies, Measurement, WarmUp, Workload
 from workbench.stats import mean_interval, percentile, relative_half_width
 from workbench.words import Message, say
+from workbench.words.format import THIN, number
 
 MIN_REPEATS = 4
 SHARED_CORES = 0.25  # other processes' use above which a run is flagged
@@ -167,7 +169,7 @@ def _expected(samples: list[Sample], precision: float) -> int:
 
 
 def _percent(share: float) -> str:
-    return "?" if share == float("inf") else f"{100 * share:.2g} %"
+    return number(100 * share) + THIN + "%" if math.isfinite(share) else "?"
 
 
 def _measurement(
