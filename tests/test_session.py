@@ -247,6 +247,17 @@ def test_inline_holds_the_model_and_attach_takes_the_persons_own(demo_home: Path
             assert attached.generate("The sea", 4)[0].token_ids == tokens
             with pytest.raises(wb.CapabilityError, match="attached"):
                 attached.apply(dtype="bfloat16")
+            with pytest.raises(wb.CapabilityError, match="save_pretrained"):
+                attached.export("transformers")
+            assert wb.Config.from_json(attached.export("json").code) == attached.config
+
+
+def test_progress_of_the_first_load_is_told(demo_home: Path) -> None:
+    seen: list[Event] = []
+    with wb.Session(TINY, host="inline", config=wb.Config(threads=1), progress=seen.append) as session:
+        session.measure(QUICK, precision=0.9)
+        assert session._dispatcher.flush()
+    assert {event.name for event in seen} == {"progress"}
 
 
 @pytest.mark.parametrize(

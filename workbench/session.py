@@ -48,6 +48,7 @@ class Session:
     config    what to start with (default: Config(), its device replaced by `device`)
     host      "process": the model lives in a worker of its own; "inline": in this process
     runs      where measurements are kept (default: the store in the home directory)
+    progress  called with each progress event, those of the first load included
 
     Blocks until the model is resident. ModelError, CapabilityError, OutOfMemory when it cannot be.
     """
@@ -61,9 +62,12 @@ class Session:
         device: str = "auto",
         host: str = "process",
         runs: Runs | None = None,
+        progress: Listener | None = None,
     ) -> None:
         config = config or Config(device=device)
         self._prepare(model, revision, host, runs)
+        if progress:
+            self.on("progress", progress)
         refuse_impossible(config, self.machine, None)
         try:
             self._jobs.wait(self._jobs.start("open", self._open, config))
@@ -78,8 +82,8 @@ class Session:
         Live knobs work; a change that needs a reload raises CapabilityError, because its source is not known.
         """
         session = cls.__new__(cls)
-        session._prepare(type(model).__name__, None, "inline", runs)
-        session._attached = True
+        session._prepare(model.name_or_path or type(model).__name__, None, "inline", runs)
+        session._attached, session._nameless = True, not model.name_or_path
         host = session._host
         assert not isinstance(host, ProcessHost), "attach uses the inline host"
         session._jobs.wait(
@@ -96,7 +100,7 @@ class Session:
         self.revision = revision
         self.machine: Machine = machines.doctor()
         self.last: dict[str, Any] = {}
-        self._attached = False
+        self._attached = self._nameless = False
         self._given_runs = runs
         self._runs: Runs | None = runs
         self._config: Config | None = None
@@ -219,7 +223,9 @@ class Session:
         )
 
     def export(self, target: str = "transformers") -> Snippet:
-        """This config as code, with the last measured numbers of it beside."""
+        """This config as code, with the last measured numbers of it beside. Targets: `workbench.export.TARGETS`."""
+        if self._nameless and target != "json":
+            raise CapabilityError("session.nameless", target=target)
         measurement: Measurement | None = self.last.get("measurement")
         if measurement is not None and self.last.get("measured_config") != self.config:
             measurement = None

@@ -215,7 +215,8 @@ def _silent(_message: Message, _done: int, _total: int | None) -> None:
 
 def _main() -> int:
     def show(message: Message, done: int, total: int | None) -> None:
-        print(f"[{done}/{total}] {message}" if total else f"{message}", file=sys.stderr, flush=True)
+        bar = f"{'▓' * done}{'░' * (total - done)} {done}/{total} " if total else ""
+        print(f"{bar}{message}", file=sys.stderr, flush=True)
 
     os.environ["TQDM_DISABLE"] = "1"  # the libraries' bars would tear our lines apart
     try:

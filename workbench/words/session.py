@@ -26,6 +26,11 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "The change needs a reload, and where these weights came from is not known.",
         "Open the model by its name or directory: Session('path').",
     ),
+    "session.nameless": (
+        "This attached model has no name that a {target} file could load it by.",
+        "It was made in this process, not loaded from a directory or a hub.",
+        "Save it first: model.save_pretrained('folder'); or export('json') for the settings alone.",
+    ),
     "session.no_prompts": (
         "There is no prompt in {given}.",
         "generate takes a text, a list of texts, or lists of messages.",
