@@ -286,7 +286,7 @@ class Notebook:
         self.part(name).click()
 
     def text(self, name: str) -> str:
-        return " ".join(self.part(name).inner_text().split())
+        return " ".join((self.part(name).text_content() or "").split())
 
     def says(self, name: str, wanted: str | re.Pattern[str], timeout_s: float = 30) -> None:
         expect(self.part(name)).to_contain_text(wanted, timeout=timeout_s * 1000)
@@ -324,6 +324,7 @@ class Notebook:
         """The panel alone."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         path = SCREENSHOTS / f"{name}.png"
+        self.page.mouse.move(0, 0)  # nothing hovered
         panel = self.part("panel")
         panel.scroll_into_view_if_needed()
         panel.screenshot(path=path)
