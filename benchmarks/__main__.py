@@ -41,7 +41,7 @@ def _all(names: tuple[str, ...] | list[str], budget_s: float, out: Path | None) 
         with tempfile.TemporaryDirectory() as folder:
             into = Path(folder) / "outcome.json"
             child = [sys.executable, "-m", "benchmarks", name, "--budget", str(budget_s), "--into", str(into)]
-            done = subprocess.run(child, env={**os.environ, **worker_environment()}, check=False)
+            done = subprocess.run(child, env={**os.environ, **worker_environment(), "TQDM_DISABLE": "1"}, check=False)
             if done.returncode:
                 print(f"{name}: failed with status {done.returncode}", file=sys.stderr)
                 return 1

@@ -47,6 +47,7 @@ class Engine:
         self._checkpoint: Checkpoint | None = None
         self._originals: live.Originals | None = None
         self._cache_seen = ""
+        self._kv_bytes = 0
         self._why: dict[str, Message] = {}
         self._base_bytes = 0
         self._facts: ModelFacts | None = None
@@ -186,6 +187,7 @@ class Engine:
             self.model,
             name,
             revision,
+            kv_bytes_per_token=self._kv_bytes,
             checkpoint_dtype=checkpoint.dtype if checkpoint else None,
             random_weights=random is not None,
             notes=random.notes if random else (),
@@ -200,7 +202,9 @@ class Engine:
         why_threads = live.set_threads(config.threads, self._threads)
         if changed & {"attention", "cache"}:
             with self._out_of_memory(say("phase.switching")), between_layers(self.model, context):
-                self._cache_seen = live.prove(self.model, config)
+                cache = live.prove(self.model, config)
+            self._cache_seen = type(cache).__name__
+            self._kv_bytes = readback.kv_bytes_per_token(cache)
         self._why = why | ({"threads": why_threads} if why_threads else {}) | self._kept_why()
         self.config = config
 

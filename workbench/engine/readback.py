@@ -57,6 +57,7 @@ def facts(
     name: str,
     revision: str | None = None,
     *,
+    kv_bytes_per_token: int,
     checkpoint_dtype: str | None = None,
     random_weights: bool = False,
     notes: tuple[Message, ...] = (),
@@ -84,7 +85,7 @@ def facts(
         head_dim=head_dim,
         context_length=config.max_position_embeddings,
         vocab_size=table.shape[0],
-        kv_bytes_per_token=_kv_bytes_per_token(model),
+        kv_bytes_per_token=kv_bytes_per_token,
         weight_bytes=weight_bytes,
         supports_sdpa=bool(model._supports_sdpa),
         supports_static_cache=not model._is_stateful,
@@ -95,11 +96,10 @@ def facts(
     )
 
 
-@torch.inference_mode()
-def _kv_bytes_per_token(model: Any) -> int:
-    """Counted on a real cache of two tokens: the formula differs by architecture and by transformers version."""
-    token = torch.zeros((1, 2), dtype=torch.long, device=model.device)
-    layers = model(input_ids=token, use_cache=True, logits_to_keep=1).past_key_values.layers
-    parts = (part for layer in layers for part in vars(layer).values() if isinstance(part, torch.Tensor))
-    held: int = sum(part.nbytes for part in parts if part.ndim > 1)
-    return held // 2
+def kv_bytes_per_token(cache: Any) -> int:
+    """Of one row, all layers, counted on a real cache: the formula differs by architecture and transformers version.
+
+    A layer's tensors are [batch, heads, time, width] (latent caches too), so each holds nbytes ÷ time per token.
+    """
+    parts = (part for layer in cache.layers for part in vars(layer).values() if isinstance(part, torch.Tensor))
+    return sum(part.nbytes // part.shape[-2] for part in parts if part.ndim > 2)
