@@ -1,6 +1,5 @@
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +23,9 @@ def known_home(workbench_home: Path, shared_home: Path) -> Path:
             env={**os.environ, "WORKBENCH_HOME": str(shared_home)},
             check=True,
         )
-    shutil.copy(shared_home / "machine.json", workbench_home)
+    document = json.loads((shared_home / "machine.json").read_text())
+    document["sections"].pop("threads", None)  # another test may have measured them
+    (workbench_home / "machine.json").write_text(json.dumps(document))
     return workbench_home
 
 
