@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from workbench.config import Config
+from workbench.engine.demo import gguf_file
 from workbench.engine.engine import Engine
 from workbench.errors import CapabilityError, ConfigError, ModelError, OutOfMemory, Stopped
 from workbench.probes import timing
@@ -263,3 +264,12 @@ def test_a_local_folder_loads_and_its_path_stays_out_of_the_facts(tmp_path: Path
     other.open(str(folder), None, Config(), context())
     assert other.facts.name == "my model"
     torch.testing.assert_close(logits(other), logits(engine))
+
+
+def test_a_gguf_file_loads_with_its_weights_unpacked(demo_home: Path) -> None:
+    engine = Engine()
+    engine.open(str(gguf_file()), None, Config(dtype="bfloat16"), context())
+    assert engine.facts.parameters == 134_515_008
+    assert engine.resolved().dtype == "bfloat16"
+    assert engine.generate(context(), ["Write one sentence about the sea."], 3)[0].text.startswith("The")
+    engine.close()

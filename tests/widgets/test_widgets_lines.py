@@ -10,7 +10,7 @@ from workbench.words.format import THIN
 
 def test_asked_names_every_knob_that_has_an_effect() -> None:
     plain = lines.asked(Config())
-    assert plain.startswith("sdpa · dynamic cache · dtype=auto")
+    assert plain == "sdpa · dynamic cache · pad left · greedy · auto: dtype, pad_token, eos_token_ids, device, threads"
     assert "greedy" in plain
     assert "temperature" not in plain
     sampled = lines.asked(Config(do_sample=True, temperature=0.7))

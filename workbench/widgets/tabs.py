@@ -120,7 +120,7 @@ def _runs_so_far(session: "Session") -> list[Run]:
     if measurement is None:
         return []
     config = session.last.get("measured_config") or session.config
-    return [Run(config=config.to_dict(), measurement=measurement, model=session.name)]
+    return [Run(config=config.to_dict(), measurement=measurement, model=session.facts.name)]
 
 
 def _stored(session: "Session") -> tuple[list[Run], int]:

@@ -31,6 +31,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "panel.asked.cache": "{value} cache",
     "panel.asked.dtype": "{value}",
     "panel.asked.padding_side": "pad {value}",
+    "panel.asked.auto": "auto: {knobs}",
     "panel.asked.greedy": "greedy",
     "panel.asked.sampling": "sampling",
     "panel.ran.attention": "{attention} (kernel not traced)",
