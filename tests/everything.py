@@ -17,8 +17,10 @@ ROOT = Path(__file__).parents[1]
 REPORTS = ROOT / "build" / "reports"
 CELL_TIMEOUT_S = 240
 
+_WORKERS = ("tests/hosts", "tests/test_kernel.py")  # a part of their own only to balance the two lanes
 PARTS = {
-    "tests": ["-m", "not browser and not slow"],
+    "tests": ["-m", "not browser and not slow", *(f"--ignore={path}" for path in _WORKERS)],
+    "workers": ["-m", "not slow", *_WORKERS],
     "notebooks": [
         "--nbval-lax",
         "--nbval-current-env",

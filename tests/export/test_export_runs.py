@@ -146,7 +146,7 @@ def test_it_refuses_to_run_in_another_configuration(directory: Path, tmp_path: P
 @pytest.mark.parametrize(
     "changes",
     [
-        {"attention": "eager", "dtype": "float32"},
+        pytest.param({"attention": "eager", "dtype": "float32"}, marks=pytest.mark.slow),
         {"attention": "sdpa", "dtype": "bfloat16", "cache": "static", "pad_token": "unk"},
     ],
     ids=["eager", "static"],

@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ def test_kept_by_key(workbench_home: Path) -> None:
     assert cache.load("torch", {"torch": "2.13.0"}) == {"a": 1}
     assert cache.load("torch", {"torch": "2.14.0"}) is None
     assert cache.load("threads", "k") == [1]
-    assert [path.name for path in workbench_home.iterdir()] == ["machine.json"], "no temporary file may stay"
+    names = sorted(path.name for path in workbench_home.iterdir())
+    assert names == ["machine.json", "machine.json.lock"], "no temporary file may stay"
 
 
 @pytest.mark.parametrize(
@@ -56,4 +59,12 @@ def test_a_full_disk_leaves_the_old_file_and_no_rest(workbench_home: Path, monke
     assert problem is not None
     assert "No space left" in str(problem)
     assert cache.load("a", "k") == "v"
-    assert [path.name for path in workbench_home.iterdir()] == ["machine.json"]
+    assert sorted(path.name for path in workbench_home.iterdir()) == ["machine.json", "machine.json.lock"]
+
+
+def test_writers_in_several_processes_lose_no_section(workbench_home: Path) -> None:
+    write = "import sys; from workbench.machine import cache; cache.store(sys.argv[1], 'k', list(range(5000)))"
+    names = [f"section-{index}" for index in range(6)]
+    writers = [subprocess.Popen([sys.executable, "-P", "-c", write, name]) for name in names]
+    assert [writer.wait(60) for writer in writers] == [0] * len(names)
+    assert all(cache.load(name, "k") == list(range(5000)) for name in names)

@@ -106,10 +106,10 @@ def test_hostile_text_is_never_markup(panel: Driver) -> None:
 
 def test_hostile_names_in_the_store_and_of_the_model_are_text(panel: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     session = panel.session
-    record = document("measurement", result=measurement(), config={"attention": HOSTILE}, model=session.facts.name)
+    monkeypatch.setattr(session, "_facts", session.facts.model_copy(update={"name": HOSTILE}))
+    record = document("measurement", result=measurement(), config={"attention": HOSTILE}, model=HOSTILE)
     number = session.runs.add(record | {"machine": {"label": HOSTILE}})
     unreadable = session.runs.add(record | {"result": {"from": "another version"}})
-    monkeypatch.setattr(session, "name", HOSTILE)
     second = Driver(TuningPanel(session), session)
     try:
         assert html.escape("<img src=x") in second["history"].value
