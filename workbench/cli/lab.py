@@ -52,6 +52,9 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="workbench-lab-", ignore_cleanup_errors=True) as scratch:
         # A runtime folder of its own: the file with the address and token is found by asking no other server.
         environment["JUPYTER_RUNTIME_DIR"] = scratch
+        environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(
+            filter(None, (str(_without_news(Path(scratch))), environment.get("JUPYTER_CONFIG_PATH")))
+        )
         # A session of its own: Ctrl-C reaches this process alone, which then ends the server without a question.
         server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
         with _ended_with_us(server):
@@ -59,6 +62,14 @@ def run(args: argparse.Namespace) -> int:
             print(text("lab.how_to_end"), file=sys.stderr, flush=True)
             return 1 if server.wait() else 0
     return 0
+
+
+def _without_news(scratch: Path) -> Path:
+    """A configuration folder that leaves JupyterLab's question about news out, beside the person's own settings."""
+    page = scratch / "config" / "labconfig" / "page_config.json"
+    page.parent.mkdir(parents=True)
+    page.write_text(json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}))
+    return page.parents[1]
 
 
 def shown_folder(named: Path | None) -> Path:

@@ -25,7 +25,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "tables.first_call": "first call, apart",
     "tables.own_share": "measuring code's own share",
     "tables.in_force": "in force",
-    "tables.in_force_value": "{attention}, {dtype}, {threads} threads, {cache} cache",
+    "tables.in_force_value": "{attention}, {dtype}, {cache} cache, threads: {threads}",
     "tables.remark": "remark",
     "tables.weights": "weights",
     "tables.kv_cache": "KV cache",
