@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 REPORTS = ROOT / "build" / "reports"
 CELL_TIMEOUT_S = 240
 
-_WORKERS = ("tests/hosts", "tests/test_kernel.py")  # a part of their own only to balance the two lanes
+_WORKERS = ("tests/hosts", "tests/test_kernel.py", "tests/cli")  # a part of their own only to balance the two lanes
 PARTS = {
     "tests": ["-m", "not browser and not slow", *(f"--ignore={path}" for path in _WORKERS)],
     "workers": ["-m", "not slow", *_WORKERS],

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from workbench.errors import ConfigError
-from workbench.results import EVENTS, Event
+from workbench.results import EVENTS, Chunk, Event
+from workbench.words import Message
 
 Listener = Callable[[Event], None]
 _log = logging.getLogger(__name__)
@@ -71,3 +72,36 @@ class Dispatcher:
             _log.error("a listener of %r events failed", event.name, exc_info=error)
             if event.name != "error":
                 self.send("error", event.job, error)
+
+
+def forwarding(
+    dispatcher: Dispatcher,
+    job: int,
+    show: Callable[[str, int], None],
+    on_chunk: Callable[[Chunk], None] | None = None,
+) -> Callable[[str, Any], None]:
+    """What a host's events are handed to: turns wire data into result types and sends them on.
+
+    show      sets the state that people see
+    on_chunk  called with each token in the working thread, ahead of the listeners
+    """
+
+    def pass_on(name: str, data: Any) -> None:
+        match name:
+            case "token":
+                chunk = data if isinstance(data, Chunk) else Chunk.from_dict(data)
+                if on_chunk:
+                    on_chunk(chunk)
+                dispatcher.send("token", job, chunk)
+            case "progress":
+                what = data["what"]
+                said = what if isinstance(what, Message) else Message(**what)
+                dispatcher.send("progress", job, {**data, "what": said})
+            case "note":
+                dispatcher.send(
+                    "progress", job, {"what": data, "done": 0, "total": None, "elapsed_s": 0.0, "left_s": None}
+                )
+            case "state":
+                show(data["state"], job)
+
+    return pass_on

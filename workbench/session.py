@@ -13,7 +13,7 @@ from workbench.catalog.sources import needs_hub
 from workbench.checks import as_batch, at_least_one, refuse_impossible
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, Stopped, StoreError, WorkbenchError, WorkerDied
-from workbench.events import Dispatcher, Listener
+from workbench.events import Dispatcher, Listener, forwarding
 from workbench.hosts.process import ProcessHost
 from workbench.jobs import Jobs
 from workbench.knobs import Cost
@@ -28,10 +28,10 @@ from workbench.results import (
     Resolved,
     Snippet,
     Workload,
-    document,
+    measurement_record,
 )
 from workbench.runs import Runs
-from workbench.words import Message, say
+from workbench.words import say
 
 if TYPE_CHECKING:
     from workbench.hosts.inline import InlineHost
@@ -68,8 +68,8 @@ class Session:
         self._prepare(model, revision, host, runs)
         if progress:
             self.on("progress", progress)
-        refuse_impossible(config, self.machine, None)
         try:
+            refuse_impossible(config, self.machine, None)
             self._jobs.wait(self._jobs.start("open", self._open, config))
         except BaseException:
             self.close()
@@ -342,7 +342,12 @@ class Session:
         }
         data = self._host.call("probe", parameters, self._events_of(job))
         self._keep(data)
-        measurement = self._store(job, Measurement.from_dict(data["result"]))
+        measurement = Measurement.from_dict(data["result"])
+        try:
+            self.runs.add(measurement_record(self.facts.name, self.machine, self.config, measurement))
+        except StoreError as error:
+            self._dispatcher.send("error", job, error)
+            measurement = measurement.flagged(say("session.not_stored", problem=error.what))
         self.last["measurement"] = measurement
         self.last["measured_config"] = self.config
         self._dispatcher.send("result", job, {"kind": "measurement", "value": measurement, "config": self.config})
@@ -353,27 +358,9 @@ class Session:
         if key not in self.machine.copy_bandwidth:
             data = self._host.call("bandwidth", {}, self._events_of(job))
             machines.remember_bandwidth(data["key"], data["bytes_per_s"])
-            self.machine = machines.doctor()
+            known = {**self.machine.copy_bandwidth, data["key"]: data["bytes_per_s"]}
+            self.machine = self.machine.model_copy(update={"copy_bandwidth": known})
         return self.machine.copy_bandwidth[key]
-
-    def _store(self, job: int, measurement: Measurement) -> Measurement:
-        record = document(
-            "measurement",
-            model=self.facts.name,
-            machine=self.machine,
-            config=self.config,
-            resolved=measurement.resolved,
-            workload=measurement.workload,
-            result=measurement,
-            flags=measurement.flags,
-        )
-        try:
-            self.runs.add(record)
-        except StoreError as error:
-            self._dispatcher.send("error", job, error)
-            flag = say("session.not_stored", problem=error.what)
-            return measurement.model_copy(update={"flags": (*measurement.flags, flag)})
-        return measurement
 
     def _keep(self, data: dict[str, Any]) -> Applied | None:
         """Takes over what a call says of the model's state; returns its Applied, where it has one."""
@@ -383,22 +370,7 @@ class Session:
         return Applied.from_dict(data["applied"]) if "applied" in data else None
 
     def _events_of(self, job: int, on_chunk: Callable[[Chunk], None] | None = None) -> Callable[[str, Any], None]:
-        def pass_on(name: str, data: Any) -> None:
-            match name:
-                case "token":
-                    chunk = data if isinstance(data, Chunk) else Chunk.from_dict(data)
-                    if on_chunk:
-                        on_chunk(chunk)
-                    self._dispatcher.send("token", job, chunk)
-                case "progress":
-                    what = data["what"]
-                    self._dispatcher.send(
-                        "progress", job, {**data, "what": what if isinstance(what, Message) else Message(**what)}
-                    )
-                case "state":
-                    self._jobs.show(data["state"], job)
-
-        return pass_on
+        return forwarding(self._dispatcher, job, self._jobs.show, on_chunk)
 
     def _inline(self, name: str) -> Any:
         if isinstance(self._host, ProcessHost):

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,18 +15,19 @@ from workbench.results import Machine
 from workbench.results.machine_report import html, plain, problems
 
 
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """machine.json of a home where torch was asked once and nothing else happened."""
+    home = tmp_path_factory.mktemp("asked")
+    command = [sys.executable, "-P", "-c", "import workbench as wb; wb.doctor()"]
+    subprocess.run(command, env={**os.environ, "WORKBENCH_HOME": str(home)}, check=True)
+    return home / "machine.json"
+
+
 @pytest.fixture
-def known_home(workbench_home: Path, shared_home: Path) -> Path:
+def known_home(workbench_home: Path, asked: Path) -> Path:
     """A home of the test's own that knows torch already: asking it takes seconds."""
-    if not (shared_home / "machine.json").exists():
-        subprocess.run(
-            [sys.executable, "-P", "-c", "import workbench as wb; wb.doctor()"],
-            env={**os.environ, "WORKBENCH_HOME": str(shared_home)},
-            check=True,
-        )
-    document = json.loads((shared_home / "machine.json").read_text())
-    document["sections"].pop("threads", None)  # another test may have measured them
-    (workbench_home / "machine.json").write_text(json.dumps(document))
+    shutil.copy(asked, workbench_home)
     return workbench_home
 
 

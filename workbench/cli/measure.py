@@ -16,7 +16,7 @@ from workbench.cli.shared import (
     workload_of,
 )
 from workbench.export.numbers import conditions, rows
-from workbench.results import Measurement, document
+from workbench.results import Measurement, measurement_record
 from workbench.words import text
 
 if TYPE_CHECKING:
@@ -43,16 +43,7 @@ def run(args: argparse.Namespace) -> int:
     with Session(args.model, revision=args.revision, config=config, host=args.host) as session:
         session.on("progress", progress_on())
         measurement = session.measure(workload, precision=args.precision, budget_s=args.budget)
-        record = document(
-            "measurement",
-            result=measurement,
-            machine=session.machine,
-            config=session.config,
-            resolved=measurement.resolved,
-            workload=measurement.workload,
-            model=session.facts.name,
-            flags=measurement.flags,
-        )
+        record = measurement_record(session.facts.name, session.machine, session.config, measurement)
         emit(args, record, lines(measurement, session))
     return 0
 

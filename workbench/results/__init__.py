@@ -5,7 +5,7 @@ from workbench.results.device import Bandwidth, DeviceSample, GpuSample
 from workbench.results.events import EVENTS, Event
 from workbench.results.generation import Chunk, Completion
 from workbench.results.machine import Capability, Cpu, Gpu, Machine, Package, ThreadChoice, Torch
-from workbench.results.measurement import Latencies, Measurement, WarmUp
+from workbench.results.measurement import Latencies, Measurement, WarmUp, measurement_record
 from workbench.results.outputs import Forecast, Snippet
 from workbench.results.resolved import Applied, Difference, ModelFacts, Resolved
 from workbench.results.workload import Workload
@@ -38,5 +38,6 @@ __all__ = [
     "WarmUp",
     "Workload",
     "document",
+    "measurement_record",
     "versions",
 ]

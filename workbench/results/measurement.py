@@ -1,6 +1,8 @@
 """One measurement of speed and memory, with intervals."""
 
-from workbench.results.base import Interval, Result
+from typing import Any, Self
+
+from workbench.results.base import Interval, Result, document
 from workbench.results.resolved import Resolved
 from workbench.results.workload import Workload
 from workbench.words import Message
@@ -56,3 +58,21 @@ class Measurement(Result):
     workload: Workload
     resolved: Resolved
     flags: tuple[Message, ...] = ()
+
+    def flagged(self, flag: Message) -> Self:
+        """The same with one flag more."""
+        return self.model_copy(update={"flags": (*self.flags, flag)})
+
+
+def measurement_record(model: str, machine: Any, config: Any, measurement: Measurement) -> dict[str, Any]:
+    """The measurement as it is stored, and as `--json` prints it."""
+    return document(
+        "measurement",
+        model=model,
+        machine=machine,
+        config=config,
+        resolved=measurement.resolved,
+        workload=measurement.workload,
+        result=measurement,
+        flags=measurement.flags,
+    )
