@@ -17,10 +17,13 @@ ROOT = Path(__file__).parents[1]
 REPORTS = ROOT / "build" / "reports"
 CELL_TIMEOUT_S = 240
 
-_WORKERS = ("tests/hosts", "tests/test_kernel.py", "tests/cli")  # a part of their own only to balance the two lanes
+# Longest first: the lanes take the next part whenever they are free. Split only to balance the lanes.
+_SPLIT = {
+    "engine": ("tests/engine", "tests/export", "tests/gpu_check"),
+    "workers": ("tests/hosts", "tests/test_kernel.py", "tests/test_session.py", "tests/cli"),
+}
 PARTS = {
-    "tests": ["-m", "not browser and not slow", *(f"--ignore={path}" for path in _WORKERS)],
-    "workers": ["-m", "not slow", *_WORKERS],
+    **{name: ["-m", "not browser and not slow", *paths] for name, paths in _SPLIT.items()},
     "notebooks": [
         "--nbval-lax",
         "--nbval-current-env",
@@ -28,6 +31,7 @@ PARTS = {
         "notebooks",
     ],
     "browser": ["-m", "browser", "tests/browser"],
+    "tests": ["-m", "not browser and not slow", *(f"--ignore={path}" for paths in _SPLIT.values() for path in paths)],
 }
 
 
@@ -40,39 +44,25 @@ class Outcome:
     remark: str = ""
 
 
-def run(name: str, arguments: list[str], quietly: bool = False) -> Outcome:
-    """One part. `quietly`: its output goes to a file, to be printed later."""
+def run(name: str) -> Outcome:
+    """One part; what it says goes to its log, printed whole when it has ended, so that lanes do not mix."""
     report = REPORTS / f"{name}.xml"
     report.unlink(missing_ok=True)
     started = time.monotonic()
-    with log_of(name).open("wb") as log:
+    log = REPORTS / f"{name}.log"
+    with log.open("wb") as output:
         status = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *arguments],
+            [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *PARTS[name]],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
-            stdout=log if quietly else None,
-            stderr=subprocess.STDOUT if quietly else None,
+            stdout=output,
+            stderr=subprocess.STDOUT,
             check=False,
         ).returncode
     outcome = read(report, status)
     outcome.seconds = time.monotonic() - started
+    print(f"\n=== {name} ===\n{log.read_text(encoding='utf-8', errors='replace')}", flush=True)
     return outcome
-
-
-def log_of(name: str) -> Path:
-    return REPORTS / f"{name}.log"
-
-
-def run_side_by_side(first: str, others: list[str]) -> dict[str, Outcome]:
-    """`first` aloud on one core while the others run one after another on the second; then what they said."""
-    with ThreadPoolExecutor(max_workers=1) as second_lane:
-        later = second_lane.submit(lambda: {name: run(name, PARTS[name], quietly=True) for name in others})
-        print(f"\n=== {first} (meanwhile: {', '.join(others)}) ===", flush=True)
-        outcomes = {first: run(first, PARTS[first])}
-        outcomes |= later.result()
-    for name in others:
-        print(f"\n=== {name} ===\n{log_of(name).read_text(encoding='utf-8', errors='replace')}", flush=True)
-    return outcomes
 
 
 def read(report: Path, status: int) -> Outcome:
@@ -100,14 +90,11 @@ def main(names: list[str]) -> int:
         print(f"no such part: {', '.join(unknown)}; parts: {', '.join(PARTS)}", file=sys.stderr)
         return 2
     REPORTS.mkdir(parents=True, exist_ok=True)
-    first, *others = names or PARTS
-    if others and (os.cpu_count() or 1) > 1:
-        outcomes = run_side_by_side(first, others)
-    else:
-        outcomes = {}
-        for name in (first, *others):
-            print(f"\n=== {name} ===", flush=True)
-            outcomes[name] = run(name, PARTS[name])
+    chosen = names or list(PARTS)
+    lanes = min(2, os.cpu_count() or 1)
+    print(f"Running {', '.join(chosen)} in {lanes} lane(s); each part is printed when it has ended", flush=True)
+    with ThreadPoolExecutor(max_workers=lanes) as pool:
+        outcomes = dict(zip(chosen, pool.map(run, chosen), strict=True))
     print("\n=== summary ===")
     for name, outcome in outcomes.items():
         verdict = "failed" if outcome.failed else "passed"
