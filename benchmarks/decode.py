@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from benchmarks.record import Outcome, Row
+from workbench.catalog.sources import find
 from workbench.config import Config
 from workbench.engine.engine import Engine
 from workbench.machine import thread_choice
@@ -25,7 +26,7 @@ def run(budget_s: float) -> Outcome:
     """A B B A blocks (A bare, B measured) until the ratio is known to ±0.5 % or the budget is spent."""
     context = Context(lambda name, data: None)
     engine = Engine(thread_choice())
-    engine.open("demo", None, Config(), context)
+    engine.open(find("demo"), Config(), context)
     batch = prepare(engine, WORK)
     bare(engine, batch)
     fixed_run(engine, batch, WORK.new_tokens, context)

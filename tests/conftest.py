@@ -11,12 +11,16 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 
 ROOT = Path(__file__).parents[1]
 WORKER = "workbench.hosts.worker"
 SHOWN = ("torch", "transformers", "ipykernel", "ipywidgets", "plotly", "jupyterlab", "playwright")
+
+hypothesis.settings.register_profile("workbench", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("workbench")
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -82,7 +82,8 @@ class Jobs:
             return work(job, *arguments, **options)
         except Exception as error:
             self._dispatcher.send("error", job, error)
-            self._recover(job, error)
+            if not self.closed:
+                self._recover(job, error)
             raise
         finally:
             self.show("closed" if self.closed else self._resting(), job)

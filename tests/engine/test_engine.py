@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from workbench.catalog.sources import find
 from workbench.config import Config
 from workbench.engine.demo import gguf_file
 from workbench.engine.engine import Engine
@@ -29,7 +30,7 @@ def context(stop: threading.Event | None = None) -> Context:
 def engine(demo_home: Path) -> Iterator[Engine]:
     before = torch.get_num_threads()
     engine = Engine()
-    engine.open(TINY, None, Config(dtype="float32"), context())
+    engine.open(find(TINY), Config(dtype="float32"), context())
     yield engine
     engine.close()
     torch.set_num_threads(before)
@@ -268,7 +269,7 @@ def test_a_local_folder_loads_and_its_path_stays_out_of_the_facts(tmp_path: Path
 
 def test_a_gguf_file_loads_with_its_weights_unpacked(demo_home: Path) -> None:
     engine = Engine()
-    engine.open(str(gguf_file()), None, Config(dtype="bfloat16"), context())
+    engine.open(find(str(gguf_file())), Config(dtype="bfloat16"), context())
     assert engine.facts.parameters == 134_515_008
     assert engine.resolved().dtype == "bfloat16"
     assert engine.generate(context(), ["Write one sentence about the sea."], 3)[0].text.startswith("The")

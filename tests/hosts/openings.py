@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from workbench.catalog.sources import find
 from workbench.config import Config
 
 TINY = "random:deepseek-llm-7b-base?scale=tiny&layers=2"
@@ -14,4 +15,5 @@ def ignore(_name: str, _data: Any) -> None:
 
 def opening(model: str = SLOW, **knobs: Any) -> dict[str, Any]:
     """Parameters of the operation `open`."""
-    return {"model": model, "revision": None, "config": Config(dtype="float32", threads=1, **knobs).to_dict()}
+    source = find(model).model_dump(mode="json")
+    return {"source": source, "config": Config(dtype="float32", threads=1, **knobs).to_dict()}

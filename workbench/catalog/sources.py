@@ -1,9 +1,10 @@
 """Where a model name leads: the demo, a random model, a local directory or file, or a hub id. Nothing is loaded."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from workbench.catalog.local import local_model
 from workbench.errors import ModelError
@@ -15,9 +16,10 @@ _GGUF = ("*.gguf",)
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(BaseModel):
     """`path` is set for what lies on this disk; `gguf_file` names the file inside it when the weights are GGUF."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     kind: Kind
@@ -35,7 +37,7 @@ class Source:
         """The name without the folders that lead to it: safe to store."""
         if self.kind == "demo":
             return DEMO_NAME
-        return self.path.name if self.path else self.name
+        return self.path.name if self.path and self.kind != "hub" else self.name
 
 
 def needs_hub(name: str) -> bool:
@@ -48,12 +50,12 @@ def find(name: str, revision: str | None = None) -> Source:
     if not isinstance(name, str) or not name.strip():
         raise ModelError("model.bad_name", name=repr(name))
     if name == "demo" or name.startswith("random:"):
-        return Source(name, "demo" if name == "demo" else "random")
+        return Source(name=name, kind="demo" if name == "demo" else "random")
     if _is_path(name):
         return _local(name, Path(name).expanduser())
     if not _HUB_ID.fullmatch(name):
         raise ModelError("model.bad_name", name=repr(name))
-    return Source(name, "hub", revision=revision)
+    return Source(name=name, kind="hub", revision=revision)
 
 
 def _is_path(name: str) -> bool:
@@ -62,14 +64,14 @@ def _is_path(name: str) -> bool:
 
 def _local(name: str, path: Path) -> Source:
     if path.is_file() and path.suffix == ".gguf":
-        return Source(name, "gguf", path.parent, gguf_file=path.name)
+        return Source(name=name, kind="gguf", path=path.parent, gguf_file=path.name)
     if path.is_dir() and not any(path.glob("*.safetensors")):
         ggufs, pickles = (
             [file.name for pattern in patterns for file in sorted(path.glob(pattern))] for patterns in (_GGUF, _PICKLES)
         )
         if ggufs:
-            return Source(name, "gguf", path, gguf_file=ggufs[0])
+            return Source(name=name, kind="gguf", path=path, gguf_file=ggufs[0])
         if pickles:
             raise ModelError("model.pickle_only", name=name, file=pickles[0])
     local_model(name)
-    return Source(name, "directory", path)
+    return Source(name=name, kind="directory", path=path)

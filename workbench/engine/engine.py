@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from workbench.catalog.sources import Source
 from workbench.config import Config
 from workbench.engine import generation, live, memory, readback, warm_up
 from workbench.engine.interrupt import between_layers
@@ -62,13 +63,13 @@ class Engine:
             raise WorkbenchError("session.no_config")
         return self._facts
 
-    def open(self, name: str, revision: str | None, config: Config, context: Context) -> Applied:
-        """Loads `name` for the first time. ModelError, CapabilityError, OutOfMemory or Stopped when it cannot be."""
+    def open(self, source: Source, config: Config, context: Context) -> Applied:
+        """Loads `source` for the first time. ModelError, CapabilityError, OutOfMemory or Stopped when it cannot be."""
         began = time.perf_counter()
         context.enter(say("phase.loading"), killable=True)
         live.set_threads(config.threads, self._threads)
         self.device, _ = choose_device(config.device)
-        self._checkpoint = Checkpoint(name, revision, context)
+        self._checkpoint = Checkpoint(source, context)
         self._checkpoint.import_class()
         self.tokenizer = self._checkpoint.tokenizer()
         warm_up.libraries(self.device)

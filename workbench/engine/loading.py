@@ -8,7 +8,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
-from workbench.catalog.sources import Source, find
+from workbench.catalog.sources import Source
 from workbench.config import Config
 from workbench.engine.demo import ensure_demo
 from workbench.engine.random_model import build, parse, tokenizer_of
@@ -31,13 +31,11 @@ def choose_device(asked: str) -> tuple[torch.device, Message | None]:
 class Checkpoint:
     """One model's files, ready to be loaded again and again in different precisions."""
 
-    def __init__(self, name: str, revision: str | None, context: Context) -> None:
-        source = find(name, revision)
+    def __init__(self, source: Source, context: Context) -> None:
         if source.kind == "demo":
-            path = ensure_demo(context.progress)
-            source = Source(name, "demo", path)
-        self.source: Source = source
-        self.random = parse(name) if source.kind == "random" else None
+            source = source.model_copy(update={"path": ensure_demo(context.progress)})
+        self.source = source
+        self.random = parse(source.name) if source.kind == "random" else None
         self.dtype: str | None = "bfloat16" if self.random else None  # the checkpoint's own, where it names one
         self._tokenizer: Any = None
 

@@ -1,7 +1,5 @@
 """What the exported code must give to `from_pretrained`."""
 
-from dataclasses import replace
-
 from workbench.catalog.sources import DEMO_NAME, Source, find
 from workbench.errors import ModelError
 from workbench.home import home
@@ -22,8 +20,8 @@ def loadable(model: str, revision: str | None = None) -> Source:
         folders = [path for path in (home() / "models").glob(_DEMO_FOLDERS) if (path / "config.json").is_file()]
         if not folders:
             raise ModelError("export.no_demo")
-        source = replace(source, path=max(folders, key=lambda path: path.stat().st_mtime))
-    return replace(source, path=source.path.resolve()) if source.path else source
+        source = source.model_copy(update={"path": max(folders, key=lambda path: path.stat().st_mtime)})
+    return source.model_copy(update={"path": source.path.resolve()}) if source.path else source
 
 
 def origin(source: Source) -> str:

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import Any
 
+from workbench.catalog.sources import Source
 from workbench.config import Config
 from workbench.engine.engine import Engine
 from workbench.errors import WorkbenchError
@@ -17,12 +18,12 @@ PROBES = ("timing",)
 def execute(engine: Engine, op: str, params: dict[str, Any], context: Context) -> dict[str, Any]:
     """Runs one operation and returns its result as JSON-able data.
 
-    open {model, revision, config} · apply {config} · generate {prompts, max_new_tokens, seed, chat} ·
+    open {source, config} · apply {config} · generate {prompts, max_new_tokens, seed, chat} ·
     probe {probe, …} · bandwidth {} · facts {}
     """
     match op:
         case "open":
-            applied = engine.open(params["model"], params["revision"], Config(**params["config"]), context)
+            applied = engine.open(Source(**params["source"]), Config(**params["config"]), context)
             return {"applied": applied.to_dict(), **_state(engine)}
         case "apply":
             applied = engine.apply(Config(**params["config"]), context)

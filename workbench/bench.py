@@ -1,0 +1,228 @@
+"""Bench: a host with a model on it, what is known of its state, and each operation as a session's job runs it."""
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from workbench import hub
+from workbench import machine as machines
+from workbench.catalog.sources import needs_hub
+from workbench.checks import as_batch, at_least_one, refuse_impossible
+from workbench.config import Config
+from workbench.errors import CapabilityError, ConfigError, Stopped, StoreError, WorkbenchError, WorkerDied
+from workbench.events import Dispatcher, forwarding
+from workbench.hosts.process import ProcessHost
+from workbench.knobs import Cost
+from workbench.probes.context import Context
+from workbench.results import (
+    Applied,
+    Chunk,
+    Completion,
+    Machine,
+    Measurement,
+    ModelFacts,
+    Resolved,
+    Workload,
+    measurement_record,
+)
+from workbench.runs import Runs
+from workbench.words import say
+
+if TYPE_CHECKING:
+    from workbench.hosts.inline import InlineHost
+
+T = TypeVar("T")
+
+
+class Bench:
+    """All methods that take a `job` are called one at a time, on the working thread of `jobs.Jobs`.
+
+    show     sets the state that people see, for a job
+    runs     where measurements are kept; None: the store in the home directory, opened when needed
+    """
+
+    def __init__(
+        self,
+        model: str,
+        revision: str | None,
+        host: str,
+        runs: Runs | None,
+        dispatcher: Dispatcher,
+        show: Callable[[str, int], None],
+    ) -> None:
+        if host not in ("process", "inline"):
+            raise ConfigError("session.unknown_host", host=repr(host))
+        self.name = model
+        self.revision = revision
+        self.machine: Machine = machines.doctor()
+        self.last: dict[str, Any] = {}
+        self.attached = False
+        self._given_runs = runs
+        self._runs: Runs | None = runs
+        self._config: Config | None = None
+        self._resolved: Resolved | None = None
+        self._facts: ModelFacts | None = None
+        self._dispatcher = dispatcher
+        self._show = show
+        self._stop = threading.Event()  # of work done here, not in the host
+        self.host: InlineHost | ProcessHost
+        if host == "inline":
+            from workbench.hosts import inline  # brings torch, which a notebook beside a worker does without
+
+            self.host = inline.InlineHost(self.machine.threads)
+        else:
+            offline = {} if needs_hub(model) else {"HF_HUB_OFFLINE": "1"}
+            self.host = ProcessHost({**machines.worker_environment(), **offline}, self.machine.threads)
+
+    @property
+    def asked(self) -> Config | None:
+        return self._config
+
+    @property
+    def config(self) -> Config:
+        return _known(self._config)
+
+    @property
+    def resolved(self) -> Resolved:
+        return _known(self._resolved)
+
+    @property
+    def facts(self) -> ModelFacts:
+        return _known(self._facts)
+
+    @property
+    def has_model(self) -> bool:
+        return self._resolved is not None
+
+    @property
+    def runs(self) -> Runs:
+        if self._runs is None:
+            self._runs = Runs()
+        return self._runs
+
+    def open(self, job: int, config: Config, allow_pickle: bool) -> Applied | None:
+        """Gets the model onto this machine where it is not yet, and into memory."""
+        refuse_impossible(config, self.machine, None)
+        self._stop.clear()
+        emit = self._events_of(job)
+        source = hub.prepare(self.name, self.revision, Context(emit, self._stop), allow_pickle=allow_pickle)
+        parameters = {"source": source.model_dump(mode="json"), "config": config.to_dict()}
+        return self._keep(self.host.call("open", parameters, emit))
+
+    def attach(self, job: int, model: Any, tokenizer: Any) -> Applied | None:
+        """Takes a model that the person loaded, in this process."""
+        assert not isinstance(self.host, ProcessHost), "attach uses the inline host"
+        self.attached = True
+        return self._keep(self.host.attach(model, tokenizer, self._events_of(job)))
+
+    def apply(self, job: int, config: Config | None = None, **knobs: Any) -> Applied | None:
+        wanted = (config or self.config).replace(**knobs)
+        refuse_impossible(wanted, self.machine, self._facts)
+        if self.attached and self.config.cost_to(wanted) is not Cost.LIVE:
+            raise CapabilityError("session.attached", knobs=", ".join(self.config.diff(wanted)))
+        applied = self._keep(self.host.call("apply", {"config": wanted.to_dict()}, self._events_of(job)))
+        self.last["applied"] = applied
+        self._dispatcher.send("applied", job, applied)
+        return applied
+
+    def generate(
+        self,
+        job: int,
+        prompts: Any,
+        max_new_tokens: int = 64,
+        *,
+        seed: int | None = None,
+        chat: bool = True,
+        on_chunk: Callable[[Chunk], None] | None = None,
+    ) -> list[Completion]:
+        parameters = {
+            "prompts": as_batch(prompts),
+            "max_new_tokens": at_least_one("max_new_tokens", max_new_tokens),
+            "seed": seed,
+            "chat": chat,
+        }
+        data = self.host.call("generate", parameters, self._events_of(job, on_chunk))
+        self._keep(data)
+        completions = [Completion.from_dict(completion) for completion in data["completions"]]
+        self._dispatcher.send("result", job, {"kind": "completions", "value": completions})
+        return completions
+
+    def measure(
+        self, job: int, workload: Workload | None = None, *, precision: float = 0.05, budget_s: float = 60.0
+    ) -> Measurement:
+        workload = workload or Workload()
+        parameters = {
+            "probe": "timing",
+            "workload": workload.to_dict(),
+            "precision": precision,
+            "budget_s": budget_s,
+            "bandwidth": self._bandwidth(job),
+        }
+        data = self.host.call("probe", parameters, self._events_of(job))
+        self._keep(data)
+        measurement = Measurement.from_dict(data["result"])
+        try:
+            self.runs.add(measurement_record(self.facts.name, self.machine, self.config, measurement))
+        except StoreError as error:
+            self._dispatcher.send("error", job, error)
+            measurement = measurement.flagged(say("session.not_stored", problem=error.what))
+        self.last["measurement"] = measurement
+        self.last["measured_config"] = self.config
+        self._dispatcher.send("result", job, {"kind": "measurement", "value": measurement, "config": self.config})
+        return measurement
+
+    def bring_back(self, job: int, error: Exception) -> None:
+        """After a job that failed: the model as it was, when its process is gone."""
+        if not isinstance(error, WorkerDied | Stopped):
+            return
+        try:
+            data = self.host.restore(self._events_of(job))
+        except WorkbenchError as failure:
+            self._dispatcher.send("error", job, WorkerDied("worker.not_back", problem=failure.what))
+            return
+        if data:
+            self._keep(data)
+
+    def stop(self) -> None:
+        """Asks the work in progress to end, wherever it is done. Returns at once; from any thread."""
+        self._stop.set()
+        self.host.stop()
+
+    def close(self) -> None:
+        """Drops the model and ends its worker."""
+        self.host.close()
+
+    def close_runs(self) -> None:
+        if self._runs is not None and self._given_runs is None:
+            self._runs.close()
+
+    def live(self, name: str) -> Any:
+        """The `model` or `tokenizer` in this process. CapabilityError when they are in a worker."""
+        if isinstance(self.host, ProcessHost):
+            raise CapabilityError("session.inline_only", name=name)
+        return getattr(self.host.engine, name)
+
+    def _bandwidth(self, job: int) -> float:
+        key = self.resolved.device if self.resolved.device != "cpu" else f"cpu:{self.resolved.threads}"
+        if key not in self.machine.copy_bandwidth:
+            data = self.host.call("bandwidth", {}, self._events_of(job))
+            machines.remember_bandwidth(data["key"], data["bytes_per_s"])
+            known = {**self.machine.copy_bandwidth, data["key"]: data["bytes_per_s"]}
+            self.machine = self.machine.model_copy(update={"copy_bandwidth": known})
+        return self.machine.copy_bandwidth[key]
+
+    def _keep(self, data: dict[str, Any]) -> Applied | None:
+        """Takes over what a call says of the model's state; returns its Applied, where it has one."""
+        self._config = Config(**data["config"])
+        self._resolved = Resolved.from_dict(data["resolved"])
+        self._facts = ModelFacts.from_dict(data["facts"])
+        return Applied.from_dict(data["applied"]) if "applied" in data else None
+
+    def _events_of(self, job: int, on_chunk: Callable[[Chunk], None] | None = None) -> Callable[[str, Any], None]:
+        return forwarding(self._dispatcher, job, self._show, on_chunk)
+
+
+def _known(value: T | None) -> T:
+    if value is None:
+        raise WorkbenchError("session.no_config")
+    return value
