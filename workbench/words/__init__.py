@@ -22,6 +22,7 @@ _FILES = (
     "config",
     "export",
     "gpu_check",
+    "hub",
     "lab",
     "load",
     "machine",
