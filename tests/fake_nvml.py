@@ -77,6 +77,24 @@ class FakeNvml:
         out._obj.free = out._obj.total - out._obj.used
         return SUCCESS
 
+    def _nvmlDeviceGetMigMode(self, handle: Any, now: Any, pending: Any) -> int:
+        if "mig" not in handle.gpu:
+            return NOT_SUPPORTED
+        now._obj.value = pending._obj.value = int(handle.gpu["mig"])
+        return SUCCESS
+
+    def _nvmlDeviceGetMaxMigDeviceCount(self, handle: Any, out: Any) -> int:
+        out._obj.value = len(handle.gpu.get("instances", ()))
+        return SUCCESS
+
+    def _nvmlDeviceGetMigDeviceHandleByIndex(self, handle: Any, index: Any, out: Any) -> int:
+        part = handle.gpu["instances"][index.value]
+        if part is None:
+            return pynvml.NVML_ERROR_NOT_FOUND
+        out._obj.contents = pynvml.struct_c_nvmlDevice_t()
+        out._obj.gpu = part
+        return SUCCESS
+
     def _nvmlDeviceGetCudaComputeCapability(self, handle: Any, major: Any, minor: Any) -> int:
         if "capability" not in handle.gpu:
             return NOT_SUPPORTED

@@ -11,7 +11,7 @@ import workbench as wb
 from tests.machine.facts import CPU, PLAIN, with_gpu
 from workbench.machine import examine, remember_bandwidth, torch_process
 from workbench.machine.child import Told
-from workbench.results import Machine
+from workbench.results import Machine, Power, Storage
 from workbench.results.machine_report import html, plain, problems
 
 
@@ -124,11 +124,24 @@ def test_report_of_a_machine_with_a_gpu() -> None:
 
 
 def test_every_finding_stands_in_a_row() -> None:
-    facts = with_gpu("Tesla P100", (6, 0), wsl=True, machine_cpus=64, free_disk_bytes=1, wait_policy_set="ACTIVE")
+    facts = with_gpu(
+        "Tesla P100",
+        (6, 0),
+        wsl=True,
+        machine_cpus=64,
+        free_disk_bytes=1,
+        wait_policy_set="ACTIVE",
+        storage=Storage(file_system="nfs4", network=True, free_bytes=1, shm_bytes=0),
+        power=Power(plugged_in=False, battery_share=0.4, governor="powersave", profile="low-power"),
+    )
     machine = examine.report(facts, {})
     shown = " ".join(consequence for _, _, consequence in machine.rows())
     for line in machine.lines:
         assert str(line) in shown, line.code
+    values = {topic: value for topic, value, _ in machine.rows()}
+    assert values["Home"] == "on nfs4"
+    assert values["Shared memory"] == "no /dev/shm"
+    assert values["Power"] == "battery, 40.0\u2009% left, governor powersave (unknown), profile low-power"
 
 
 def test_foreign_text_is_never_html() -> None:

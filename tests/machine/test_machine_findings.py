@@ -8,6 +8,7 @@ from workbench.machine.findings import driver_against_runtime, findings, runs_on
 from workbench.machine.gpus import Driver
 from workbench.machine.limits import Limits
 from workbench.machine.threads import default_choice
+from workbench.results import Power, Storage
 from workbench.words import say
 
 
@@ -17,6 +18,10 @@ def _driver(version: tuple[int, int] | None) -> Facts:
 
 def _cpu(**changes: object) -> Facts:
     return replace(PLAIN, cpu=CPU.model_copy(update=changes))
+
+
+def _storage(**changes: object) -> Facts:
+    return replace(PLAIN, storage=Storage(free_bytes=100 << 30).model_copy(update=changes))
 
 
 TABLE = [
@@ -66,6 +71,21 @@ TABLE = [
     (PLAIN, "machine.memory.below_7b", False),
     (replace(_cpu(memory_bytes=4 << 30), limits=Limits(memory_bytes=4 << 30)), "machine.memory.limited", True),
     (replace(PLAIN, free_disk_bytes=1 << 30), "machine.disk.below_7b", True),
+    (replace(PLAIN, free_disk_bytes=1 << 28), "machine.disk.below_demo", True),
+    (replace(PLAIN, limits=Limits(cpus=1.5)), "machine.cpu.quota", True),
+    (replace(PLAIN, limits=Limits(cpus=64.0)), "machine.cpu.quota", False),
+    (_storage(), "machine.home.network", False),
+    (_storage(network=True, file_system="nfs4"), "machine.home.network", True),
+    (_storage(writable=False), "machine.home.read_only", True),
+    (_storage(writable=False, network=True), "machine.home.network", False),
+    (_storage(shm_bytes=0), "machine.shm.none", True),
+    (_storage(shm_bytes=64 << 20), "machine.shm.small", True),
+    (_storage(shm_bytes=8 << 30), "machine.shm.small", False),
+    (_storage(shm_bytes=None), "machine.shm.none", False),
+    (replace(PLAIN, power=Power(plugged_in=False, battery_share=0.4)), "machine.power.battery", True),
+    (replace(PLAIN, power=Power(plugged_in=True, battery_share=0.4)), "machine.power.battery", False),
+    (replace(PLAIN, power=Power(battery_share=0.4)), "machine.power.battery", False),
+    (replace(PLAIN, power=Power(profile="low-power")), "machine.power.held_back", True),
     (replace(PLAIN, threads=default_choice()), "machine.threads.not_measured", True),
     (
         replace(PLAIN, threads=default_choice().model_copy(update={"busy_elsewhere": 0.9})),
@@ -127,3 +147,9 @@ def test_runs_on(architectures: tuple[str, ...], capability: tuple[int, int], ru
 def test_wsl_is_known_by_its_kernel() -> None:
     assert is_wsl("5.15.167.4-microsoft-standard-WSL2")
     assert not is_wsl("6.12.0-1-amd64")
+
+
+def test_what_is_used_inside_a_control_group_is_told() -> None:
+    facts = replace(_cpu(memory_bytes=4 << 30), limits=Limits(memory_bytes=4 << 30, memory_left_bytes=1 << 30))
+    (line,) = (line for line in findings(facts) if line.code == "machine.memory.limited")
+    assert "4.00\u2009GiB, of which 3.00\u2009GiB is in use" in str(line)

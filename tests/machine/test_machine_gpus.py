@@ -4,7 +4,7 @@ import pytest
 from tests.fake_nvml import FakeNvml
 from workbench.machine.gpus import Driver, cuda_version, read_driver, visible_gpus
 from workbench.machine.nvml import Nvml
-from workbench.results import Gpu, Torch
+from workbench.results import Gpu, MigInstance, Torch
 
 H100 = {"name": "NVIDIA H100 80GB HBM3", "uuid": "GPU-aa11", "total": 80 << 30, "capability": (9, 0)}
 T4 = {"name": "Tesla T4", "uuid": "GPU-bb22", "total": 15 << 30, "capability": (7, 5)}
@@ -22,6 +22,7 @@ def test_driver_and_gpus_are_read_through_pynvml(monkeypatch: pytest.MonkeyPatch
         capability=(9, 0),
         uuid="GPU-aa11",
         driver="570.86.15",
+        free_bytes=80 << 30,
     )
     assert fake.opened == 0, "NVML must be closed again"
 
@@ -30,6 +31,29 @@ def test_a_gpu_that_tells_nothing_is_still_listed(monkeypatch: pytest.MonkeyPatc
     FakeNvml([{}]).install(monkeypatch)
     (gpu,) = read_driver().gpus
     assert (gpu.name, gpu.memory_bytes, gpu.capability, gpu.uuid) == ("NVIDIA GPU", 0, None, None)
+
+
+def test_the_instances_of_a_divided_gpu_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [
+        {"name": "NVIDIA H100 80GB HBM3 MIG 1g.10gb", "uuid": "MIG-1", "total": 10 << 30},
+        None,  # a place that holds none
+        {"name": "NVIDIA H100 80GB HBM3 MIG 3g.40gb", "uuid": "MIG-3", "total": 40 << 30, "used": 1 << 30},
+    ]
+    FakeNvml([H100 | {"mig": True, "instances": parts}, T4 | {"mig": False}, H100]).install(monkeypatch)
+    divided, whole, silent = read_driver().gpus
+    assert [part.uuid for part in divided.instances] == ["MIG-1", "MIG-3"]
+    assert divided.instances[1].memory_bytes == 40 << 30
+    assert (divided.mig, whole.mig, silent.mig) == (True, False, None)
+
+
+def test_torch_on_a_mig_instance_keeps_the_instances_memory() -> None:
+    part = MigInstance(name="MIG 1g.10gb", memory_bytes=10 << 30, uuid="MIG-AB")
+    whole = Gpu(
+        index=0, name="H100", memory_bytes=80 << 30, free_bytes=70 << 30, uuid="GPU-1", mig=True, instances=(part,)
+    )
+    seen = Gpu(index=0, name="H100 MIG 1g.10gb", memory_bytes=10 << 30, uuid="ab")
+    (gpu,) = visible_gpus(Driver(gpus=(whole,)), _torch(seen))
+    assert (gpu.memory_bytes, gpu.free_bytes, gpu.mig, gpu.uuid) == (10 << 30, None, True, "GPU-1")
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 import workbench as wb
+from tests.bound import bound
 from workbench.errors import StoreError
+from workbench.machine.filesystems import Mount
 from workbench.results import document
 from workbench.runs import Runs, schema
+from workbench.runs import store as store_room
 
 
 def record(number: int = 0, kind: str = "measurement", model: str = "demo", **knobs: Any) -> dict[str, Any]:
@@ -82,7 +85,7 @@ def test_a_closed_store_says_so(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from workbench.runs import Runs
-with Runs(sys.argv[1]) as runs:
+with Runs(sys.argv[1], journal=sys.argv[4]) as runs:
     print("ready", flush=True)
     sys.stdin.readline()
     for number in range(int(sys.argv[2])):
@@ -91,18 +94,19 @@ with Runs(sys.argv[1]) as runs:
 """
 
 
-def writer(store: Path, count: int, name: str) -> subprocess.Popen[str]:
+def writer(store: Path, count: int, name: str, journal: str = "WAL") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", WRITER, str(store), str(count), name],
+        [sys.executable, "-P", "-c", WRITER, str(store), str(count), name, journal],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
 
 
-def test_two_processes_lose_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("journal", ["WAL", "TRUNCATE"])
+def test_two_processes_lose_nothing(tmp_path: Path, journal: str) -> None:
     store = tmp_path / "s"
-    writers = [writer(store, 200, name) for name in "ab"]  # both make the new store at once
+    writers = [writer(store, 200, name, journal) for name in "ab"]  # both make the new store at once
     for process in writers:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -112,7 +116,8 @@ def test_two_processes_lose_nothing(tmp_path: Path) -> None:
     for process in writers:
         process.communicate()
         assert process.returncode == 0
-    with Runs(store) as runs:
+    assert (tmp_path / "s-journal").exists() is (journal == "TRUNCATE")
+    with Runs(store, journal=journal) as runs:
         for name in "ab":
             found = [run["result"] for run in runs.list(model=name, limit=1000)]
             assert found == list(reversed(range(200)))
@@ -135,10 +140,10 @@ def test_threads_of_one_process_lose_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
-@pytest.mark.parametrize("after", [1, 17, 60])
-def test_a_killed_writer_loses_at_most_the_record_in_flight(tmp_path: Path, after: int) -> None:
+@pytest.mark.parametrize(("after", "journal"), [(1, "WAL"), (17, "WAL"), (60, "WAL"), (17, "TRUNCATE")])
+def test_a_killed_writer_loses_at_most_the_record_in_flight(tmp_path: Path, after: int, journal: str) -> None:
     store = tmp_path / "s"
-    process = writer(store, 100_000, "killed")
+    process = writer(store, 100_000, "killed", journal)
     assert process.stdout is not None
     assert process.stdin is not None
     process.stdout.readline()
@@ -150,7 +155,7 @@ def test_a_killed_writer_loses_at_most_the_record_in_flight(tmp_path: Path, afte
     process.stdin.close()
     process.stdout.close()
     process.wait()
-    with Runs(store) as runs:
+    with Runs(store, journal=journal) as runs:
         kept = sorted(run["id"] for run in runs.list(limit=200_000))
         assert set(told) <= set(kept)
         assert len(kept) <= len(told) + 1
@@ -289,3 +294,59 @@ def test_a_store_held_by_another_process_is_named(tmp_path: Path, monkeypatch: p
         other.close()
         assert caught.value.code == "runs.busy"
         assert runs.add(record()) == 1
+
+
+def mode_of(store: Path) -> str:
+    """The journal mode that the file itself carries: the bytes 18 and 19 of its header are 2 for WAL."""
+    return "WAL" if store.read_bytes()[18:20] == b"\x02\x02" else "rollback"
+
+
+def test_a_store_on_a_network_file_system_keeps_no_write_ahead_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "s"
+    with Runs(store) as runs:
+        runs.add(record(1))
+        assert runs.journal == "WAL"
+    assert mode_of(store) == "WAL"
+    monkeypatch.setattr("workbench.runs.store.mount_of", lambda _folder: Mount(tmp_path, "nfs4"))
+    with Runs(store) as runs:  # the home has moved to a server
+        assert runs.journal == "TRUNCATE"
+        runs.add(record(2))
+        assert runs.count() == 2
+    assert mode_of(store) == "rollback"
+    assert not (tmp_path / "s-wal").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the layer's name")
+def test_where_memory_cannot_be_shared_sqlite_decides(tmp_path: Path) -> None:
+    # SQLite's own layer for file systems without locks: it has no shared memory either
+    connection = sqlite3.connect(f"file:{tmp_path}/s?vfs=unix-none", uri=True, isolation_level=None)
+    assert store_room._set_journal(connection, "WAL") == "TRUNCATE"
+    connection.close()
+
+
+READ_ONLY = """
+from workbench.errors import StoreError
+from workbench.runs import Runs
+try:
+    Runs()
+except StoreError as error:
+    print(error.code)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions")
+@pytest.mark.parametrize("below", ["", "not there yet"])
+def test_a_read_only_home_says_so(tmp_path: Path, below: str) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o555)
+    told = subprocess.run(
+        bound(sys.executable, "-P", "-c", READ_ONLY),
+        env={**os.environ, "WORKBENCH_HOME": str(home / below)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == "runs.read_only"

@@ -11,7 +11,6 @@ from workbench.machine.cpu import identify, read_cpu
 from workbench.machine.facts import (
     Facts,
     found_tools,
-    free_disk_bytes,
     installed_versions,
     is_wsl,
     system_release,
@@ -21,7 +20,10 @@ from workbench.machine.findings import findings
 from workbench.machine.gpus import Driver, read_driver, visible_gpus
 from workbench.machine.limits import read_limits
 from workbench.machine.packages import PACKAGES, judge_all
+from workbench.machine.power import read_power
+from workbench.machine.storage import read_storage
 from workbench.machine.torch_process import read_torch
+from workbench.machine.visible import read_visible
 from workbench.results import Cpu, Machine, ThreadChoice
 from workbench.words import Message
 
@@ -47,6 +49,8 @@ def doctor(refresh: bool = False, *, measure: bool = False, progress: Callable[[
     cpu = _cpu()
     choice = thread_choice(measure, refresh=refresh, progress=progress) if torch.facts else None
     release = platform.release()
+    visible = read_visible(os.environ.get("CUDA_VISIBLE_DEVICES"), driver.gpus)
+    storage = read_storage()
     facts = Facts(
         system=platform.system(),
         release=system_release(),
@@ -57,14 +61,17 @@ def doctor(refresh: bool = False, *, measure: bool = False, progress: Callable[[
         machine_cpus=os.cpu_count() or 1,
         limits=read_limits(),
         driver=driver,
-        gpus=visible_gpus(driver, torch.facts),
+        gpus=visible_gpus(driver, torch.facts, visible),
+        visible=visible,
         torch=torch.facts,
         torch_problem=torch.problem,
         versions=versions,
         tools=found_tools(),
         threads=choice,
         wait_policy_set=wait_policy_set(),
-        free_disk_bytes=free_disk_bytes(),
+        free_disk_bytes=storage.free_bytes,
+        storage=storage,
+        power=read_power(),
     )
     return report(facts, _kept_bandwidth(_bandwidth_key(cpu, driver)), (torch.unkept,) if torch.unkept else ())
 
@@ -83,6 +90,8 @@ def report(facts: Facts, copy_bandwidth: dict[str, float], more: tuple[Message, 
         threads=facts.threads,
         copy_bandwidth=copy_bandwidth,
         free_disk_bytes=facts.free_disk_bytes,
+        storage=facts.storage,
+        power=facts.power,
         lines=(*findings(facts), *more),
     )
 

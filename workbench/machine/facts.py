@@ -7,10 +7,10 @@ import sys
 from dataclasses import dataclass, field
 from importlib import metadata
 
-from workbench.home import home
 from workbench.machine.gpus import Driver
 from workbench.machine.limits import Limits
-from workbench.results import Cpu, Gpu, ThreadChoice, Torch
+from workbench.machine.visible import Visible
+from workbench.results import Cpu, Gpu, Power, Storage, ThreadChoice, Torch
 
 _TOOLS = ("g++", "clang++", "cl", "ninja", "nvcc")
 
@@ -24,6 +24,7 @@ class Facts:
     architecture     x86_64, aarch64, arm64, AMD64
     machine_cpus     logical CPUs of the whole machine, of which `cpu` may be a share
     gpus             as torch numbers them
+    visible          what CUDA_VISIBLE_DEVICES leaves of the driver's
     tools            compilers found on PATH
     wait_policy_set  OMP_WAIT_POLICY as this process's environment has it
     """
@@ -38,6 +39,7 @@ class Facts:
     limits: Limits = field(default_factory=Limits)
     driver: Driver = field(default_factory=Driver)
     gpus: tuple[Gpu, ...] = ()
+    visible: Visible = field(default_factory=Visible)
     torch: Torch | None = None
     torch_problem: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
@@ -45,6 +47,8 @@ class Facts:
     threads: ThreadChoice | None = None
     wait_policy_set: str | None = None
     free_disk_bytes: int = 0
+    storage: Storage | None = None
+    power: Power = field(default_factory=Power)
 
     @property
     def platform(self) -> str:
@@ -83,14 +87,6 @@ def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
 
 def found_tools() -> frozenset[str]:
     return frozenset(tool for tool in _TOOLS if shutil.which(tool))
-
-
-def free_disk_bytes() -> int:
-    """Free bytes where the home directory is, or will be."""
-    folder = home().absolute()
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
 
 
 def wait_policy_set() -> str | None:

@@ -4,17 +4,22 @@ A finding's code is `machine.<topic>.<what>`; the report shows it beside the row
 """
 
 from workbench.machine.facts import Facts
-from workbench.results import Cpu
+from workbench.machine.power import holds_back
+from workbench.results import Cpu, Gpu
 from workbench.words import Message, say
 from workbench.words.format import number, size
 
 _DISTURBED_CORES = 0.2  # used by others while threads were measured
 _SEVEN_B_BYTES = 14 * 10**9  # deepseek-llm-7b in 16 bits: 6.91e9 parameters × 2
+_DEMO_BYTES = 600 * 10**6  # the demo model as safetensors, with room for the store
+_SMALL_SHM_BYTES = 256 << 20  # containers start with 64 MiB
 
 
 def findings(facts: Facts) -> tuple[Message, ...]:
     return tuple(
-        message for part in (_platform, _torch, _cuda, _gpu, _cpu, _memory, _disk, _threads) for message in part(facts)
+        message
+        for part in (_platform, _torch, _cuda, _gpu, _cpu, _memory, _shm, _power, _home, _disk, _threads)
+        for message in part(facts)
     )
 
 
@@ -73,12 +78,11 @@ def _gpu(facts: Facts) -> list[Message]:
         found = [say("machine.gpu.none")]
         if facts.driver.problem is not None and facts.driver.problem.code != "machine.gpu.no_driver":
             found.append(facts.driver.problem)
-        return found
+        return [*found, *_visible(facts)]
     found = [facts.driver.problem] if facts.driver.problem is not None else []
-    hidden = len(facts.driver.gpus) - len(facts.gpus)
-    if hidden > 0:
-        found.append(say("machine.gpu.hidden", count=hidden))
+    found += _visible(facts)
     for gpu in facts.gpus:
+        found += _mig(gpu, facts)
         if gpu.capability is None:
             continue
         if facts.torch is not None and not runs_on(facts.torch.architectures, gpu.capability):
@@ -86,6 +90,47 @@ def _gpu(facts: Facts) -> list[Message]:
         elif gpu.capability < (8, 0):
             found.append(say("machine.gpu.before_ampere", gpu=gpu.name, capability=_dotted(gpu.capability)))
     return found
+
+
+def _visible(facts: Facts) -> list[Message]:
+    """What CUDA_VISIBLE_DEVICES does to the GPUs that the driver lists."""
+    whole, visible = facts.driver.gpus, facts.visible
+    if not whole:  # without a list there is nothing to say about what is left of it
+        return []
+    setting = visible.setting
+    if setting is None:
+        hidden = len(whole) - len(facts.gpus)
+        return [say("machine.gpu.hidden", count=hidden)] if hidden > 0 else []
+    if visible.twice is not None:
+        return [say("machine.gpu.visible_twice", setting=setting, gpu=visible.twice.index, count=len(whole))]
+    found = []
+    if visible.unknown is not None:
+        found.append(say("machine.gpu.visible_unknown", setting=setting, entry=visible.unknown))
+    if visible.nothing:
+        found.append(say("machine.gpu.visible_none", setting=setting, count=len(whole)))
+    elif visible.instance is not None:
+        part = visible.instance
+        found.append(say("machine.gpu.visible_mig", name=part.name, memory=size(part.memory_bytes)))
+    else:
+        chosen = ", ".join(f"cuda:{place} = {gpu.index}" for place, gpu in enumerate(visible.gpus))
+        found.append(
+            say("machine.gpu.visible_some", setting=setting, shown=len(visible.gpus), count=len(whole), chosen=chosen)
+        )
+    by_index = any(part.strip().isdigit() for part in setting.split(","))
+    if by_index and not visible.nothing and len({gpu.name for gpu in whole}) > 1:
+        found.append(say("machine.gpu.visible_order"))
+    return found
+
+
+def _mig(gpu: Gpu, facts: Facts) -> list[Message]:
+    if not gpu.mig:
+        return []
+    if not gpu.instances:
+        return [say("machine.gpu.mig_empty", gpu=gpu.name)]
+    if facts.visible.instance is not None:
+        return []
+    parts = ", ".join(f"{part.name} ({size(part.memory_bytes)}, {part.uuid or '?'})" for part in gpu.instances)
+    return [say("machine.gpu.mig", gpu=gpu.name, count=len(gpu.instances), parts=parts)]
 
 
 def runs_on(architectures: tuple[str, ...], capability: tuple[int, int]) -> bool:
@@ -116,6 +161,8 @@ def _cpu(facts: Facts) -> list[Message]:
     found = []
     if facts.cpu.logical_cores < facts.machine_cpus:
         found.append(say("machine.cpu.share", cores=facts.cpu.logical_cores, of=facts.machine_cpus))
+    if facts.limits.cpus is not None and facts.limits.cpus < facts.machine_cpus:
+        found.append(say("machine.cpu.quota", cpus=number(facts.limits.cpus, 3)))
     if not facts.can_use_gpu:
         found.append(_sixteen_bit(facts.cpu))
     return found
@@ -135,13 +182,45 @@ def _sixteen_bit(cpu: Cpu) -> Message:
 def _memory(facts: Facts) -> list[Message]:
     found = []
     if facts.limits.memory_bytes is not None and facts.limits.memory_bytes <= facts.cpu.memory_bytes:
-        found.append(say("machine.memory.limited", limit=size(facts.limits.memory_bytes)))
+        left = facts.limits.memory_left_bytes
+        used = None if left is None else max(facts.limits.memory_bytes - left, 0)
+        found.append(say("machine.memory.limited", limit=size(facts.limits.memory_bytes), used=size(used)))
     if not facts.can_use_gpu and facts.cpu.available_bytes < _SEVEN_B_BYTES:
         found.append(say("machine.memory.below_7b", needs=size(_SEVEN_B_BYTES)))
     return found
 
 
+def _shm(facts: Facts) -> list[Message]:
+    shm = None if facts.storage is None else facts.storage.shm_bytes
+    if shm is None or shm >= _SMALL_SHM_BYTES:
+        return []
+    return [say("machine.shm.small", size=size(shm)) if shm else say("machine.shm.none")]
+
+
+def _power(facts: Facts) -> list[Message]:
+    found = []
+    if facts.power.plugged_in is False:
+        found.append(say("machine.power.battery"))
+    if holds_back(facts.power):
+        setting = facts.power.profile if facts.power.governor != "powersave" else facts.power.governor
+        found.append(say("machine.power.held_back", setting=setting))
+    return found
+
+
+def _home(facts: Facts) -> list[Message]:
+    if facts.storage is None:
+        return []
+    found = []
+    if not facts.storage.writable:
+        found.append(say("machine.home.read_only"))
+    elif facts.storage.network:
+        found.append(say("machine.home.network", kind=facts.storage.file_system))
+    return found
+
+
 def _disk(facts: Facts) -> list[Message]:
+    if facts.free_disk_bytes < _DEMO_BYTES:
+        return [say("machine.disk.below_demo", needs=size(_DEMO_BYTES))]
     if facts.free_disk_bytes < _SEVEN_B_BYTES:
         return [say("machine.disk.below_7b", needs=size(_SEVEN_B_BYTES))]
     return []

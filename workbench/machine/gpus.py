@@ -1,9 +1,11 @@
 """Which GPUs there are, in the order torch numbers them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from workbench.machine.nvml import Nvml
-from workbench.results import Gpu, Torch
+from workbench.machine.visible import Visible
+from workbench.results import Gpu, MigInstance, Torch
 from workbench.words import Message
 
 
@@ -26,11 +28,15 @@ def read_driver() -> Driver:
         gpus = []
         for index, handle in enumerate(nvml.handles):
             memory = nvml.ask("nvmlDeviceGetMemoryInfo", handle)
+            mode = nvml.ask("nvmlDeviceGetMigMode", handle)  # [now, after the next reset]
             gpus.append(
                 Gpu(
                     index=index,
                     name=nvml.ask("nvmlDeviceGetName", handle) or "NVIDIA GPU",
                     memory_bytes=memory.total if memory is not None else 0,
+                    free_bytes=memory.free if memory is not None else None,
+                    mig=None if mode is None else bool(mode[0]),
+                    instances=_instances(nvml, handle) if mode is not None and mode[0] else (),
                     capability=nvml.ask("nvmlDeviceGetCudaComputeCapability", handle),
                     uuid=nvml.ask("nvmlDeviceGetUUID", handle),
                     driver=version,
@@ -43,28 +49,52 @@ def read_driver() -> Driver:
         )
 
 
+def _instances(nvml: Nvml, handle: Any) -> tuple[MigInstance, ...]:
+    """The parts of a divided GPU; a place without one answers nothing."""
+    found = []
+    for place in range(nvml.ask("nvmlDeviceGetMaxMigDeviceCount", handle) or 0):
+        part = nvml.ask("nvmlDeviceGetMigDeviceHandleByIndex", handle, place)
+        if part is None:
+            continue
+        memory = nvml.ask("nvmlDeviceGetMemoryInfo", part)
+        found.append(
+            MigInstance(
+                name=nvml.ask("nvmlDeviceGetName", part) or "MIG",
+                memory_bytes=memory.total if memory is not None else 0,
+                uuid=nvml.ask("nvmlDeviceGetUUID", part),
+            )
+        )
+    return tuple(found)
+
+
 def cuda_version(number: int | None) -> tuple[int, int] | None:
     """NVML's 12080 as (12, 8)."""
     return None if number is None else (number // 1000, number % 1000 // 10)
 
 
-def visible_gpus(driver: Driver, torch: Torch | None) -> tuple[Gpu, ...]:
+def visible_gpus(driver: Driver, torch: Torch | None, visible: Visible | None = None) -> tuple[Gpu, ...]:
     """The GPUs as torch numbers them, so that `gpus[1]` is cuda:1.
 
     torch leaves out what CUDA_VISIBLE_DEVICES hides and sorts by speed, NVML by bus; where torch sees none (a CPU
-    build, a driver too old), NVML's list stands, so that the reason can be told. Facts that one does not have are
-    taken from the other, by UUID.
+    build, a driver too old), NVML's list stands, so that the reason can be told, less what the variable hides. Facts
+    that one does not have are taken from the other, by UUID.
     """
     if torch is None or not torch.gpus:
-        return driver.gpus
+        return driver.gpus if visible is None or visible.setting is None else visible.gpus
     by_uuid = {_bare(gpu.uuid): gpu for gpu in driver.gpus if gpu.uuid}
+    by_uuid |= {_bare(part.uuid): gpu for gpu in driver.gpus for part in gpu.instances if part.uuid}
     found = []
     for gpu in torch.gpus:
         known = by_uuid.get(_bare(gpu.uuid)) if gpu.uuid else None
-        found.append(gpu.model_copy(update={"uuid": known.uuid if known else gpu.uuid, "driver": driver.version}))
+        facts: dict[str, Any] = {"driver": driver.version}
+        if known is not None:
+            facts |= {"uuid": known.uuid, "mig": known.mig, "instances": known.instances}
+            if not known.mig:  # of a part of it, NVML's number for the whole says nothing
+                facts["free_bytes"] = known.free_bytes
+        found.append(gpu.model_copy(update=facts))
     return tuple(found)
 
 
 def _bare(uuid: str | None) -> str:
-    """NVML writes GPU-8f2a…, torch 8f2a…."""
-    return (uuid or "").removeprefix("GPU-").lower()
+    """NVML writes GPU-8f2a… or MIG-8f2a…, torch 8f2a…."""
+    return (uuid or "").removeprefix("GPU-").removeprefix("MIG-").lower()

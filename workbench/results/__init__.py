@@ -4,7 +4,18 @@ from workbench.results.base import Interval, Result, document, versions
 from workbench.results.device import Bandwidth, DeviceSample, GpuSample
 from workbench.results.events import EVENTS, Event
 from workbench.results.generation import Chunk, Completion
-from workbench.results.machine import Capability, Cpu, Gpu, Machine, Package, ThreadChoice, Torch
+from workbench.results.machine import (
+    Capability,
+    Cpu,
+    Gpu,
+    Machine,
+    MigInstance,
+    Package,
+    Power,
+    Storage,
+    ThreadChoice,
+    Torch,
+)
 from workbench.results.measurement import Latencies, Measurement, WarmUp, measurement_record
 from workbench.results.outputs import Forecast, Snippet
 from workbench.results.resolved import Applied, Difference, ModelFacts, Resolved
@@ -28,11 +39,14 @@ __all__ = [
     "Latencies",
     "Machine",
     "Measurement",
+    "MigInstance",
     "ModelFacts",
     "Package",
+    "Power",
     "Resolved",
     "Result",
     "Snippet",
+    "Storage",
     "ThreadChoice",
     "Torch",
     "WarmUp",

@@ -25,13 +25,26 @@ class Package(Result):
     remedy: Message | None = None
 
 
+class MigInstance(Result):
+    """One part of a GPU that was divided (Multi-Instance GPU)."""
+
+    name: str
+    memory_bytes: int
+    uuid: str | None = None
+
+
 class Gpu(Result):
+    """`free_bytes` as of the doctor's look; `mig`: whether it is divided into instances. None: not told."""
+
     index: int
     name: str
     memory_bytes: int
     capability: tuple[int, int] | None = None
     uuid: str | None = None
     driver: str | None = None
+    free_bytes: int | None = None
+    mig: bool | None = None
+    instances: tuple[MigInstance, ...] = ()
 
 
 class Cpu(Result):
@@ -43,6 +56,35 @@ class Cpu(Result):
     features: tuple[str, ...]
     memory_bytes: int
     available_bytes: int
+
+
+class Storage(Result):
+    """The disk that the home directory is on, or will be.
+
+    file_system  as the system names it (ext4, nfs4, fuse.sshfs); None: not known
+    network      other machines may write there too
+    shm_bytes    size of /dev/shm; 0: there is none, or it cannot be written; None: this system has no such thing
+    """
+
+    file_system: str | None = None
+    network: bool = False
+    writable: bool = True
+    free_bytes: int
+    shm_bytes: int | None = None
+
+
+class Power(Result):
+    """plugged_in and battery_share (0 to 1) are None without a battery; the rest where the system does not tell.
+
+    governor, driver  of the processor's frequency (Linux: cpufreq)
+    profile           of the firmware (Linux: platform_profile)
+    """
+
+    plugged_in: bool | None = None
+    battery_share: float | None = None
+    governor: str | None = None
+    driver: str | None = None
+    profile: str | None = None
 
 
 class ThreadChoice(Result):
@@ -106,6 +148,8 @@ class Machine(Result):
     threads: ThreadChoice | None = None
     copy_bandwidth: dict[str, float] = {}  # "cpu:1" or "cuda:0" -> bytes/s, read + write counted
     free_disk_bytes: int
+    storage: Storage | None = None
+    power: Power | None = None
     lines: tuple[Message, ...] = ()  # what is worth knowing, each with its consequence
 
     def package(self, name: str) -> Package | None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.words import Message, text, translate
-from workbench.words.format import THIN, escape, number, printable, size
+from workbench.words.format import THIN, escape, number, printable, share, size
 
 if TYPE_CHECKING:
-    from workbench.results.machine import Gpu, Machine, Package
+    from workbench.results.machine import Gpu, Machine, Package, Power, Storage
 
 # findings that stop something from working, as against those that explain
 _PROBLEMS = frozenset(
@@ -27,6 +27,15 @@ _PROBLEMS = frozenset(
         "machine.gpu.not_compiled_for",
         "machine.disk.not_kept",
         "machine.disk.below_7b",
+        "machine.disk.below_demo",
+        "machine.gpu.visible_none",
+        "machine.gpu.visible_unknown",
+        "machine.gpu.visible_twice",
+        "machine.gpu.mig_empty",
+        "machine.home.read_only",
+        "machine.shm.none",
+        "machine.power.battery",
+        "machine.power.held_back",
     }
 )
 _WIDTH = 110
@@ -105,7 +114,38 @@ def _values(machine: Machine) -> list[tuple[str, str]]:
     found += [("gpu", _gpu(gpu)) for gpu in machine.gpus] or [("gpu", text("machine.value.no_gpu"))]
     if machine.gpus:
         found.append(("cuda", _cuda(machine)))
+    if machine.storage is not None:
+        found.append(("home", _home(machine.storage)))
+        if machine.storage.shm_bytes is not None:
+            found.append(("shm", _shm(machine.storage.shm_bytes)))
+    if machine.power is not None and (power := _power(machine.power)):
+        found.append(("power", power))
     return [*found, ("disk", text("machine.value.disk", free=size(machine.free_disk_bytes)))]
+
+
+def _home(storage: Storage) -> str:
+    kind = storage.file_system or text("machine.value.unknown")
+    return text("machine.value.home" if storage.writable else "machine.value.home_read_only", kind=kind)
+
+
+def _shm(shm_bytes: int) -> str:
+    return text("machine.value.shm", size=size(shm_bytes)) if shm_bytes else text("machine.value.no_shm")
+
+
+def _power(power: Power) -> str:
+    """Empty where the machine tells nothing."""
+    left = share(power.battery_share)
+    told = {
+        None: [],
+        True: [text("machine.value.charging", share=left)],
+        False: [text("machine.value.battery", share=left)],
+    }[power.plugged_in]
+    if power.governor is not None:
+        driver = power.driver or text("machine.value.unknown")
+        told = [*told, text("machine.value.governor", governor=power.governor, driver=driver)]
+    if power.profile is not None:
+        told = [*told, text("machine.value.profile", profile=power.profile)]
+    return ", ".join(told)
 
 
 def _threads(machine: Machine) -> str:
@@ -147,8 +187,9 @@ def _cuda(machine: Machine) -> str:
 def _gpu(gpu: Gpu) -> str:
     unknown = text("machine.value.unknown")
     return text(
-        "machine.value.gpu",
+        "machine.value.gpu" if gpu.free_bytes is None else "machine.value.gpu_free",
         name=gpu.name,
+        free=size(gpu.free_bytes),
         memory=size(gpu.memory_bytes) if gpu.memory_bytes else unknown,
         capability=".".join(str(part) for part in gpu.capability) if gpu.capability else unknown,
     )

@@ -1,7 +1,9 @@
 """The run store: one SQLite file that many notebooks and commands write to at once."""
 
 import contextlib
+import errno
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -12,9 +14,13 @@ from typing import Any, Self
 
 from workbench.errors import StoreError
 from workbench.home import home
+from workbench.machine.filesystems import mount_of
 from workbench.runs.schema import VERSION, config_hash, migrate, version
 
 BUSY_S = 30.0
+_WAL = "WAL"
+_SHARED = "TRUNCATE"  # a rollback journal that is emptied, not removed: one round trip less to a server
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _READ_ONLY = ("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")
 
@@ -23,19 +29,25 @@ class Runs:
     """Documents (see `workbench.results.document`) by number, newest first.
 
     path  default: runs.sqlite3 in the home directory; made when missing
+    journal  SQLite's journal mode: "WAL", or "TRUNCATE" where the file lies on a network file system, because the
+             index of a write-ahead log is memory that all writers share (https://sqlite.org/wal.html); None: by place
 
     Safe from several threads and several processes; each `add` is one transaction, so that a killed process loses at
     most the record in flight. StoreError: written by a newer version, damaged, read-only, disk full.
     """
 
-    def __init__(self, path: str | Path | None = None) -> None:
+    def __init__(self, path: str | Path | None = None, *, journal: str | None = None) -> None:
         self.path = Path(path) if path is not None else home() / "runs.sqlite3"
+        self.journal = journal or ""
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError("runs.cannot_open", path=str(self.path), problem=str(error)) from error
+            code = "runs.read_only" if error.errno in _REFUSED else "runs.cannot_open"
+            raise StoreError(code, path=str(self.path), problem=error.strerror or str(error)) from error
+        if not self.journal:
+            self.journal = _SHARED if mount_of(self.path.parent).network else _WAL
         with self._translated():
             connection = sqlite3.connect(
                 self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
@@ -116,15 +128,7 @@ class Runs:
         found = version(connection)
         if found > VERSION:  # before anything is written
             raise StoreError("runs.newer", path=str(self.path), found=found, known=VERSION)
-        deadline = time.monotonic() + BUSY_S
-        while True:
-            try:  # this switch does not wait for its lock as other statements do
-                connection.execute("PRAGMA journal_mode = WAL")
-                break
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
+        self.journal = _set_journal(connection, self.journal)
         connection.execute("PRAGMA synchronous = FULL")  # a record is rare and dear: let it survive a power cut too
         if version(connection) < VERSION:
             migrate(connection)
@@ -170,8 +174,29 @@ class Runs:
             elif name.startswith("SQLITE_BUSY"):
                 code = "runs.busy"
             elif name.startswith("SQLITE_CANTOPEN"):
-                code = "runs.cannot_open"
+                writable = not self.path.parent.is_dir() or os.access(self.path.parent, os.W_OK | os.X_OK)
+                code = "runs.cannot_open" if writable else "runs.read_only"
             raise StoreError(code, path=str(self.path), problem=f"{error} ({name})") from error
+
+
+def _set_journal(connection: sqlite3.Connection, wanted: str) -> str:
+    """Switches to that journal mode, or to the one for shared disks where SQLite finds it cannot; returns the mode."""
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:  # this switch does not wait for its lock as other statements do
+            answer = str(connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()[0]).upper()
+        except sqlite3.OperationalError as error:
+            name = error.sqlite_errorname or ""
+            if name.startswith("SQLITE_IOERR_SHM") and wanted == _WAL:  # no shared memory for the log's index here
+                wanted = _SHARED
+                continue
+            if name != "SQLITE_BUSY" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+            continue
+        if answer == wanted or wanted != _WAL:
+            return answer
+        wanted = _SHARED  # SQLite kept what it had: this file system has no way to share memory
 
 
 def _where(kind: str | None, model: str | None, config: Any) -> tuple[str, tuple[str, ...]]:
