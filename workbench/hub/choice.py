@@ -65,5 +65,7 @@ def _weights(files: list[RemoteFile], name: str, allow_pickle: bool) -> tuple[st
             "hub.no_weights", name=name, found=", ".join(file.path for file in files[:_SHOWN]) or "nothing"
         )
     if not allow_pickle:
-        raise ModelError("model.pickle_only", name=name, file=pickles[0].path)
+        raise ModelError(
+            "hub.pickle_only", name=name, file=pickles[0].path, size=size(sum(file.bytes for file in pickles))
+        )
     return "pickle", pickles
