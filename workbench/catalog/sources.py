@@ -10,14 +10,22 @@ from workbench.catalog.local import local_model
 from workbench.errors import ModelError
 
 DEMO_NAME = "SmolLM2-135M-Instruct"
-Kind = Literal["demo", "random", "directory", "gguf", "hub"]
+Kind = Literal["demo", "random", "directory", "gguf", "pickle", "hub"]
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+|[\w.-]+")
-_GGUF = ("*.gguf",)
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+# what tells the kind of a folder, the safest first: one that has several loads as the first of them
+_SIGNS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
+    ("directory", ("*.safetensors", "*.safetensors.index.json")),
+    ("gguf", ("*.gguf",)),
+    ("pickle", ("pytorch_model*.bin", "*.bin.index.json", "*.pt", "*.pth", "*.ckpt", "*.bin")),
+)
 
 
 class Source(BaseModel):
-    """`path` is set for what lies on this disk; `gguf_file` names the file inside it when the weights are GGUF."""
+    """`path` is set for what lies on this disk; `gguf_file` names the file inside it when the weights are GGUF.
+
+    A source of kind "pickle" is not loaded: `hub.prepare` converts it or refuses it.
+    revision: as it was asked for; commit: what that led to, where a cache records it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,6 +34,7 @@ class Source(BaseModel):
     path: Path | None = None
     gguf_file: str | None = None
     revision: str | None = None
+    commit: str | None = None
 
     @property
     def location(self) -> str:
@@ -65,13 +74,16 @@ def _is_path(name: str) -> bool:
 def _local(name: str, path: Path) -> Source:
     if path.is_file() and path.suffix == ".gguf":
         return Source(name=name, kind="gguf", path=path.parent, gguf_file=path.name)
-    if path.is_dir() and not any(path.glob("*.safetensors")):
-        ggufs, pickles = (
-            [file.name for pattern in patterns for file in sorted(path.glob(pattern))] for patterns in (_GGUF, _PICKLES)
-        )
-        if ggufs:
-            return Source(name=name, kind="gguf", path=path, gguf_file=ggufs[0])
-        if pickles:
-            raise ModelError("model.pickle_only", name=name, file=pickles[0])
-    local_model(name)
-    return Source(name=name, kind="directory", path=path)
+    kind, file = weights_in(path)
+    if kind is None:
+        local_model(name)  # says what is missing
+    return Source(name=name, kind=kind or "directory", path=path, gguf_file=file if kind == "gguf" else None)
+
+
+def weights_in(folder: Path) -> tuple[Kind | None, str]:
+    """What kind of weights lie in `folder`, and the first file that tells it; (None, "") when there are none."""
+    for kind, patterns in _SIGNS:
+        for pattern in patterns:
+            if found := sorted(file.name for file in folder.glob(pattern)):
+                return kind, found[0]
+    return None, ""

@@ -51,7 +51,7 @@ class Checkpoint:
 
     def import_class(self) -> None:
         """Imports the model's module ahead of its weights, so that memory before and after a load can be compared."""
-        if self.random is None and self.source.kind != "gguf":
+        if self.random is None and self.source.gguf_file is None:
             with translated(self.source):
                 config = AutoConfig.from_pretrained(
                     self.source.location, trust_remote_code=False, **self._where(weights=False)
@@ -116,7 +116,9 @@ class translated:  # noqa: N801  # reads as a word in `with translated(source):`
         if "model type" in text and "does not recognize" in text:
             raise ModelError("model.unknown_architecture", name=name, architecture=self._model_type()) from error
         if "safetensors" in text and ("does not appear to have" in text or "no file named" in text):
-            raise ModelError("model.pickle_only", name=name, file="pytorch_model.bin") from error
+            raise ModelError(
+                "model.pickle_only", name=name, file="pytorch_model.bin", path=self._source.location
+            ) from error
         if type(error).__name__ == "SafetensorError" or "SafetensorError" in text or "incomplete metadata" in text:
             raise ModelError("model.damaged_weights", name=name, problem=last_line) from error
         if self._source.kind == "hub" and isinstance(error, OSError):

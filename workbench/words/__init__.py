@@ -10,9 +10,10 @@ import os
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+if TYPE_CHECKING:
+    from workbench.words.message import Message as Message
 
 Template = str | tuple[str, str, str]
 
@@ -20,9 +21,14 @@ _FILES = (
     "capability",
     "cli",
     "config",
+    "convert",
+    "engines",
     "export",
     "gpu_check",
     "hub",
+    "inventory",
+    "install",
+    "integrity",
     "lab",
     "load",
     "machine",
@@ -37,30 +43,24 @@ _FILES = (
 _LOCALE = Path(__file__).parents[1] / "locale"
 
 
-class Message(BaseModel):
-    """A sentence as data: the code of its template and the values that fill it. `str()` gives the words."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    code: str
-    params: dict[str, Any] = {}
-
-    def __str__(self) -> str:
-        return " ".join(part for part in parts(self.code, self.params) if part)
-
-    def __hash__(self) -> int:
-        return hash((self.code, repr(sorted(self.params.items()))))
+def __getattr__(name: str) -> Any:
+    # Only those who store a sentence need pydantic: the installation speaks these words on a bare Python.
+    if name == "Message":
+        return import_module("workbench.words.message").Message
+    raise AttributeError(f"module 'workbench.words' has no attribute {name!r}")
 
 
-def say(code: str, /, **params: Any) -> Message:
+def say(code: str, /, **params: Any) -> "Message":
     """The message `code` with its parameters; a KeyError when no room defines that code."""
+    from workbench.words.message import Message
+
     templates()[code]
     return Message(code=code, params=params)
 
 
 def text(code: str, /, **params: Any) -> str:
     """The words of a message at once, for surfaces that store nothing."""
-    return str(say(code, **params))
+    return " ".join(part for part in parts(code, params) if part)
 
 
 def parts(code: str, params: dict[str, Any]) -> tuple[str, ...]:

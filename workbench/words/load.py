@@ -23,8 +23,8 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     ),
     "model.pickle_only": (
         "{name} has its weights only as a pickle ({file}), which is not loaded.",
-        "Unpickling runs whatever code the file contains.",
-        "Use a repository or revision with .safetensors files.",
+        "Unpickling can run whatever code the file contains. torch's weights_only loader builds tensors and refuses the rest.",
+        "If you trust where it came from, say so: Session({name!r}, allow_pickle=True), or run: workbench convert {path}",
     ),
     "model.damaged_config": (
         "config.json of {path} cannot be used: {problem}.",
