@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from workbench.bootstrap import pythons
+from workbench.bootstrap.builds import TORCH
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -92,8 +94,12 @@ def test_what_a_conda_file_cannot_say_is_in_its_head() -> None:
 
 def test_every_setting_of_python_agrees() -> None:
     assert SpecifierSet(PROJECT["requires-python"]) == SpecifierSet(">=3.11,<3.14")
-    finder = (ROOT / "tools" / "find-python.sh").read_text(encoding="utf-8")
-    assert "(3, 11) <= sys.version_info[:2] <= (3, 13)" in finder
+    assert (pythons.OLDEST, pythons.NEWEST) == ((3, 11), (3, 13))
+    assert pythons.WANTED == "3.11, 3.12 or 3.13"
+
+
+def test_the_builds_of_torch_are_those_of_the_locked_one() -> None:
+    assert Version(TORCH) == lock()["torch"]
 
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -121,40 +127,3 @@ def test_notebooks_are_stripped_and_close_what_they_open(path: Path) -> None:
     assert source.count("wb.Session(") == 1
     # A panel stays live after Run All; a notebook without one gives the memory back itself.
     assert ("session.close()" in source) != ("TuningPanel(" in source)
-
-
-@pytest.mark.parametrize(
-    ("environment", "said"),
-    [
-        ({"PYTHON": "/nowhere/python"}, "needs Python 3.11, 3.12 or 3.13; /nowhere/python is none"),
-        ({"PATH": "/nowhere"}, "needs Python 3.11, 3.12 or 3.13 and found none"),
-    ],
-)
-def test_a_missing_python_is_one_line(environment: dict[str, str], said: str) -> None:
-    ran = subprocess.run(
-        ["/bin/sh", "tools/find-python.sh"],
-        cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 1
-    assert ran.stdout == ""
-    assert said in ran.stderr
-    assert len(ran.stderr.splitlines()) == 1
-
-
-def test_a_python_too_old_is_not_taken(tmp_path: Path) -> None:
-    old = tmp_path / "python3"
-    old.write_text("#!/bin/sh\nexit 1\n")  # an interpreter whose version check says no
-    old.chmod(0o755)
-    ran = subprocess.run(
-        ["/bin/sh", str(ROOT / "tools" / "find-python.sh")],
-        env={"PATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 1
-    assert "found none" in ran.stderr
