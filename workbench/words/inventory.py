@@ -1,0 +1,38 @@
+"""Words about the models on this machine: the list and the picker."""
+
+TEMPLATES: dict[str, str | tuple[str, str, str]] = {
+    "inventory.unreadable": "{name} cannot be read: {problem}.",
+    "inventory.no_folder": "{folder} cannot be listed: {problem}.",
+    "inventory.many_children": "{folder} holds {count} entries: only the first {shown} were looked at.",
+    "inventory.incomplete": "{name} is not complete in this cache: opening it downloads what is missing.",
+    "inventory.demo_missing": "The package with the demo model is not installed: {command}",
+    # where a model was found
+    "inventory.place.demo": "demo",
+    "inventory.place.named": "folder",
+    "inventory.place.here": "here",
+    "inventory.place.converted": "converted",
+    "inventory.place.huggingface": "Hugging Face cache",
+    "inventory.place.modelscope": "ModelScope cache",
+    "inventory.place.shared": "shared cache",
+    "inventory.place.catalogue": "architecture only",
+    # the table
+    "inventory.head.name": "model",
+    "inventory.head.place": "where",
+    "inventory.head.bytes": "size",
+    "inventory.head.format": "format",
+    "inventory.head.dtype": "dtype",
+    "inventory.head.class": "class",
+    "inventory.head.quantization": "quantisation",
+    "inventory.head.fits": "fits here",
+    "inventory.none": "–",
+    "inventory.fits": "yes: {needs}",
+    "inventory.fits_not": "no: {needs}",
+    "inventory.fits_unknown": "unknown",
+    "inventory.needs_only": "{needs}",
+    "inventory.damaged": "damaged",
+    "inventory.free": "{available} are free on {device}. A size is that of the weights on disk; what fits is weights, KV cache and workspace of {tokens} in the default configuration.",
+    "inventory.free_unknown": "How much memory is free is not known, so what fits is not either.",
+    "inventory.problem": "{name}: {problem}",
+    "inventory.only_fitting": "Only what fits is shown: {shown} of {count}.",
+    "inventory.fits_help": "only models that fit into the memory that is free now",
+}
