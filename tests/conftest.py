@@ -59,6 +59,7 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKBENCH_HOME", str(home))
         patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.setenv("WORKBENCH_WHEN_BUSY", "beside")  # tests of all rooms share the device
         yield home
 
 

@@ -1,7 +1,9 @@
 """A session inside a real notebook kernel: interrupted, restarted, killed, shut down — and no worker left over."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,14 @@ def kernel(demo_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
-    manager, client = start_new_kernel(startup_timeout=60)
+    with a_kernel() as started:
+        yield started
+
+
+@contextmanager
+def a_kernel(**environment: str) -> Iterator[Kernel]:
+    """A notebook's kernel that has run the first cell."""
+    manager, client = start_new_kernel(startup_timeout=60, env={**os.environ, **environment})
     try:
         started = Kernel(manager, client)
         assert started.run(OPEN)["status"] == "ok"
@@ -109,3 +118,20 @@ def test_a_kernel_that_is_shut_down_leaves_no_worker(kernel: Kernel) -> None:
     (worker,) = workers()
     kernel.manager.shutdown_kernel()
     assert within(15, lambda: gone(worker))
+
+
+def test_the_next_notebook_takes_the_engine_over_and_keeps_it(
+    own_demo_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WORKBENCH_WHEN_BUSY")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    with a_kernel(JPY_SESSION_NAME="notebooks/02_attention.ipynb") as second:
+        with a_kernel(JPY_SESSION_NAME="notebooks/01_environment.ipynb") as first:
+            pid = first.ask("session.pid")
+            assert second.ask("session.state") == "'released'", "the engine went to the notebook opened last"
+            assert second.run("session.apply(attention='eager')")["status"] == "ok"
+            assert second.ask("session.pid") == pid
+            assert first.ask("session.state") == "'released'"
+        assert second.ask("session.generate('The sea', 3)[0].finish_reason") == "'length'"
+        assert second.ask("session.pid") == pid, "shutting the first kernel down left the engine alone"
+    assert within(10, lambda: not psutil.pid_exists(int(pid)) or gone(psutil.Process(int(pid))))

@@ -19,6 +19,7 @@ _HOMES = {
     "WorkbenchError": "workbench.errors",
     "ConfigError": "workbench.errors",
     "CapabilityError": "workbench.errors",
+    "DeviceBusy": "workbench.errors",
     "ModelError": "workbench.errors",
     "OutOfMemory": "workbench.errors",
     "StoreError": "workbench.errors",

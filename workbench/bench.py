@@ -1,16 +1,19 @@
 """Bench: a host with a model on it, what is known of its state, and each operation as a session's job runs it."""
 
+import os
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from workbench import hub
 from workbench import machine as machines
-from workbench.catalog.sources import needs_hub
+from workbench.catalog.sources import Source, needs_hub
 from workbench.checks import as_batch, at_least_one, refuse_impossible
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, Stopped, StoreError, WorkbenchError, WorkerDied
 from workbench.events import Dispatcher, forwarding
+from workbench.hosts import registry
 from workbench.hosts.process import ProcessHost
 from workbench.knobs import Cost
 from workbench.probes.context import Context
@@ -49,9 +52,17 @@ class Bench:
         runs: Runs | None,
         dispatcher: Dispatcher,
         show: Callable[[str, int], None],
+        when_busy: str | None = None,
     ) -> None:
         if host not in ("process", "inline"):
             raise ConfigError("session.unknown_host", host=repr(host))
+        self._when_busy = when_busy or os.environ.get("WORKBENCH_WHEN_BUSY", "refuse")
+        if self._when_busy not in registry.WHEN_BUSY:
+            raise ConfigError(
+                "engines.unknown_when_busy",
+                given=repr(self._when_busy),
+                allowed=", ".join(map(repr, registry.WHEN_BUSY)),
+            )
         self.name = model
         self.revision = revision
         self.machine: Machine = machines.doctor()
@@ -65,6 +76,8 @@ class Bench:
         self._dispatcher = dispatcher
         self._show = show
         self._stop = threading.Event()  # of work done here, not in the host
+        self._source: Source | None = None
+        self._environment: dict[str, str] = {}
         self.host: InlineHost | ProcessHost
         if host == "inline":
             from workbench.hosts import inline  # brings torch, which a notebook beside a worker does without
@@ -72,7 +85,8 @@ class Bench:
             self.host = inline.InlineHost(self.machine.threads)
         else:
             offline = {} if needs_hub(model) else {"HF_HUB_OFFLINE": "1"}
-            self.host = ProcessHost({**machines.worker_environment(), **offline}, self.machine.threads)
+            self._environment.update(machines.worker_environment(), **offline)
+            self.host = ProcessHost(self._environment, self.machine.threads, self._on_handed_over)
 
     @property
     def asked(self) -> Config | None:
@@ -91,8 +105,11 @@ class Bench:
         return _known(self._facts)
 
     @property
-    def has_model(self) -> bool:
-        return self._resolved is not None
+    def resting(self) -> str:
+        """The state between jobs."""
+        if self._resolved is None:
+            return "failed"
+        return "released" if self.host.handed_over else "idle"
 
     @property
     def runs(self) -> Runs:
@@ -105,22 +122,29 @@ class Bench:
         refuse_impossible(config, self.machine, None)
         self._stop.clear()
         emit = self._events_of(job)
-        source = hub.prepare(self.name, self.revision, Context(emit, self._stop), allow_pickle=allow_pickle)
-        parameters = {"source": source.model_dump(mode="json"), "config": config.to_dict()}
+        self._source = hub.prepare(self.name, self.revision, Context(emit, self._stop), allow_pickle=allow_pickle)
+        parameters = {
+            "source": self._source.model_dump(mode="json"),
+            "config": config.to_dict(),
+            "claim": self._claim(config),
+        }
         return self._keep(self.host.call("open", parameters, emit))
 
     def attach(self, job: int, model: Any, tokenizer: Any) -> Applied | None:
         """Takes a model that the person loaded, in this process."""
         assert not isinstance(self.host, ProcessHost), "attach uses the inline host"
         self.attached = True
-        return self._keep(self.host.attach(model, tokenizer, self._events_of(job)))
+        # it is resident already: whoever else is there, it stands beside
+        claim = {**self._claim(Config(device=str(model.device))), "when_busy": "beside"}
+        return self._keep(self.host.attach(model, tokenizer, claim, self._events_of(job)))
 
     def apply(self, job: int, config: Config | None = None, **knobs: Any) -> Applied | None:
         wanted = (config or self.config).replace(**knobs)
         refuse_impossible(wanted, self.machine, self._facts)
         if self.attached and self.config.cost_to(wanted) is not Cost.LIVE:
             raise CapabilityError("session.attached", knobs=", ".join(self.config.diff(wanted)))
-        applied = self._keep(self.host.call("apply", {"config": wanted.to_dict()}, self._events_of(job)))
+        parameters = {"config": wanted.to_dict(), "claim": self._claim(wanted)}
+        applied = self._keep(self.host.call("apply", parameters, self._events_of(job)))
         self.last["applied"] = applied
         self._dispatcher.send("applied", job, applied)
         return applied
@@ -201,6 +225,23 @@ class Bench:
         if isinstance(self.host, ProcessHost):
             raise CapabilityError("session.inline_only", name=name)
         return getattr(self.host.engine, name)
+
+    def _claim(self, config: Config) -> dict[str, Any]:
+        source = self._source.model_dump(mode="json") if self._source else {}
+        claim = registry.Claim(
+            device=registry.device_key(config.device, self.machine),
+            owner_pid=os.getpid(),
+            notebook=registry.notebook_name(),
+            model=self._source.label if self._source else self.name,
+            fingerprint=registry.fingerprint(source, self._environment),
+            when_busy=self._when_busy,
+        )
+        return asdict(claim)
+
+    def _on_handed_over(self, _name: str, notebook: str) -> None:
+        said = say("engines.handed_over", notebook=notebook)
+        self._dispatcher.send("progress", 0, {"what": said, "done": 0, "total": None, "elapsed_s": 0.0, "left_s": None})
+        self._show(self.resting, 0)
 
     def _bandwidth(self, job: int) -> float:
         key = self.resolved.device if self.resolved.device != "cpu" else f"cpu:{self.resolved.threads}"

@@ -42,6 +42,10 @@ class ModelError(WorkbenchError):
     """A model that cannot be found, is damaged, or may not be loaded."""
 
 
+class DeviceBusy(WorkbenchError):
+    """Another engine has the device; the message says whose, and what can be done."""
+
+
 class OutOfMemory(WorkbenchError):
     """The device refused an allocation; the session survives."""
 
@@ -65,6 +69,7 @@ KINDS: dict[str, type[WorkbenchError]] = {
         ConfigError,
         CapabilityError,
         ModelError,
+        DeviceBusy,
         OutOfMemory,
         WorkerDied,
         Stopped,

@@ -5,7 +5,7 @@ payload. Never pickle: nothing that arrives can run. Never stdout: libraries pri
 
 session → worker   call {job, op, params} · stop {job} · exit
 worker → session   hello {pid, versions} · event {job, seq, time, event, data} · result {job, data} ·
-                   error {job, kind, code, params, detail} · fatal {code, params, detail}
+                   error {job, kind, code, params, detail} · fatal {code, params, detail} · handed_over {to}
 """
 
 import json
@@ -57,6 +57,10 @@ class Wire:
         if body is None or payload is None:
             return None
         return json.loads(body), payload
+
+    def fileno(self) -> int:
+        """Of the reading end, for select."""
+        return self._reader.fileno()
 
     def close(self) -> None:
         for stream in (self._writer, self._reader):

@@ -39,9 +39,12 @@ class Session:
     host      "process": the model lives in a worker of its own; "inline": in this process
     runs      where measurements are kept (default: the store in the home directory)
     progress  called with each progress event, those of the first load included
-    allow_pickle  whether a checkpoint that exists only as pickle may be converted (docs: `workbench convert`)
+    allow_pickle  whether a checkpoint that exists only as pickle may be converted (as `workbench convert` does)
+    when_busy "refuse" (default): DeviceBusy names the notebook whose engine has the device; "wait" for it; "take" it;
+              or load "beside" it. An idle engine with the same weights is taken over as it is, without a reload, and
+              its old session takes it back with its next action. WORKBENCH_WHEN_BUSY sets the default.
 
-    Blocks until the model is resident. ModelError, CapabilityError, OutOfMemory when it cannot be.
+    Blocks until the model is resident. ModelError, CapabilityError, DeviceBusy, OutOfMemory when it cannot be.
     """
 
     def __init__(
@@ -55,8 +58,9 @@ class Session:
         runs: Runs | None = None,
         progress: Listener | None = None,
         allow_pickle: bool = False,
+        when_busy: str | None = None,
     ) -> None:
-        self._prepare(model, revision, host, runs)
+        self._prepare(model, revision, host, runs, when_busy)
         if progress:
             self.on("progress", progress)
         try:
@@ -77,18 +81,20 @@ class Session:
         session._jobs.wait(session._jobs.start("open", session._bench.attach, model, tokenizer))
         return session
 
-    def _prepare(self, model: str, revision: str | None, host: str, runs: Runs | None) -> None:
+    def _prepare(
+        self, model: str, revision: str | None, host: str, runs: Runs | None, when_busy: str | None = None
+    ) -> None:
         self._nameless = False
         self._dispatcher = Dispatcher()
         self._bench = Bench(
-            model, revision, host, runs, self._dispatcher, lambda state, job: self._jobs.show(state, job)
+            model, revision, host, runs, self._dispatcher, lambda state, job: self._jobs.show(state, job), when_busy
         )
         self._jobs = Jobs(
             self._dispatcher,
             _STATES,
             halt=self._bench.stop,
             recover=self._bench.bring_back,
-            resting=lambda: "idle" if self._bench.has_model else "failed",
+            resting=lambda: self._bench.resting,
         )
 
     @property

@@ -16,6 +16,7 @@ from workbench.cli.shared import (
     workload_of,
 )
 from workbench.export.numbers import conditions, rows
+from workbench.hosts.registry import WHEN_BUSY
 from workbench.results import Measurement, measurement_record
 from workbench.words import text
 
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", type=float, default=0.05, metavar="SHARE", help=text("cli.precision_help"))
     parser.add_argument("--budget", type=float, default=60.0, metavar="SECONDS", help=text("cli.budget_help"))
     parser.add_argument("--host", choices=("process", "inline"), default="process", help=text("cli.host_help"))
+    parser.add_argument("--when-busy", choices=WHEN_BUSY, help=text("engines.when_busy_help"))
     add_json(parser)
 
 
@@ -40,7 +42,9 @@ def run(args: argparse.Namespace) -> int:
     from workbench.session import Session
 
     print(text("cli.loading", model=args.model), file=sys.stderr)
-    with Session(args.model, revision=args.revision, config=config, host=args.host) as session:
+    with Session(
+        args.model, revision=args.revision, config=config, host=args.host, when_busy=args.when_busy
+    ) as session:
         session.on("progress", progress_on())
         measurement = session.measure(workload, precision=args.precision, budget_s=args.budget)
         record = measurement_record(session.facts.name, session.machine, session.config, measurement)

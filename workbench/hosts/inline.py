@@ -1,11 +1,14 @@
 """InlineHost: the same engine in this process, for `session.model` and for debugging."""
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from workbench.engine.engine import Engine
+from workbench.hosts.arrival import Arrival
 from workbench.hosts.operations import execute
+from workbench.hosts.registry import Claim, Holding
 from workbench.probes.context import Context
 from workbench.results import ThreadChoice
 
@@ -14,18 +17,32 @@ class InlineHost:
     """Calls into an engine here. All calls must come from the same thread; `stop` from any."""
 
     pid = None
+    handed_over = False
 
     def __init__(self, threads: ThreadChoice | None) -> None:
         self.engine = Engine(threads)
         self._stop = threading.Event()
+        self._holding = Holding()
 
     def call(self, op: str, params: dict[str, Any], on_event: Callable[[str, Any], None]) -> dict[str, Any]:
         """Runs `op` and returns its data; raises what it raises."""
         self._stop = threading.Event()
-        return execute(self.engine, op, params, Context(on_event, self._stop))
+        try:
+            if claim := params.pop("claim", None):
+                self._claim(Claim(**claim), on_event)
+            data = execute(self.engine, op, params, Context(on_event, self._stop))
+        finally:
+            if self.engine.model is None:
+                self._holding.release()
+        if "resolved" in data:
+            self._holding.update(bytes=sum(data["resolved"]["bytes_by_dtype"].values()))
+        return data
 
-    def attach(self, model: Any, tokenizer: Any, on_event: Callable[[str, Any], None]) -> dict[str, Any]:
+    def attach(
+        self, model: Any, tokenizer: Any, claim: dict[str, Any], on_event: Callable[[str, Any], None]
+    ) -> dict[str, Any]:
         """Puts a model that the person loaded on the bench."""
+        self._claim(Claim(**claim), on_event)
         applied = self.engine.attach(model, tokenizer, Context(on_event, self._stop))
         return {
             "applied": applied.to_dict(),
@@ -37,6 +54,12 @@ class InlineHost:
     def restore(self, _on_event: Callable[[str, Any], None]) -> None:
         """Nothing to bring back: this process is the engine's."""
 
+    def _claim(self, claim: Claim, on_event: Callable[[str, Any], None]) -> None:
+        arrival = Arrival(claim, on_event, self._stop)
+        while (found := arrival.in_the_way()) and found.pid != os.getpid():
+            arrival.make_way(found)
+        self._holding.claim(claim)
+
     def stop(self) -> None:
         """Asks the work in progress to end, between two layers or two tokens."""
         self._stop.set()
@@ -44,3 +67,4 @@ class InlineHost:
     def close(self) -> None:
         """Drops the model."""
         self.engine.close()
+        self._holding.release()

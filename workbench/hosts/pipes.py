@@ -19,8 +19,7 @@ class Channel:
             ours, theirs = socket.socketpair()
             self._theirs: tuple[int, ...] = (theirs.detach(),)
             self.arguments = ["--read", str(self._theirs[0]), "--write", str(self._theirs[0])]
-            self.wire = Wire(ours.makefile("rb"), ours.makefile("wb"))
-            ours.close()  # the two files keep the socket open
+            self.wire = socket_wire(ours)
 
     def popen_options(self) -> dict[str, object]:
         """Options of subprocess.Popen that hand the child its end, in a session of its own."""
@@ -58,9 +57,13 @@ def child_wire(read_handle: int, write_handle: int) -> Wire:
             os.fdopen(msvcrt.open_osfhandle(read_handle, os.O_RDONLY), "rb"),
             os.fdopen(msvcrt.open_osfhandle(write_handle, 0), "wb"),
         )
-    end = socket.socket(fileno=read_handle)
+    return socket_wire(socket.socket(fileno=read_handle))
+
+
+def socket_wire(end: socket.socket) -> Wire:
+    """The wire over a connected socket, which it then owns."""
     # unbuffered: the control thread waits in select(), which cannot see what a buffer already holds
     reader = cast(BinaryIO, end.makefile("rb", buffering=0))
     wire = Wire(reader, end.makefile("wb"))
-    end.close()
+    end.close()  # the two files keep the socket open
     return wire

@@ -3,45 +3,45 @@
 import contextlib
 import itertools
 import os
-import queue
-import signal
-import subprocess
-import sys
 import threading
-from collections import deque
-from collections.abc import Callable
 from typing import Any
 
-import psutil
-
-from workbench.errors import Stopped, WorkbenchError, WorkerDied, rebuild
-from workbench.hosts.pipes import Channel
-from workbench.protocol import Wire, WireError
+from workbench.errors import DeviceBusy
+from workbench.hosts.arrival import Arrival
+from workbench.hosts.connection import STOP_GRACE_S, Connection, HandedOver, NeedsReplacement, OnEvent
+from workbench.hosts.door import knock
+from workbench.hosts.registry import Claim, Holder
 from workbench.results import ThreadChoice
-from workbench.words import say, text
+from workbench.words import say
 
-OnEvent = Callable[[str, Any], None]
-STOP_GRACE_S = 2.0  # for work that cannot notice Stop: load, compile, calibration
-_START_LIMIT_S = 120.0
-_OUTPUT_LINES = 200
-# glibc keeps what was freed in each of its arenas: with one arena a dropped model's memory really goes back
-_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
+__all__ = ["STOP_GRACE_S", "ProcessHost"]
 
 
 class ProcessHost:
     """Calls into one worker process, restarted when it dies. `call` from one thread at a time; `stop` from any.
 
-    environment  variables set before torch is imported there
-    threads      the measured choice behind threads="auto"
+    environment     variables set before torch is imported there
+    threads         the measured choice behind threads="auto"
+    on_handed_over  called with ("handed_over", notebook) on a thread of its own when another notebook took the engine
+
+    The operations open and apply may carry a `claim`: the device they need, for whom, and `when_busy`, which says what
+    to do when an engine holds it already (see `Session`). An idle engine with the same weights changes hands as it is.
     """
 
-    def __init__(self, environment: dict[str, str], threads: ThreadChoice | None) -> None:
+    def __init__(
+        self,
+        environment: dict[str, str],
+        threads: ThreadChoice | None,
+        on_handed_over: OnEvent = lambda _name, _to: None,
+    ) -> None:
         self._environment = environment
         self._threads = threads
+        self._on_handed_over = on_handed_over
         self._jobs = itertools.count(1)
-        self._worker: Worker | None = None
+        self._worker: Connection | None = None
         self._open: dict[str, Any] | None = None  # parameters of the last good open, its config kept up to date
         self._changing = threading.Lock()
+        self._stopping = threading.Event()
 
     @property
     def pid(self) -> int | None:
@@ -49,20 +49,27 @@ class ProcessHost:
         worker = self._worker
         return worker.process.pid if worker and worker.alive else None
 
+    @property
+    def handed_over(self) -> bool:
+        """Whether another notebook has the engine now; the next call takes it back or brings another."""
+        return self._worker is not None and self._worker.handed_over_to is not None
+
     def call(self, op: str, params: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
         """Runs `op` in the worker and returns its data. Raises what the worker raised, WorkerDied, or Stopped."""
-        if op != "open":
-            self.restore(on_event)
-        try:
-            data = self._running().call(next(self._jobs), op, params, on_event)
-        except NeedsReplacement as residue:
-            on_event("note", say("worker.residue", left=f"{residue.left / 1e6:.0f} MB"))
-            self._kill()
-            data = self._replace(params, on_event)
+        self._stopping.clear()
         if op == "open":
+            data = self._arrive(params, on_event)
             self._open = dict(params)
+        else:
+            self.restore(on_event)
+            try:
+                data = self._ask(op, params, on_event)
+            except HandedOver:  # at the same moment
+                self.restore(on_event)
+                data = self._ask(op, params, on_event)
         if self._open and "config" in data:
             self._open["config"] = data["config"]
+            self._open["claim"] = params.get("claim", self._open.get("claim"))
         return data
 
     def restore(self, on_event: OnEvent) -> dict[str, Any] | None:
@@ -70,28 +77,79 @@ class ProcessHost:
         if self._open is None or (self._worker and self._worker.alive):
             return None
         on_event("state", {"state": "restoring"})
-        return self._running().call(next(self._jobs), "open", self._open, on_event)
+        claim = self._open.get("claim")
+        if claim and claim["when_busy"] == "take":
+            claim = {**claim, "when_busy": "refuse"}  # consent to end another's engine was for the first time
+        return self._arrive({**self._open, "claim": claim}, on_event)
 
     def stop(self) -> None:
         """Asks the work in progress to end; ends the process when it cannot notice in time."""
+        self._stopping.set()
         if self._worker:
             self._worker.stop()
 
     def close(self) -> None:
         """Ends the worker. Harmless when there is none."""
         self._open = None
+        self._stopping.set()
         self._kill()
 
-    def _replace(self, params: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
-        assert self._open is not None, "only a resident model leaves a residue"
-        return self._running().call(next(self._jobs), "open", {**self._open, "config": params["config"]}, on_event)
+    def _ask(self, op: str, params: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
+        try:
+            return self._running().call(next(self._jobs), op, params, on_event)
+        except NeedsReplacement as residue:
+            on_event("note", say("worker.residue", left=f"{residue.left / 1e6:.0f} MB"))
+            self._kill()
+            assert self._open is not None, "only a resident model leaves a residue"
+            fresh = {**self._open, **params}
+            return self._running().call(next(self._jobs), "open", fresh, on_event)
 
-    def _running(self) -> "Worker":
+    def _arrive(self, params: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
+        """The model resident on its device: loaded, or taken over from whoever has it there."""
+        if not params.get("claim"):
+            return self._ask("open", params, on_event)
+        arrival = Arrival(Claim(**params["claim"]), on_event, self._stopping)
+        while True:
+            found = arrival.in_the_way()
+            if found is None:
+                with contextlib.suppress(DeviceBusy):  # another was quicker: look who
+                    return self._ask("open", params, on_event)
+            else:
+                data = self._adopt(found, params, on_event)
+                if data is not None:
+                    return data
+                arrival.make_way(found)
+
+    def _adopt(self, found: Holder, params: dict[str, Any], on_event: OnEvent) -> dict[str, Any] | None:
+        """Takes the engine of another notebook over and gives it our config; None when it is another or at work."""
+        claim = params["claim"]
+        if found.fingerprint != claim["fingerprint"] or not found.socket:
+            return None
+        read, write = os.pipe()
+        try:
+            answer, connection = knock(found.socket, {"type": "adopt", **claim}, [write])
+        except OSError:
+            os.close(read)
+            return None
+        finally:
+            os.close(write)
+        if answer["type"] != "yours":
+            os.close(read)
+            connection.close()
+            return None
+        self._kill()
+        with self._changing:
+            self._worker = Connection.adopt(found.pid, connection, os.fdopen(read, "rb"), self._on_handed_over)
+        self._open = dict(params)
+        on_event("note", say("engines.taken_over", notebook=found.notebook))
+        return self._ask("apply", {"config": params["config"], "claim": claim}, on_event)
+
+    def _running(self) -> Connection:
         with self._changing:
             if self._worker is None or not self._worker.alive:
                 if self._worker is not None:
                     self._worker.kill()
-                self._worker = Worker(self._environment)
+                self._worker = Connection.start(self._environment, self._on_handed_over)
                 self._worker.greet()
                 self._worker.call(
                     next(self._jobs), "setup", {"threads": self._threads.to_dict() if self._threads else None}, _ignore
@@ -103,185 +161,6 @@ class ProcessHost:
             if self._worker:
                 self._worker.kill()
                 self._worker = None
-
-
-class NeedsReplacement(Exception):
-    """The worker dropped the old model but its memory stayed."""
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-        super().__init__(left)
-
-
-class Worker:
-    """One running worker process and the job it has."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        channel = Channel()
-        command = [sys.executable, "-P", "-m", "workbench.hosts.worker", *channel.arguments]
-        self.process = subprocess.Popen(
-            [*command, "--owner", str(os.getpid())],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **_ENVIRONMENT, **environment},
-            **channel.popen_options(),  # type: ignore[call-overload]
-        )
-        channel.forget_child_end()
-        self._wire: Wire = channel.wire
-        self._frames: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._output: deque[str] = deque(maxlen=_OUTPUT_LINES)
-        self._fatal: dict[str, Any] | None = None
-        self._job: int | None = None
-        self._killable = True
-        self._stopping = False
-        self._starting = True
-        self._doing = text("worker.doing_idle")
-        self._threads = [
-            threading.Thread(target=self._drain, daemon=True, name="worker-output"),
-            threading.Thread(target=self._read, daemon=True, name="worker-frames"),
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    @property
-    def alive(self) -> bool:
-        return self.process.poll() is None
-
-    def greet(self) -> None:
-        """Waits until the worker has its libraries. WorkerDied when it ends before, Stopped when it was asked to."""
-        try:
-            frame = self._frames.get(timeout=_START_LIMIT_S)
-        except queue.Empty:
-            frame = None
-        self._starting = False
-        if frame is None or frame["type"] != "hello":
-            self.kill()
-            if self._stopping:
-                raise Stopped("session.stopped", phase=text("phase.loading"))
-            raise WorkerDied("worker.no_start", how=self._how(), last_words=self._last_words())
-
-    def call(self, job: int, op: str, params: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
-        self._job, self._stopping = job, False
-        try:
-            try:
-                self._wire.send({"type": "call", "job": job, "op": op, "params": params})
-            except OSError:
-                raise self._death() from None
-            while True:
-                frame = self._frames.get()
-                if frame is None:
-                    raise self._death()
-                if frame.get("job") != job:
-                    continue
-                match frame["type"]:
-                    case "event":
-                        self._on_event(frame, on_event)
-                    case "result":
-                        return frame["data"]  # type: ignore[no-any-return]
-                    case "replace":
-                        raise NeedsReplacement(frame["left"])
-                    case "error":
-                        error = rebuild(frame["kind"], frame["code"], frame["params"])
-                        error.detail = frame["detail"]
-                        raise error
-        finally:
-            self._job = None
-            self._doing = text("worker.doing_idle")
-
-    def stop(self) -> None:
-        if self._starting:
-            self._stopping = True
-            self._kill_group()
-            return
-        job = self._job
-        if job is None:
-            return
-        self._stopping = True
-        with contextlib.suppress(OSError):  # already gone: the call in progress will say so
-            self._wire.send({"type": "stop", "job": job})
-        timer = threading.Timer(STOP_GRACE_S, self._kill_if_still, (job,))
-        timer.daemon = True
-        timer.start()
-
-    def kill(self) -> None:
-        """Ends the process and everything it started."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(self.process.pid).children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    child.kill()
-        self._kill_group()
-        self.process.kill()
-        self.process.wait()
-        for thread in self._threads:
-            thread.join(timeout=5)
-        self._wire.close()
-        if self.process.stdout:
-            self.process.stdout.close()
-
-    def _kill_if_still(self, job: int) -> None:
-        if self._job == job and self._killable:
-            self._kill_group()
-            self.process.kill()
-
-    def _kill_group(self) -> None:
-        if sys.platform != "win32":
-            # the worker leads its group; after its death the group lives on while a compiler does
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-
-    def _on_event(self, frame: dict[str, Any], on_event: OnEvent) -> None:
-        if frame["event"] == "phase":
-            self._killable = frame["data"]["killable"]
-            self._doing = _words(frame["data"]["doing"])
-        else:
-            on_event(frame["event"], frame["data"])
-
-    def _death(self) -> WorkbenchError:
-        """Why the process is gone, once its output is drained."""
-        if not self._stopping or self._fatal:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(timeout=5)
-        doing = self._doing
-        stopping = self._stopping
-        self.kill()
-        if self._fatal:
-            return WorkerDied(self._fatal["code"], **self._fatal["params"])
-        if stopping:
-            return Stopped("session.stopped", phase=doing)
-        return WorkerDied("worker.died", doing=doing, how=self._how(), last_words=self._last_words())
-
-    def _how(self) -> str:
-        code = self.process.returncode
-        if code is not None and code < 0:
-            return text("worker.killed_by_kernel" if code == -9 else "worker.signal", signal=-code)
-        return text("worker.exit_code", code=code)
-
-    def _last_words(self) -> str:
-        line = next((line for line in reversed(self._output) if line.strip()), "")
-        return text("worker.said", line=line.strip()) if line else text("worker.no_words")
-
-    def _read(self) -> None:
-        while True:
-            try:
-                received = self._wire.receive()
-            except (OSError, WireError, ValueError):  # ValueError: closed under the reader
-                received = None
-            if received and received[0]["type"] == "fatal":
-                self._fatal = received[0]
-                continue
-            self._frames.put(received[0] if received else None)
-            if received is None:
-                return
-
-    def _drain(self) -> None:
-        assert self.process.stdout is not None, "opened as a pipe"
-        for line in self.process.stdout:
-            self._output.append(line.decode(errors="replace").rstrip())
-
-
-def _words(message: dict[str, Any]) -> str:
-    return text(message["code"], **message["params"])
 
 
 def _ignore(_name: str, _data: Any) -> None:

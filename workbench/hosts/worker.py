@@ -19,7 +19,9 @@ from typing import Any, NoReturn
 
 import psutil
 
-from workbench.hosts.pipes import child_wire
+from workbench.hosts.door import Visit, door
+from workbench.hosts.pipes import child_wire, socket_wire
+from workbench.hosts.registry import Claim, Holding
 from workbench.protocol import Wire, WireError
 
 _OWNER_CHECK_S = 1.0
@@ -42,8 +44,12 @@ class Worker:
 
     def __init__(self, wire: Wire, owner: int, read_handle: int) -> None:
         self._wire = wire
-        self._owner = owner
+        self._owner = psutil.Process(owner)
         self._read_handle = read_handle
+        self._door = door()
+        self._holding = Holding()
+        self._waiting = 0  # calls that were taken in and not answered yet
+        self._counting = threading.Lock()
         self._calls: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._stops: dict[int, threading.Event] = {}
         self._job = 0
@@ -60,8 +66,10 @@ class Worker:
         choice = ThreadChoice.from_dict(setup["params"]["threads"]) if setup["params"]["threads"] else None
         engine = Engine(choice, replace=True)
         self._send({"type": "result", "job": setup["job"], "data": {}})
+        self._finished()
         while True:
             self._answer(engine, self._calls.get())
+            self._finished()
 
     def _answer(self, engine: Any, call: dict[str, Any]) -> None:
         from workbench.engine.engine import Residue
@@ -72,7 +80,11 @@ class Worker:
         self._job = call["job"]
         context = Context(self._emit, self._stops[self._job])
         try:
+            if claim := call["params"].pop("claim", None):
+                self._holding.claim(Claim(**claim), self._door.path if self._door else None)
             data = execute(engine, call["op"], call["params"], context)
+            if "resolved" in data:
+                self._holding.update(bytes=sum(data["resolved"]["bytes_by_dtype"].values()))
             self._send({"type": "result", "job": self._job, "data": data})
         except WorkbenchError as error:
             self._fail(type(error).__name__, error.code, error.params)
@@ -86,6 +98,8 @@ class Worker:
                 end_process_tree()
             params = {"kind": type(error).__name__, "doing": doing, "problem": problem}
             self._fail("WorkbenchError", "worker.failed", params, traceback.format_exc())
+        if engine.model is None:
+            self._holding.release()
         del self._stops[self._job]
         # a traceback keeps the frames of a failed load alive, and with them its tensors
         sys.last_exc = None  # type: ignore[assignment,attr-defined,unused-ignore]
@@ -112,13 +126,15 @@ class Worker:
         except OSError:  # the owner is gone
             end_process_tree()
 
+    def _finished(self) -> None:
+        with self._counting:
+            self._waiting -= 1
+
     def _read(self) -> None:
         while True:
             try:
                 if sys.platform != "win32":
-                    while not select.select([self._read_handle], [], [], _OWNER_CHECK_S)[0]:
-                        if os.getppid() != self._owner:
-                            end_process_tree()
+                    self._wait_for_owner()
                 frame = self._wire.receive()
             except (OSError, WireError):
                 frame = None
@@ -128,12 +144,65 @@ class Worker:
             match header["type"]:
                 case "call":
                     self._stops[header["job"]] = threading.Event()
+                    with self._counting:
+                        self._waiting += 1
                     self._calls.put(header)
                 case "stop":
                     if stop := self._stops.get(header["job"]):
                         stop.set()
                 case "exit":
                     end_process_tree()
+
+    def _wait_for_owner(self) -> None:
+        """Returns when the owner has written; lets visitors in meanwhile, and ends when the owner is gone."""
+        while True:
+            ends: list[Any] = [self._read_handle, *([self._door] if self._door else [])]
+            ready = select.select(ends, [], [], _OWNER_CHECK_S)[0]
+            if self._read_handle in ready:
+                return
+            if ready and self._door and (visit := self._door.answer()):
+                self._receive_visit(visit)
+            if not ready and not is_alive(self._owner):
+                end_process_tree()
+
+    def _receive_visit(self, visit: Visit) -> None:
+        request = visit.request
+        match request.get("type"):
+            case "adopt" if self._holding.is_of(request["fingerprint"]) and visit.descriptors:
+                if self._waiting:
+                    visit.reply({"type": "busy"})
+                elif visit.reply({"type": "yours"}):
+                    self._change_hands(visit)
+                    return
+            case "leave":
+                with contextlib.suppress(OSError):
+                    self._wire.send({"type": "handed_over", "to": request["notebook"]})
+                visit.reply({"type": "left"})
+                end_process_tree()
+            case _:
+                visit.reply({"type": "other"})
+        visit.close()
+
+    def _change_hands(self, visit: Visit) -> None:
+        """Works for the visitor from now on. The main thread is idle: it waits for a call of the new owner."""
+        with contextlib.suppress(OSError):
+            self._wire.send({"type": "handed_over", "to": visit.request["notebook"]})
+        (output,) = visit.descriptors
+        for stream in (1, 2):
+            os.dup2(output, stream)
+        os.close(output)
+        self._wire.close()
+        self._owner = psutil.Process(visit.request["owner_pid"])
+        self._wire = socket_wire(visit.connection)
+        self._read_handle = self._wire.fileno()
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it runs: neither gone, nor a zombie, nor another that has its number now."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def end_process_tree() -> NoReturn:

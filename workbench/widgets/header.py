@@ -32,7 +32,7 @@ class Header:
         self._title.value = f"<div>{escape(lines.title(name, facts, resolved), MOST_LINE)}</div>"
 
     def state(self, state: str) -> None:
-        kind = "idle" if state == "idle" else "closed" if state in ("closed", "failed") else "busy"
+        kind = "idle" if state == "idle" else "closed" if state in ("closed", "failed", "released") else "busy"
         self._state.value = f"<div class='wb-dot-{kind}'>● {escape(text(f'panel.state.{state}'))}</div>"
 
     def tell(

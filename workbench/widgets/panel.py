@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from workbench.session import Session
 
 STATES = {"apply": "applying", "measure": "measuring", "generate": "generating"}
-READY = ("idle", "failed")  # after a failed load the controls are how to try again
+# after a failed load the controls are how to try again; a released engine comes back with the next action
+READY = ("idle", "failed", "released")
 
 
 class TuningPanel:

@@ -26,9 +26,9 @@ _FILES = (
     "export",
     "gpu_check",
     "hub",
-    "inventory",
     "install",
     "integrity",
+    "inventory",
     "lab",
     "load",
     "machine",
@@ -38,6 +38,7 @@ _FILES = (
     "runs",
     "session",
     "tables",
+    "tokenizer",
     "worker",
 )
 _LOCALE = Path(__file__).parents[1] / "locale"

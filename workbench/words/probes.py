@@ -2,6 +2,7 @@
 
 TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "phase.working": "working",
+    "phase.waiting": "waiting for the device",
     "phase.loading": "loading the model",
     "phase.switching": "changing a live setting",
     "phase.generating": "generating",

@@ -1,0 +1,335 @@
+"""One engine per device: told, taken over, waited for, raced for; and nothing stale looks alive."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+import workbench as wb
+from tests.hosts.openings import SLOW, TINY
+from workbench.cli import main
+from workbench.hosts import registry
+from workbench.hosts.door import Door, knock
+from workbench.hosts.registry import Claim, Holding
+from workbench.results import Gpu, Machine, Torch
+
+CONFIG = wb.Config(dtype="float32", threads=1)
+CLAIM = Claim("cpu", os.getpid(), "one.ipynb", "demo", "f" * 16)
+
+# a second notebook: opens a session as its arguments say, tells what it has, and works when it is told to
+OTHER = """
+import json, sys
+import workbench as wb
+model, when_busy = sys.argv[1:]
+said = []
+try:
+    session = wb.Session(model, config=wb.Config(dtype="float32", threads=1), when_busy=when_busy,
+                         progress=lambda event: said.append(event.data["what"].code))
+except wb.WorkbenchError as error:
+    print(json.dumps({"error": error.code, "what": error.what}), flush=True)
+    sys.exit()
+print(json.dumps({"pid": session.pid, "said": said, "state": session.state}), flush=True)
+for line in sys.stdin:
+    answer = session.generate("The sea", int(line))
+    print(json.dumps({"ids": answer[0].token_ids, "pid": session.pid, "state": session.state}), flush=True)
+session.close()
+"""
+
+
+class Other:
+    """Another notebook's process."""
+
+    def __init__(self, model: str, when_busy: str = "refuse") -> None:
+        environment = {**os.environ, "JPY_SESSION_NAME": "folder/02_attention.ipynb"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", OTHER, model, when_busy],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+
+    def hear(self) -> dict[str, object]:
+        assert self.process.stdout is not None
+        heard: dict[str, object] = json.loads(self.process.stdout.readline())
+        return heard
+
+    def generate(self, tokens: int) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{tokens}\n")
+        self.process.stdin.flush()
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def others() -> Iterator[list[Other]]:
+    started: list[Other] = []
+    yield started
+    for other in started:
+        other.end()
+
+
+@pytest.fixture(autouse=True)
+def _one_per_device(own_demo_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORKBENCH_WHEN_BUSY")
+    # both sides of the tests count as the same kind of program
+    monkeypatch.setattr(sys, "argv", ["-c"])
+
+
+def wait_until_gone(pid: int) -> bool:
+    try:
+        psutil.wait_procs([psutil.Process(pid)], timeout=10)
+    except psutil.NoSuchProcess:
+        return True
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_running_the_cell_again_takes_the_same_engine() -> None:
+    with wb.Session(TINY, config=CONFIG) as first:
+        before = first.generate("The sea", 6)
+        heard: list[str] = []
+        again = wb.Session(
+            TINY, config=CONFIG.replace(attention="eager"), progress=lambda event: heard.append(event.data["what"].code)
+        )
+        with again:
+            assert again.pid is not None
+            assert heard == ["engines.taken_over"]
+            assert again.resolved.attention == "eager"
+            assert first.state == "released"
+            assert first.pid is None
+            pid = again.pid
+            # whoever works has it: back, in the configuration it had
+            assert first.generate("The sea", 6)[0].token_ids == before[0].token_ids
+            assert (first.pid, first.state, again.state) == (pid, "idle", "released")
+            assert first.resolved.attention == "sdpa"
+        assert psutil.pid_exists(pid), "closing the one that handed it over ends nothing"
+    assert wait_until_gone(pid)
+    assert registry.holders() == []
+
+
+def test_another_notebook_takes_it_over_and_outlives_the_first(others: list[Other]) -> None:
+    session = wb.Session(TINY, config=CONFIG)
+    ids = session.generate("The sea", 6)[0].token_ids
+    pid = session.pid
+    others.append(other := Other(TINY))
+    assert other.hear() == {"pid": pid, "said": ["engines.taken_over"], "state": "idle"}
+    assert session.state == "released"
+    (found,) = registry.holders()
+    assert (found.notebook, found.owner_pid) == ("02_attention.ipynb", other.process.pid)
+    session.close()
+    other.generate(6)
+    assert other.hear() == {"ids": list(ids), "pid": pid, "state": "idle"}
+    other.process.kill()
+    assert wait_until_gone(pid or 0), "it dies with its new owner"
+    assert registry.holders() == []
+
+
+def test_another_model_is_refused_by_name_then_takes_the_device(others: list[Other]) -> None:
+    others.append(other := Other(SLOW))
+    pid = other.hear()["pid"]
+    with pytest.raises(wb.DeviceBusy, match=r"02_attention\.ipynb .*tiny.* on cpu \([\d.]+.MiB of weights\)"):
+        wb.Session(TINY, config=CONFIG)
+    with wb.Session(TINY, config=CONFIG, when_busy="take") as session:
+        assert session.state == "idle"
+        assert wait_until_gone(int(str(pid)))
+        assert [found.owner_pid for found in registry.holders()] == [os.getpid()]
+    other.generate(2)  # free again: it comes back by itself
+    assert other.hear()["state"] == "idle"
+
+
+def test_work_in_progress_is_not_taken_but_waited_for() -> None:
+    with wb.Session(SLOW, config=CONFIG) as first:
+        work = first.submit("generate", "The sea", 60)
+        stopped = threading.Event()
+        first.on("token", lambda _event: stopped.set())
+        assert stopped.wait(30)
+        with pytest.raises(wb.DeviceBusy):
+            wb.Session(SLOW, config=CONFIG)
+        with wb.Session(SLOW, config=CONFIG, when_busy="wait") as second:
+            assert len(work.result()[0].token_ids) == 60
+            assert (first.state, second.state) == ("released", "idle")
+
+
+def test_stop_ends_the_waiting() -> None:
+    holding = Holding()
+    holding.claim(CLAIM)
+    heard = threading.Event()
+    error: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            wb.Session(TINY, config=CONFIG, when_busy="wait", progress=lambda _event: heard.set())
+        except wb.WorkbenchError as raised:
+            error.append(raised)
+
+    waiting = threading.Thread(target=wait)
+    from workbench import session as sessions
+
+    opened: list[wb.Session] = []
+    original = sessions.Session._prepare
+
+    def remember(self: wb.Session, *arguments: object) -> None:
+        original(self, *arguments)  # type: ignore[arg-type]
+        opened.append(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sessions.Session, "_prepare", remember)
+        waiting.start()
+        assert heard.wait(20)
+        opened[0].stop()
+        waiting.join(10)
+    assert isinstance(error[0], wb.Stopped)
+    holding.release()
+
+
+def test_of_two_that_race_one_gets_the_device(others: list[Other]) -> None:
+    others += [Other(TINY), Other(SLOW)]
+    heard = [other.hear() for other in others]
+    assert sorted("error" in said for said in heard) == [False, True]
+    assert next(said["error"] for said in heard if "error" in said) == "engines.busy"
+    assert len(registry.holders()) == 1
+
+
+def test_a_killed_engine_leaves_nothing_that_looks_alive(others: list[Other]) -> None:
+    others.append(other := Other(TINY))
+    pid = int(str(other.hear()["pid"]))
+    assert registry.holder("cpu") is not None
+    psutil.Process(pid).kill()
+    assert wait_until_gone(pid)
+    assert registry.holder("cpu") is None
+    assert not list((wb.Runs().path.parent / "engines").rglob("*.json"))
+
+
+def test_a_model_in_a_notebook_itself_is_not_given_away(others: list[Other]) -> None:
+    with wb.Session(TINY, config=CONFIG, host="inline") as session:
+        for when_busy, code in (("refuse", "engines.busy"), ("take", "engines.not_given")):
+            others.append(other := Other(TINY, when_busy))
+            assert other.hear()["error"] == code
+        assert session.state == "idle"
+    assert registry.holders() == []
+
+
+def test_beside_is_knowingly() -> None:
+    holdings = [Holding() for _ in range(3)]
+    holdings[0].claim(CLAIM)
+    with pytest.raises(wb.DeviceBusy, match=r"one\.ipynb"):
+        holdings[1].claim(CLAIM)
+    for holding in holdings[1:]:
+        holding.claim(replace(CLAIM, when_busy="beside"))
+    assert len(registry.holders()) == 3
+    for holding in holdings:
+        holding.release()
+    assert registry.holders() == []
+
+
+def test_moving_to_another_device_frees_the_first() -> None:
+    holding = Holding()
+    holding.claim(CLAIM)
+    holding.claim(replace(CLAIM, device="GPU-1"))
+    assert [found.device for found in registry.holders()] == ["GPU-1"]
+    holding.release()
+
+
+def test_a_home_that_cannot_be_written_registers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "file"))
+    holding = Holding()
+    holding.claim(CLAIM)
+    holding.update(bytes=1)
+    assert registry.holders() == []
+    assert registry.holder("cpu") is None
+    holding.release()
+
+
+def test_a_damaged_note_is_still_a_held_device() -> None:
+    holding = Holding()
+    holding.claim(CLAIM)
+    (note,) = (wb.Runs().path.parent / "engines").rglob("*.json")
+    note.write_text("{")
+    with pytest.raises(wb.DeviceBusy):
+        Holding().claim(CLAIM)
+    assert [found.device for found in registry.holders()] == ["cpu"]
+    holding.release()
+
+
+def test_the_devices_have_names_of_their_own(cpu_machine: Machine) -> None:
+    gpus = (
+        Gpu(index=0, name="A", memory_bytes=1, uuid="GPU-aaa"),
+        Gpu(index=1, name="B", memory_bytes=1, uuid="MIG-bbb"),
+        Gpu(index=2, name="C", memory_bytes=1),
+    )
+    torch = Torch(version="2", cuda_runtime="13.0", cuda_available=True, gpus=gpus)
+    machine = cpu_machine.model_copy(update={"torch": torch})
+    expected = {
+        "cpu": "cpu",
+        "auto": "GPU-aaa",
+        "cuda": "GPU-aaa",
+        "cuda:1": "MIG-bbb",
+        "cuda:2": "cuda-2",
+        "cuda:9": "cuda-9",
+    }
+    assert {asked: registry.device_key(asked, machine) for asked in expected} == expected
+    assert registry.device_key("auto", cpu_machine) == "cpu"
+
+
+@pytest.fixture
+def cpu_machine() -> Machine:
+    machine = wb.doctor()
+    assert machine.torch is not None
+    return machine.model_copy(update={"torch": machine.torch.model_copy(update={"cuda_available": False, "gpus": ()})})
+
+
+def test_an_unknown_wish_is_named() -> None:
+    with pytest.raises(wb.ConfigError, match="'refuse', 'wait', 'take', 'beside'"):
+        wb.Session(TINY, when_busy="steal")
+
+
+def test_the_command_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["engines"]) == 0
+    assert "No engine is alive." in capsys.readouterr().out
+    holding = Holding()
+    holding.claim(CLAIM)
+    holding.update(bytes=2**30)
+    assert main(["engines", "--json"]) == 0
+    (listed,) = json.loads(capsys.readouterr().out)["engines"]
+    assert (listed["notebook"], listed["bytes"]) == ("one.ipynb", 2**30)
+    assert main(["engines"]) == 0
+    assert "1.00 GiB" in capsys.readouterr().out
+    holding.release()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no doors there")
+def test_nonsense_at_the_door_harms_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    door = Door()
+    with socket.socket(socket.AF_UNIX) as visitor:
+        visitor.connect(door.path)
+        visitor.sendall(b"GET / HTTP/1.1\n")
+        assert door.answer() is None
+    with socket.socket(socket.AF_UNIX) as visitor:
+        visitor.connect(door.path)
+    assert door.answer() is None
+    door.close()
+    with pytest.raises(OSError, match="No such file"):
+        knock(door.path, {})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no doors there")
+def test_a_folder_that_others_can_enter_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    folder = tmp_path / f"deepseek-workbench-{os.getuid()}"
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    with pytest.raises(PermissionError, match="not this user's alone"):
+        Door()
