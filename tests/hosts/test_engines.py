@@ -333,3 +333,14 @@ def test_a_folder_that_others_can_enter_is_not_used(tmp_path: Path, monkeypatch:
     folder.chmod(0o777)
     with pytest.raises(PermissionError, match="not this user's alone"):
         Door()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no doors there")
+def test_an_engine_is_given_only_to_who_knows_it() -> None:
+    with wb.Session(TINY, config=CONFIG) as session:
+        (found,) = registry.holders()
+        for request in ({}, {"type": "adopt"}, {"type": "adopt", "fingerprint": "?"}, {"type": "sell"}):
+            answer, connection = knock(str(found.socket), request)
+            connection.close()
+            assert answer == {"type": "other"}
+        assert session.generate("The sea", 2)[0].finish_reason == "length"

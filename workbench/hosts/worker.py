@@ -168,33 +168,44 @@ class Worker:
     def _receive_visit(self, visit: Visit) -> None:
         request = visit.request
         match request.get("type"):
-            case "adopt" if self._holding.is_of(request["fingerprint"]) and visit.descriptors:
-                if self._waiting:
+            case "adopt" if self._holding.is_of(request.get("fingerprint", "")) and visit.descriptors:
+                owner = running(request.get("owner_pid", 0))
+                if self._waiting or not owner:
                     visit.reply({"type": "busy"})
                 elif visit.reply({"type": "yours"}):
-                    self._change_hands(visit)
+                    self._tell_owner_of(request)
+                    self._change_hands(visit, owner)
                     return
             case "leave":
-                with contextlib.suppress(OSError):
-                    self._wire.send({"type": "handed_over", "to": request["notebook"]})
+                self._tell_owner_of(request)
                 visit.reply({"type": "left"})
                 end_process_tree()
             case _:
                 visit.reply({"type": "other"})
         visit.close()
 
-    def _change_hands(self, visit: Visit) -> None:
+    def _tell_owner_of(self, request: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):  # gone: nobody left to be told
+            self._wire.send({"type": "handed_over", "to": str(request.get("notebook", "?"))})
+
+    def _change_hands(self, visit: Visit, owner: psutil.Process) -> None:
         """Works for the visitor from now on. The main thread is idle: it waits for a call of the new owner."""
-        with contextlib.suppress(OSError):
-            self._wire.send({"type": "handed_over", "to": visit.request["notebook"]})
         (output,) = visit.descriptors
         for stream in (1, 2):
             os.dup2(output, stream)
         os.close(output)
         self._wire.close()
-        self._owner = psutil.Process(visit.request["owner_pid"])
+        self._owner = owner
         self._wire = socket_wire(visit.connection)
         self._read_handle = self._wire.fileno()
+
+
+def running(pid: int) -> psutil.Process | None:
+    """The process of that number, or None."""
+    try:
+        return psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
 
 
 def is_alive(process: psutil.Process) -> bool:
