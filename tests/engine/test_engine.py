@@ -218,7 +218,7 @@ def test_an_implementation_that_transformers_refuses_keeps_the_old_one(engine: E
 )
 def test_names_that_lead_nowhere(demo_home: Path, name: str, message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        Engine().open(name, None, Config(), context())
+        Engine().open(find(name), Config(), context())
 
 
 def write_model(folder: Path, **config: Any) -> Path:
@@ -232,7 +232,7 @@ def test_a_folder_with_pickled_weights_is_refused_unread(tmp_path: Path) -> None
     write_model(tmp_path, model_type="llama")
     (tmp_path / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'touch /tmp/owned'\ntR.")
     with pytest.raises(ModelError, match="only as a pickle"):
-        Engine().open(str(tmp_path), None, Config(), context())
+        Engine().open(find(str(tmp_path)), Config(), context())
 
 
 def test_a_folder_that_needs_its_own_code_is_refused(tmp_path: Path, engine: Engine) -> None:
@@ -245,7 +245,7 @@ def test_a_folder_that_needs_its_own_code_is_refused(tmp_path: Path, engine: Eng
     )
     (tmp_path / "configuration_x.py").write_text("raise SystemExit('ran')")
     with pytest.raises(ModelError, match="needs code from its own repository"):
-        Engine().open(str(tmp_path), None, Config(), context())
+        Engine().open(find(str(tmp_path)), Config(), context())
 
 
 def test_a_cut_off_weight_file_is_named(tmp_path: Path, engine: Engine) -> None:
@@ -254,7 +254,7 @@ def test_a_cut_off_weight_file_is_named(tmp_path: Path, engine: Engine) -> None:
     file = tmp_path / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(ModelError, match="damaged"):
-        Engine().open(str(tmp_path), None, Config(), context())
+        Engine().open(find(str(tmp_path)), Config(), context())
 
 
 def test_a_local_folder_loads_and_its_path_stays_out_of_the_facts(tmp_path: Path, engine: Engine) -> None:
@@ -262,7 +262,7 @@ def test_a_local_folder_loads_and_its_path_stays_out_of_the_facts(tmp_path: Path
     engine.model.save_pretrained(folder)
     engine.tokenizer.save_pretrained(folder)
     other = Engine()
-    other.open(str(folder), None, Config(), context())
+    other.open(find(str(folder)), Config(), context())
     assert other.facts.name == "my model"
     torch.testing.assert_close(logits(other), logits(engine))
 

@@ -12,6 +12,7 @@ from workbench.catalog.sources import Source
 from workbench.config import Config
 from workbench.engine.demo import ensure_demo
 from workbench.engine.random_model import build, parse, tokenizer_of
+from workbench.engine.tokenizer_check import check_round_trip
 from workbench.errors import ModelError, WorkbenchError
 from workbench.probes.context import Context
 from workbench.words import Message, say
@@ -32,21 +33,28 @@ class Checkpoint:
     """One model's files, ready to be loaded again and again in different precisions."""
 
     def __init__(self, source: Source, context: Context) -> None:
+        if source.kind == "pickle":  # `hub.prepare` converts it or refuses it; one that came by is not opened
+            raise ModelError("model.pickle_only", name=source.name, file="pytorch_model.bin", path=source.location)
         if source.kind == "demo":
             source = source.model_copy(update={"path": ensure_demo(context.progress)})
         self.source = source
         self.random = parse(source.name) if source.kind == "random" else None
         self.dtype: str | None = "bfloat16" if self.random else None  # the checkpoint's own, where it names one
+        self._rows: int | None = self.random.config["vocab_size"] if self.random else None  # of the embedding
         self._tokenizer: Any = None
 
     def tokenizer(self) -> Any:
-        """The model's own tokenizer (random models borrow the demo's); loaded once."""
+        """The model's own tokenizer (random models borrow the demo's); loaded and checked once."""
         if self._tokenizer is None:
             with translated(self.source):
                 if self.random is not None:
-                    self._tokenizer = tokenizer_of(self.random)
+                    tokenizer = tokenizer_of(self.random)
                 else:
-                    self._tokenizer = AutoTokenizer.from_pretrained(self.source.location, **self._where())
+                    tokenizer = AutoTokenizer.from_pretrained(
+                        self.source.location, trust_remote_code=False, **self._where()
+                    )
+            check_round_trip(tokenizer, self.source.label, self._rows)
+            self._tokenizer = tokenizer
         return self._tokenizer
 
     def import_class(self) -> None:
@@ -56,6 +64,7 @@ class Checkpoint:
                 config = AutoConfig.from_pretrained(
                     self.source.location, trust_remote_code=False, **self._where(weights=False)
                 )
+            self._rows = getattr(config.get_text_config(), "vocab_size", None)
             if config.dtype is not None:
                 self.dtype = str(config.dtype).removeprefix("torch.")
             if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
@@ -81,7 +90,14 @@ class Checkpoint:
         if device.type == "cuda":
             arguments["device_map"] = {"": device}
         with translated(self.source):
-            return AutoModelForCausalLM.from_pretrained(self.source.location, **arguments).eval()
+            model, found = AutoModelForCausalLM.from_pretrained(
+                self.source.location, output_loading_info=True, **arguments
+            )
+        if found["missing_keys"]:  # transformers fills these with random numbers and only warns
+            missing = sorted(found["missing_keys"])
+            del model  # or the error's traceback would hold it
+            raise ModelError("model.missing_tensors", name=self.source.label, count=len(missing), tensor=missing[0])
+        return model.eval()
 
     def _where(self, *, weights: bool = True) -> dict[str, Any]:
         where: dict[str, Any] = {}

@@ -36,6 +36,11 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "A download may have been cut off.",
         "Delete the damaged file and download it again.",
     ),
+    "model.missing_tensors": (
+        "{count} tensors of {name} are not in its weight files, for example {tensor}.",
+        "transformers would fill them with random numbers.",
+        "Download weights and config.json of one revision whole.",
+    ),
     "model.remote_code": (
         "{name} needs code from its own repository, which is not run.",
         "trust_remote_code is off in this workbench and stays off.",
