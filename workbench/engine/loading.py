@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
@@ -18,6 +19,8 @@ from workbench.probes.context import Context
 from workbench.words import Message, say
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+# what transformers, tokenizers and the hub client raise while they load
+_RAISED = (OSError, ValueError, RuntimeError, KeyError, ImportError, AttributeError, SafetensorError)
 
 
 def choose_device(asked: str) -> tuple[torch.device, Message | None]:
@@ -122,7 +125,7 @@ class translated:  # noqa: N801  # reads as a word in `with translated(source):`
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _traceback: Any) -> None:
         if error is None or isinstance(error, WorkbenchError | MemoryError | torch.OutOfMemoryError):
             return
-        if not isinstance(error, OSError | ValueError | RuntimeError | KeyError | ImportError | AttributeError):
+        if not isinstance(error, _RAISED):
             return
         text = f"{error}"
         name = self._source.label
@@ -135,7 +138,7 @@ class translated:  # noqa: N801  # reads as a word in `with translated(source):`
             raise ModelError(
                 "model.pickle_only", name=name, file="pytorch_model.bin", path=self._source.location
             ) from error
-        if type(error).__name__ == "SafetensorError" or "SafetensorError" in text or "incomplete metadata" in text:
+        if isinstance(error, SafetensorError) or "SafetensorError" in text or "incomplete metadata" in text:
             raise ModelError("model.damaged_weights", name=name, problem=last_line) from error
         if self._source.kind == "hub" and isinstance(error, OSError):
             raise ModelError("model.hub_unreachable", name=name, problem=last_line) from error
