@@ -105,6 +105,11 @@ class Bench:
         return _known(self._facts)
 
     @property
+    def commit(self) -> str | None:
+        """What the revision of a hub id led to, where its cache records it."""
+        return self._source.commit if self._source else None
+
+    @property
     def resting(self) -> str:
         """The state between jobs."""
         if self._resolved is None:

@@ -224,7 +224,7 @@ class Session:
             target,
             self.config,
             model=self.name,
-            revision=self.revision,
+            revision=self._bench.commit or self.revision,
             resolved=self.resolved,
             measurement=measurement,
             workload=measurement.workload if measurement else None,

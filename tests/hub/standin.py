@@ -11,8 +11,8 @@ import re
 import socket
 import sys
 import threading
+import time
 from collections import Counter
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,42 +20,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-LFS = (".safetensors", ".bin", ".gguf")
+from tests.hub.repository import LFS, Fault, Repository, entry, git_blob
+
 _CHUNK = 1 << 14
-
-
-@dataclass
-class Fault:
-    """kind: stall, cut, corrupt, dead (redirect to a host that is not there), status
-
-    after   bytes that still come, for stall and cut
-    status  with the hub's own `error` word (GatedRepo, RepoNotFound), for status
-    times   answers that it lasts for
-    """
-
-    kind: str
-    after: int = 0
-    status: int = 500
-    error: str = ""
-    times: int = 1_000_000
-
-
-@dataclass
-class Repository:
-    """files by revision; a revision is known by its name and by its commit."""
-
-    revisions: dict[str, dict[str, bytes]] = field(default_factory=dict)
-
-    def commit(self, revision: str) -> str | None:
-        """The commit that `revision` names, or None."""
-        for name in self.revisions:
-            commit = hashlib.sha1(f"{name}{sorted(self.revisions[name])}".encode()).hexdigest()
-            if revision in (name, commit):
-                return commit
-        return None
-
-    def files(self, revision: str) -> dict[str, bytes]:
-        return next(files for name, files in self.revisions.items() if self.commit(name) == self.commit(revision))
 
 
 class StandIn:
@@ -67,7 +34,9 @@ class StandIn:
         self.requests: list[str] = []
         self.tokens: list[tuple[str, str | None]] = []  # who was told which authorization: ("hub" | "content", header)
         self.served: Counter[str] = Counter()
+        self.claimed: dict[str, int] = {}  # sizes that the listing states, where they are not true
         self.proxied = 0
+        self.slow_s = 0.0  # a pause after every 16 KiB
         self.stalled = threading.Event()
         self.closing = threading.Event()
         self.hub = _server(self, "hub")
@@ -116,10 +85,6 @@ def dead_url() -> str:
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
-def git_blob(content: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-
-
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
@@ -151,8 +116,11 @@ class _Handler(BaseHTTPRequestHandler):
         path, query = unquote(parts.path), {key: values[-1] for key, values in parse_qs(parts.query).items()}
         self.standin.requests.append(f"{self.command} {path}")
         self.standin.tokens.append((self.role, self.headers.get("Authorization")))
-        if self.role == "content":
+        if self.role == "content" or parts.port == self.standin.content.server_address[1]:
             self._content(path)
+            return
+        if path.startswith("/portal/"):
+            self._page()
             return
         if path.startswith("/api/"):
             fault = self.standin.fault("api")
@@ -182,7 +150,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def tree(self, _query: dict[str, str], name: str, revision: str) -> None:
         if repository := self._repository(name, revision):
-            self._json([_entry(path, content) for path, content in repository.files(revision).items()])
+            self._json(
+                [
+                    entry(path, content, self.standin.claimed.get(path))
+                    for path, content in repository.files(revision).items()
+                ]
+            )
 
     def resolve(self, _query: dict[str, str], name: str, revision: str, path: str) -> None:
         repository = self._repository(name, revision)
@@ -213,8 +186,14 @@ class _Handler(BaseHTTPRequestHandler):
         if repository is None:
             self._json({"Code": 10010205001, "Message": "not found", "Success": False}, 404)
             return
+        claimed = self.standin.claimed
         files = [
-            {"Path": path, "Size": len(content), "Type": "blob", "Sha256": hashlib.sha256(content).hexdigest()}
+            {
+                "Path": path,
+                "Size": claimed.get(path, len(content)),
+                "Type": "blob",
+                "Sha256": hashlib.sha256(content).hexdigest(),
+            }
             for path, content in repository.files(query.get("Revision", "master").replace("master", "main")).items()
         ]
         self._json({"Code": 200, "Data": {"Files": files}, "Success": True})
@@ -259,6 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
             except OSError:  # the client has gone
                 return
             self.standin.served[path] += len(piece)
+            time.sleep(self.standin.slow_s)
             if fault is not None and fault.kind in ("stall", "cut") and at + _CHUNK >= fault.after:
                 self.wfile.flush()
                 if fault.kind == "stall":
@@ -278,6 +258,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, status: int, error: str) -> None:
         self._answer(status, {"X-Error-Code": error, "X-Error-Message": error, "Content-Length": "0"})
+
+    def _page(self) -> None:
+        """What a network that wants a login answers to everything."""
+        body = b"<html>Welcome to the network</html>"
+        self._answer(200, {"Content-Type": "text/html", "Content-Length": str(len(body))})
+        self.wfile.write(body)
 
     def _json(self, document: Any, status: int = 200) -> None:
         body = json.dumps(document).encode()
@@ -301,11 +287,3 @@ _ROUTES: tuple[tuple[str, Any], ...] = (
     (rf"/api/v1/models/{_NAME}/repo/files", _Handler.modelscope_files),
     (rf"/api/v1/models/{_NAME}/repo", _Handler.modelscope_file),
 )
-
-
-def _entry(path: str, content: bytes) -> dict[str, Any]:
-    entry: dict[str, Any] = {"type": "file", "oid": git_blob(content), "size": len(content), "path": path}
-    if path.endswith(LFS):
-        sha256 = hashlib.sha256(content).hexdigest()
-        entry["lfs"] = {"oid": sha256, "size": len(content), "pointerSize": 135}
-    return entry

@@ -12,6 +12,7 @@ from workbench.errors import ConfigError
 from workbench.knobs import KNOBS, parse
 from workbench.results import Event, Workload
 from workbench.words import text
+from workbench.words.format import amount, size
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -90,11 +91,13 @@ def progress_on(stream: TextIO | None = None) -> Callable[[Event], None]:
 
     def show(event: Event) -> None:
         nonlocal last
-        done, total = event.data.get("done"), event.data.get("total")
+        done, total, unit = (event.data.get(name) for name in ("done", "total", "unit"))
         words = str(event.data["what"])
         if out.isatty():
             left = event.data.get("left_s")
-            counted = f" {done} of {total}" if total else ""
+            counted = f" {amount(done, unit)} of {amount(total, unit)}" if total else ""
+            if event.data.get("per_s"):
+                counted += f" · {size(event.data['per_s'])}/s"
             tail = text("cli.left", seconds=round(left)) if left is not None else ""
             print(f"\r\x1b[2K{words}{counted}{tail}", end="", file=out, flush=True)
         elif words != last:

@@ -100,7 +100,12 @@ def complete(folder: Path) -> bool:
         except ModelError:
             return False
         return all(_bytes(folder / file.path) == file.bytes for file in wanted)
-    names = {file.name for file in folder.iterdir() if file.is_file()}  # a broken link is no file
+    try:
+        names = {file.name for file in folder.iterdir() if file.is_file()}  # a broken link is no file
+    except OSError:  # not ours to read
+        return False
+    if any(name.endswith(".incomplete") for name in names):  # ModelScope's client writes beside the finished files
+        return False
     for index in (name for name in names if name.endswith(".index.json")):
         if not _indexed(folder / index) <= names:
             return False

@@ -8,7 +8,7 @@ from workbench.knobs import KNOBS, Cost, cost_of
 from workbench.metrics import METRICS
 from workbench.results import Applied, Forecast, Measurement, ModelFacts, Resolved
 from workbench.words import templates, text
-from workbench.words.format import knob_value, measured, printable, seconds, share, size
+from workbench.words.format import amount, knob_value, measured, printable, seconds, share, size
 
 SEPARATOR = " · "
 
@@ -154,10 +154,13 @@ def fit(forecast: Forecast) -> str:
 
 def progress(data: Mapping[str, Any]) -> str:
     """A progress event's data as a sentence."""
-    what, done, total = printable(data["what"], 120), data["done"], data["total"]
-    elapsed = seconds(data["elapsed_s"])
+    what, total = printable(data["what"], 120), data["total"]
+    done, elapsed = amount(data["done"], data.get("unit")), seconds(data["elapsed_s"])
+    if data.get("per_s"):
+        what = text("panel.progress_speed", what=what, speed=f"{size(data['per_s'])}/s")
     if total is None:
         return text("panel.progress_open", what=what, done=done, elapsed=elapsed)
+    total = amount(total, data.get("unit"))
     if data["left_s"] is None:
         return text("panel.progress_no_left", what=what, done=done, total=total, elapsed=elapsed)
     return text("panel.progress", what=what, done=done, total=total, elapsed=elapsed, left=seconds(data["left_s"]))

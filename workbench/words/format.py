@@ -68,6 +68,11 @@ def size(value: float | None) -> str:
     return quantity(value / scale, unit)
 
 
+def amount(value: float, unit: str | None) -> str:
+    """How far something is, in what is counted: bytes in binary units, else the plain number."""
+    return size(value) if unit == "B" else str(value)
+
+
 def seconds(value: float | None) -> str:
     """A duration in the unit that suits it: µs, ms, s, min, h."""
     if value is None or math.isnan(value):

@@ -6,6 +6,19 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "phase.downloading": "downloading {name}",
     "hub.asking": "asking {host} for {name}",
     "hub.downloading": "downloading {name}",
+    "hub.id_help": "hub id (owner/name)",
+    "hub.allow_pickle_help": "download pickles when there is nothing else; they are converted before they are loaded",
+    "hub.downloaded": "{name} is here and checked: {files} files, {size}",
+    "hub.interrupted": (
+        "The download of {name} was interrupted.",
+        "What arrived is kept.",
+        "Run the same command again: it goes on where it stopped.",
+    ),
+    "hub.not_an_id": (
+        "{name} is nothing to download.",
+        "A hub id has the form owner/name; this is the demo, a random model or something on this disk.",
+        "",
+    ),
     "hub.again": "{file} arrived damaged: it was removed and is fetched again",
     "hub.unknown_hub": ("There is no hub {value} to download from.", "{variable} may be: {known}.", ""),
     "hub.offline": (
@@ -107,7 +120,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "hub.pickle_only": (
         "{name} has its weights only as pickles ({file}, {size} in all), which are not downloaded.",
         "Unpickling can run whatever code a file contains.",
-        "Choose a repository or revision with .safetensors files, or have a safe copy made: workbench convert {name}",
+        "Choose a repository or revision with .safetensors files, or say yes to a converted copy: Session({name!r}, allow_pickle=True)",
     ),
     "hub.no_weights": (
         "The repository {name} has no weights that can be loaded.",

@@ -106,6 +106,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     ),
     # status
     "panel.ready": "ready",
+    "panel.progress_speed": "{what} at {speed}:",
     "panel.progress": "{what} {done} of {total} · {elapsed} · {left} left",
     "panel.progress_open": "{what} · {done} done · {elapsed}",
     "panel.progress_no_left": "{what} {done} of {total} · {elapsed} · time left not known",
