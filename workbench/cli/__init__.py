@@ -15,7 +15,19 @@ from workbench import __version__
 from workbench.errors import ConfigError, WorkbenchError
 from workbench.words import text, translate
 
-VERBS = ("doctor", "measure", "export", "convert", "download", "models", "runs", "engines", "gpu-check", "lab")
+VERBS = (
+    "doctor",
+    "measure",
+    "export",
+    "convert",
+    "download",
+    "models",
+    "runs",
+    "engines",
+    "gpu-check",
+    "kernel",
+    "lab",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

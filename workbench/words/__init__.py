@@ -29,6 +29,7 @@ _FILES = (
     "install",
     "integrity",
     "inventory",
+    "kernel",
     "lab",
     "load",
     "machine",
