@@ -129,6 +129,20 @@ def test_a_damaged_file_is_named_and_fetched_again_once(standin: StandIn, tiny_f
     assert standin.served[file] == 2 * (tiny_folder / file).stat().st_size
 
 
+def test_the_clients_own_protocol_is_checked_as_well(
+    standin: StandIn, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_DISABLE_XET", "0")
+    standin.faults[LARGE] = Fault("corrupt", times=1)
+    watch = Watch()
+    assert same(download(NAME, None, watch.context), tiny_folder)
+    assert f"{LARGE} arrived damaged" in watch.notes
+    standin.faults["config.json"] = Fault("corrupt")
+    error = failure(NAME, "v1")
+    assert (error.code, error.params["file"]) == ("hub.damaged", "config.json")
+    assert locate(NAME, "v1") is None
+
+
 def test_a_file_that_stays_damaged_is_named_and_removed(standin: StandIn, tiny_folder: Path) -> None:
     standin.faults[LARGE] = Fault("corrupt")
     error = failure(NAME)

@@ -6,6 +6,7 @@ from typing import Any
 # state     {"state": idle | loading | applying | generating | measuring | tracing | stopping | restoring | released |
 #            failed | closed}
 # progress  {"what": Message, "done": int, "total": int | None, "elapsed_s": float, "left_s": float | None}
+#           and for bytes: {"unit": "B", "per_s": float | None}
 # token     Chunk
 # applied   Applied
 # result    {"kind": "measurement" | …, "value": the result}
