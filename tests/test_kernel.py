@@ -125,6 +125,7 @@ def test_the_next_notebook_takes_the_engine_over_and_keeps_it(
 ) -> None:
     monkeypatch.delenv("WORKBENCH_WHEN_BUSY")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     with a_kernel(JPY_SESSION_NAME="notebooks/02_attention.ipynb") as second:
         with a_kernel(JPY_SESSION_NAME="notebooks/01_environment.ipynb") as first:
             pid = first.ask("session.pid")
