@@ -139,6 +139,7 @@ class Bench:
         """Takes a model that the person loaded, in this process."""
         assert not isinstance(self.host, ProcessHost), "attach uses the inline host"
         self.attached = True
+        self.host.examine(model, tokenizer)
         # it is resident already: whoever else is there, it stands beside
         claim = {**self._claim(Config(device=str(model.device))), "when_busy": "beside"}
         return self._keep(self.host.attach(model, tokenizer, claim, self._events_of(job)))

@@ -71,14 +71,20 @@ class Session:
 
     @classmethod
     def attach(cls, model: Any, tokenizer: Any, *, runs: Runs | None = None) -> Self:
-        """Puts a model that you loaded yourself on the bench, in this process.
+        """Puts a model that you loaded yourself on the bench, in this process; `close` leaves it as it was found.
 
         Live knobs work; a change that needs a reload raises CapabilityError, because its source is not known.
+        ModelError or CapabilityError when it is no model that the bench can run, or not in this form.
         """
         session = cls.__new__(cls)
-        session._prepare(model.name_or_path or type(model).__name__, None, "inline", runs)
-        session._nameless = not model.name_or_path
-        session._jobs.wait(session._jobs.start("open", session._bench.attach, model, tokenizer))
+        name = getattr(model, "name_or_path", "")
+        session._prepare(name or type(model).__name__, None, "inline", runs)
+        session._nameless = not name
+        try:
+            session._jobs.wait(session._jobs.start("open", session._bench.attach, model, tokenizer))
+        except BaseException:
+            session.close()
+            raise
         return session
 
     def _prepare(

@@ -10,10 +10,10 @@ import torch
 
 from workbench.catalog.sources import Source
 from workbench.config import Config
-from workbench.engine import generation, live, memory, readback, warm_up
+from workbench.engine import attached, generation, live, memory, readback, warm_up
 from workbench.engine.interrupt import between_layers
 from workbench.engine.loading import Checkpoint, choose_device
-from workbench.errors import OutOfMemory, WorkbenchError
+from workbench.errors import ModelError, OutOfMemory, WorkbenchError
 from workbench.knobs import Cost
 from workbench.probes.context import Context
 from workbench.results import Applied, Completion, ModelFacts, Resolved, ThreadChoice
@@ -52,6 +52,7 @@ class Engine:
         self._why: dict[str, Message] = {}
         self._base_bytes = 0
         self._facts: ModelFacts | None = None
+        self._found: attached.Found | None = None  # of a model that the person loaded
         self.model: Any = None
         self.tokenizer: Any = None
         self.device = torch.device("cpu")
@@ -82,15 +83,24 @@ class Engine:
         return self._applied(Cost.RELOAD, began, before, None)
 
     def attach(self, model: Any, tokenizer: Any, context: Context) -> Applied:
-        """Puts a model that the person already loaded on the bench, as it is."""
+        """Puts a model that the person already loaded on the bench, as it is. `close` leaves it as it was found.
+
+        ModelError, CapabilityError, ConfigError when it cannot be; it is then left as it was.
+        """
         began = time.perf_counter()
-        self.model, self.tokenizer = model, tokenizer
-        self.device = model.device
-        dtype = str(model.dtype).removeprefix("torch.")
-        config = Config(
-            attention=model.config._attn_implementation, dtype=dtype, device=str(self.device).replace("cuda:0", "cuda")
-        )
-        self._settle(config, type(model).__name__, None, context)
+        attached.examine(model, tokenizer)
+        config = attached.config_of(model, tokenizer)
+        self._found = attached.Found(model, tokenizer)
+        self.model, self.tokenizer, self.device = model, tokenizer, model.device
+        try:
+            self._found.settle(context)
+            self._settle(config, model.name_or_path or type(model).__name__, None, context)
+        except AttributeError as error:  # a config or a cache of another kind than a decoder's
+            self.close()
+            raise ModelError("attach.unsupported", kind=type(model).__name__, problem=str(error)) from error
+        except Exception:
+            self.close()
+            raise
         return self._applied(Cost.LIVE, began, memory.held_bytes(self.device), None)
 
     def apply(self, config: Config, context: Context) -> Applied:
@@ -143,7 +153,10 @@ class Engine:
             return run(self, params, context)
 
     def close(self) -> None:
-        """Drops the model and gives its memory back."""
+        """Drops the model and gives its memory back; one that was attached is left as it was found."""
+        if self._found is not None:
+            self._found.restore()
+            self._found = None
         self.model = None
         memory.release(self.device)
 

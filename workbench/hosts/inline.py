@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from workbench.engine import attached
 from workbench.engine.engine import Engine
 from workbench.hosts.arrival import Arrival
 from workbench.hosts.operations import execute
@@ -37,6 +38,10 @@ class InlineHost:
         if "resolved" in data:
             self._holding.update(bytes=sum(data["resolved"]["bytes_by_dtype"].values()))
         return data
+
+    def examine(self, model: Any, tokenizer: Any) -> None:
+        """ModelError or CapabilityError when they cannot be put on the bench."""
+        attached.examine(model, tokenizer)
 
     def attach(
         self, model: Any, tokenizer: Any, claim: dict[str, Any], on_event: Callable[[str, Any], None]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Template = str | tuple[str, str, str]
 
 _FILES = (
+    "attach",
     "capability",
     "cli",
     "config",
