@@ -18,21 +18,28 @@ import psutil
 import pytest
 
 from workbench.cli import lab
+from workbench.cli.reach import reach, tunnel
 from workbench.errors import WorkbenchError
 
 PROGRAM = """
 import argparse, sys
 from workbench.cli import lab
+from workbench.cli.reach import reach, tunnel
 parser = argparse.ArgumentParser()
 lab.add_arguments(parser)
 sys.exit(lab.run(parser.parse_args()))
 """
 
 
+# As one is who logged in from elsewhere; the user name is the one that the system gives.
+OVER_SSH = {"SSH_CONNECTION": "198.51.100.7 50022 192.0.2.10 2222", "LOGNAME": "ada", "BROWSER": "/no/such/browser"}
+
+
 def start(folder: Path, *options: str) -> subprocess.Popen[str]:
     isolated = {name: str(folder / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
+    isolated |= OVER_SSH
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", PROGRAM, "--no-browser", "--directory", str(folder), *options],
+        [sys.executable, "-P", "-c", PROGRAM, "--directory", str(folder), *options],
         env={**os.environ, **isolated},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -69,6 +76,8 @@ def test_it_serves_with_a_token_and_ends_without_a_trace(tmp_path: Path, number:
         url = line.split()[-1]
         assert "/lab/tree/notebooks/01_environment.ipynb?token=" in url
         port = int(url.split(":")[2].split("/")[0])
+        server = next(each for each in psutil.Process(program.pid).children() if "jupyterlab" in each.cmdline())
+        assert "--no-browser" in server.cmdline()
         base = f"http://127.0.0.1:{port}"
         token = url.partition("token=")[2]
         assert fetch(f"{base}/api/contents?token={token}") == 200
@@ -88,7 +97,45 @@ def test_it_serves_with_a_token_and_ends_without_a_trace(tmp_path: Path, number:
     finally:
         for each in [*psutil.Process(program.pid).children(recursive=True), program] if program.poll() is None else []:
             each.kill()
-        program.communicate(timeout=20)
+        said = program.communicate(timeout=20)[1]
+    assert f"    ssh -p 2222 -L {port}:127.0.0.1:{port} ada@192.0.2.10\n" in said
+
+
+@pytest.mark.parametrize(
+    ("connection", "command"),
+    [
+        ("198.51.100.7 50022 192.0.2.10 22", "ssh -L 8888:127.0.0.1:8888 ada@192.0.2.10"),
+        ("2001:db8::7 50022 2001:db8::10 22", "ssh -L 8888:127.0.0.1:8888 ada@2001:db8::10"),
+        ("198.51.100.7 50022 192.0.2.10 2222", "ssh -p 2222 -L 8888:127.0.0.1:8888 ada@192.0.2.10"),
+        ("$(rm -rf x) 1 $(reboot) 22", f"ssh -L 8888:127.0.0.1:8888 ada@{socket.gethostname()}"),
+        ("1 2 a;b 22", "ssh -L 8888:127.0.0.1:8888 'ada@a;b'"),
+    ],
+)
+def test_the_tunnel_leads_to_the_address_that_was_reached(connection: str, command: str) -> None:
+    assert tunnel(connection, 8888, user="ada") == command
+
+
+@pytest.mark.parametrize(
+    ("environment", "platform", "in_container", "browser", "said"),
+    [
+        ({"DISPLAY": ":0"}, "linux", False, True, ""),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", True, True, ""),  # a toolbox shares the screen
+        ({"WSL_DISTRO_NAME": "Ubuntu"}, "linux", False, True, ""),
+        ({}, "win32", False, True, ""),
+        ({}, "darwin", False, True, ""),
+        ({}, "linux", False, False, "ssh -L 8888:127.0.0.1:8888"),
+        ({}, "linux", True, False, "--network host"),
+        ({"SSH_CONNECTION": "a 1 b 22", "DISPLAY": ":10"}, "linux", False, False, "over SSH"),
+        ({"SSH_CONNECTION": "a 1 b 22"}, "darwin", False, False, "over SSH"),
+    ],
+)
+def test_a_browser_is_opened_where_one_can_be_seen(
+    environment: dict[str, str], platform: str, in_container: bool, browser: bool, said: str
+) -> None:
+    found = reach(environment, 8888, platform, in_container)
+    assert found.browser == browser
+    assert said in found.hint
+    assert bool(found.hint) == bool(said)
 
 
 def test_a_taken_port_is_named_and_a_free_one_found(monkeypatch: pytest.MonkeyPatch) -> None:

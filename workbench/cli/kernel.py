@@ -19,6 +19,7 @@ HELP = "Install this environment as a Jupyter kernel, for you or for everybody o
 NAME = "deepseek-workbench"
 DISPLAY_NAME = "DeepSeek Tuning Workbench"
 DISTRIBUTION = "deepseek-workbench"
+PERSON = "${USER}"
 MARK = "deepseek_workbench"  # in the kernel's metadata: what carries it is ours to replace or remove
 
 
@@ -33,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         where.add_argument("--prefix", type=Path, metavar="FOLDER", help=text("kernel.prefix_help"))
         where.add_argument("--sys-prefix", action="store_true", help=text("kernel.sys_prefix_help"))
     install.add_argument("--display-name", default=DISPLAY_NAME, help=text("kernel.display_name_help"))
-    install.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help=text("kernel.env_help"))
+    install.add_argument(
+        "--env", action="append", default=[], metavar="NAME=VALUE", help=text("kernel.env_help", variable=PERSON)
+    )
     add_json(install)
     add_json(remove)
 
@@ -97,7 +100,7 @@ def surroundings(pairs: list[str], shared: bool) -> dict[str, str]:
             raise ConfigError("kernel.not_a_pair", word=pair)
         found[name] = value
     if shared and "WORKBENCH_HOME" in found and "${" not in found["WORKBENCH_HOME"]:
-        raise ConfigError("kernel.shared_home", home=found["WORKBENCH_HOME"])
+        raise ConfigError("kernel.shared_home", home=found["WORKBENCH_HOME"], variable=PERSON)
     try:
         importlib.metadata.version(DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError:  # run from a checkout: its kernels must find it too

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+from workbench.cli.reach import reach
 from workbench.errors import WorkbenchError
 from workbench.machine import doctor
 from workbench.words import text
@@ -43,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     environment = dict(os.environ)
     if args.model:
         environment["WORKBENCH_MODEL"] = args.model
-    command = jupyter_command(folder, port, browser=not args.no_browser)
+    from_here = reach(os.environ, port)
+    command = jupyter_command(folder, port, browser=from_here.browser and not args.no_browser)
     # stderr, so that a program that reads stdout gets the address alone
     doctor(measure=True, progress=lambda said: print(said, file=sys.stderr, flush=True))
     print(text("lab.starting"), file=sys.stderr, flush=True)
@@ -59,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
         server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
         with _ended_with_us(server):
             print(text("lab.open", url=address(server, Path(scratch), command)), flush=True)
+            if from_here.hint:
+                print(from_here.hint, file=sys.stderr, flush=True)
             print(text("lab.how_to_end"), file=sys.stderr, flush=True)
             return 1 if server.wait() else 0
     return 0

@@ -8,7 +8,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "kernel.user_help": "for you alone (default)",
     "kernel.prefix_help": "for everybody: FOLDER/share/jupyter/kernels, such as /usr/local or JupyterHub's environment",
     "kernel.sys_prefix_help": "into this Python's own environment",
-    "kernel.env_help": "a variable for the kernel, as often as needed; ${{USER}} and the like are filled in by Jupyter for whoever starts it",
+    "kernel.env_help": "a variable for the kernel, as often as needed; {variable} and the like are filled in by Jupyter for whoever starts it",
     "kernel.installed": "Kernel “{display_name}” is in {folder}",
     "kernel.only_you": "It is for you alone; for everybody, run it as administrator with --prefix /usr/local.",
     "kernel.homes": "Runs, converted models and settings stay in each person's own home directory (WORKBENCH_HOME names another).",
@@ -20,7 +20,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "kernel.shared_home": (
         "WORKBENCH_HOME={home} would be one home for everybody.",
         "A home holds one person's runs and engines, and belongs to one account.",
-        "Leave it out, or write --env 'WORKBENCH_HOME={home}/${{USER}}'. For models that many read, set WORKBENCH_SHARED_MODELS instead.",
+        "Leave it out, or write --env 'WORKBENCH_HOME={home}/{variable}'. For models that many read, set WORKBENCH_SHARED_MODELS instead.",
     ),
     "kernel.not_ours": (
         "The kernel {name} in {folder} is not the workbench's.",
