@@ -279,7 +279,7 @@ class Notebook:
     def part(self, name: str) -> Locator:
         """A part of the panel by its class, without the prefix."""
         if name == "panel":  # the live chart wears the same style
-            return self.page.locator(".wb-panel:not(.wb-live)").first
+            return self.page.locator(".wb-panel:not(.wb-live):not(.wb-picker)").first
         return self.page.locator(f".wb-{name}").first
 
     def click(self, name: str) -> None:

@@ -5,7 +5,7 @@ import sys
 
 from workbench.cli.shared import add_json, emit, table
 from workbench.results import Workload, document
-from workbench.results.inventory import Inventory, ModelEntry
+from workbench.results.inventory import Inventory
 from workbench.words import text
 from workbench.words.format import THIN, printable, size
 
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         for line in notes(found):
             print(line, file=sys.stderr)
-    lines = table([_row(entry) for entry in found.entries], [text(f"inventory.head.{name}") for name in COLUMNS])
+    lines = table([entry.cells() for entry in found.entries], [text(f"inventory.head.{name}") for name in COLUMNS])
     lines += ["", *notes(found)]
     if args.fits:
         lines.append(text("inventory.only_fitting", shown=len(found.entries), count=whole))
@@ -56,27 +56,3 @@ def notes(found: Inventory) -> list[str]:
         tokens=f"{work.prompt_tokens} + {work.new_tokens} tokens",
     )
     return [*lines, free]
-
-
-def _row(entry: ModelEntry) -> tuple[str, ...]:
-    none = text("inventory.none")
-    return (
-        printable(entry.name, 80),
-        text(f"inventory.place.{entry.place}"),
-        none if entry.bytes is None else size(entry.bytes),
-        entry.format or none,
-        printable(entry.dtype or none, 20),
-        printable(entry.model_class or entry.model_type or none, 32),
-        printable(entry.quantization or none, 24),
-        fits(entry),
-    )
-
-
-def fits(entry: ModelEntry) -> str:
-    """yes or no with the bytes it takes; damaged; unknown."""
-    if entry.problem is not None:
-        return text("inventory.damaged")
-    if entry.needs_bytes is None:
-        return text("inventory.fits_unknown")
-    code = {None: "needs_only", True: "fits", False: "fits_not"}[entry.fits]
-    return text(f"inventory.{code}", needs=size(entry.needs_bytes))

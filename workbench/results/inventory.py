@@ -3,6 +3,8 @@
 from typing import Literal
 
 from workbench.results.base import Result
+from workbench.words import text
+from workbench.words.format import printable, size
 from workbench.words.message import Message
 
 Place = Literal["demo", "named", "here", "converted", "huggingface", "modelscope", "shared", "catalogue"]
@@ -34,6 +36,29 @@ class ModelEntry(Result):
     problem: Message | None = None
     needs_bytes: int | None = None
     fits: bool | None = None
+
+    def fit_words(self) -> str:
+        """yes or no with the bytes it takes; damaged; unknown."""
+        if self.problem is not None:
+            return text("inventory.damaged")
+        if self.needs_bytes is None:
+            return text("inventory.fits_unknown")
+        code = {None: "needs_only", True: "fits", False: "fits_not"}[self.fits]
+        return text(f"inventory.{code}", needs=size(self.needs_bytes))
+
+    def cells(self) -> tuple[str, ...]:
+        """name, place, size, format, dtype, class, quantisation, fits: in words, each printable and cut to length."""
+        none = text("inventory.none")
+        return (
+            printable(self.name, 80),
+            text(f"inventory.place.{self.place}"),
+            none if self.bytes is None else size(self.bytes),
+            self.format or none,
+            printable(self.dtype or none, 20),
+            printable(self.model_class or self.model_type or none, 32),
+            printable(self.quantization or none, 24),
+            self.fit_words(),
+        )
 
 
 class Inventory(Result):

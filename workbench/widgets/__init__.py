@@ -1,6 +1,7 @@
-"""What is shown in a notebook: the tuning panel, and the live chart of the machine."""
+"""What is shown in a notebook: the picker of models, the tuning panel, and the live chart of the machine."""
 
 from workbench.widgets.live import LiveUtilisation
 from workbench.widgets.panel import TuningPanel
+from workbench.widgets.picker import ModelPicker
 
-__all__ = ["LiveUtilisation", "TuningPanel"]
+__all__ = ["LiveUtilisation", "ModelPicker", "TuningPanel"]
