@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from workbench.machine.power import holds_back, read_power
+from workbench.machine.power import holds, read_power
 from workbench.results import Power
 
 
@@ -38,16 +38,23 @@ def test_a_machine_that_tells_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("power", "slow"),
+    ("power", "setting"),
     [
-        (Power(), False),
-        (Power(governor="performance", driver="acpi-cpufreq"), False),
-        (Power(governor="powersave", driver="intel_pstate"), False),
-        (Power(governor="powersave", driver="amd-pstate-epp"), False),
-        (Power(governor="powersave", driver="acpi-cpufreq"), True),
-        (Power(governor="schedutil", driver="acpi-cpufreq", profile="low-power"), True),
-        (Power(profile="balanced"), False),
+        (Power(), None),
+        (Power(governor="performance", driver="acpi-cpufreq"), None),
+        (Power(governor="powersave", driver="intel_pstate"), None),
+        (Power(governor="powersave", driver="amd-pstate-epp"), None),
+        (Power(governor="powersave", driver="acpi-cpufreq"), "powersave"),
+        (Power(governor="powersave", driver="intel_pstate", profile="low-power"), "low-power"),
+        (Power(governor="schedutil", driver="acpi-cpufreq", profile="quiet"), "quiet"),
+        (Power(profile="balanced"), None),
     ],
 )
-def test_only_a_setting_that_pins_the_clock_holds_back(power: Power, slow: bool) -> None:
-    assert holds_back(power) is slow
+def test_only_a_setting_that_pins_the_clock_holds_back(power: Power, setting: str | None) -> None:
+    told = holds(power)
+    assert [message.params["setting"] for message in told] == ([setting] if setting else [])
+
+
+def test_a_battery_is_a_reason_of_its_own() -> None:
+    told = holds(Power(plugged_in=False, battery_share=0.9, profile="low-power"))
+    assert [message.code for message in told] == ["machine.power.battery", "machine.power.held_back"]

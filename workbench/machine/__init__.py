@@ -6,5 +6,6 @@ from workbench.machine.examine import (
     thread_choice,
     worker_environment,
 )
+from workbench.machine.power import power_notes
 
-__all__ = ["doctor", "remember_bandwidth", "thread_choice", "worker_environment"]
+__all__ = ["doctor", "power_notes", "remember_bandwidth", "thread_choice", "worker_environment"]

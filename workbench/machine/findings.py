@@ -4,7 +4,7 @@ A finding's code is `machine.<topic>.<what>`; the report shows it beside the row
 """
 
 from workbench.machine.facts import Facts
-from workbench.machine.power import holds_back
+from workbench.machine.power import holds
 from workbench.results import Cpu, Gpu
 from workbench.words import Message, say
 from workbench.words.format import number, size
@@ -198,13 +198,7 @@ def _shm(facts: Facts) -> list[Message]:
 
 
 def _power(facts: Facts) -> list[Message]:
-    found = []
-    if facts.power.plugged_in is False:
-        found.append(say("machine.power.battery"))
-    if holds_back(facts.power):
-        setting = facts.power.profile if facts.power.governor != "powersave" else facts.power.governor
-        found.append(say("machine.power.held_back", setting=setting))
-    return found
+    return list(holds(facts.power))
 
 
 def _home(facts: Facts) -> list[Message]:

@@ -5,6 +5,8 @@ from pathlib import Path
 import psutil
 
 from workbench.results import Power
+from workbench.words import say
+from workbench.words.message import Message
 
 # Under these drivers "powersave" is the usual governor and still goes to the highest frequency under load.
 # Source: Linux, Documentation/admin-guide/pm/intel_pstate.rst and amd-pstate.rst
@@ -25,10 +27,27 @@ def read_power(sys_folder: Path = Path("/sys")) -> Power:
     )
 
 
-def holds_back(power: Power) -> bool:
-    """Whether the settings, not the battery, keep the processor below its speed."""
-    pinned = power.governor == "powersave" and power.driver not in _SCALES_UNDER_POWERSAVE
-    return pinned or power.profile in _SLOW_PROFILES
+def _holding(power: Power) -> str | None:
+    """The setting, apart from the battery, that keeps the processor below its speed."""
+    if power.governor == "powersave" and power.driver not in _SCALES_UNDER_POWERSAVE:
+        return power.governor
+    return power.profile if power.profile in _SLOW_PROFILES else None
+
+
+def holds(power: Power) -> tuple[Message, ...]:
+    """What keeps this machine below its speed, for the doctor and beside each measurement."""
+    found = []
+    if power.plugged_in is False:
+        found.append(say("machine.power.battery"))
+    setting = _holding(power)
+    if setting is not None:
+        found.append(say("machine.power.held_back", setting=setting))
+    return tuple(found)
+
+
+def power_notes() -> tuple[Message, ...]:
+    """The same for this machine, as of now."""
+    return holds(read_power())
 
 
 def _word(path: Path) -> str | None:
