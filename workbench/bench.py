@@ -69,6 +69,7 @@ class Bench:
         self.last: dict[str, Any] = {}
         self.attached = False
         self._given_runs = runs
+        self._refused_store = ""
         self._runs: Runs | None = runs
         self._config: Config | None = None
         self._resolved: Resolved | None = None
@@ -191,10 +192,14 @@ class Bench:
         data = self.host.call("probe", parameters, self._events_of(job))
         self._keep(data)
         measurement = Measurement.from_dict(data["result"])
+        for note in machines.power_notes():
+            measurement = measurement.flagged(note)
         try:
             self.runs.add(measurement_record(self.facts.name, self.machine, self.config, measurement))
         except StoreError as error:
-            self._dispatcher.send("error", job, error)
+            if error.code != self._refused_store:  # said once; every measurement still carries its flag
+                self._refused_store = error.code
+                self._dispatcher.send("error", job, error)
             measurement = measurement.flagged(say("session.not_stored", problem=error.what))
         self.last["measurement"] = measurement
         self.last["measured_config"] = self.config
