@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from workbench.cli import VERBS
+from workbench.bootstrap import room
+from workbench.bootstrap.builds import BUILDS, System
+from workbench.bootstrap.targets import TARGETS
+from workbench.cli import VERBS, main
 from workbench.knobs import KNOBS, Cost
 
 ROOT = Path(__file__).parents[1]
@@ -55,3 +58,17 @@ def test_the_example_in_the_readme_is_python_over_names_that_exist() -> None:
     compile(example, "README.md", "exec")
     for name in re.findall(r"\bwb\.(\w+)", example):
         assert hasattr(workbench, name), name
+
+
+def test_the_installation_is_as_the_readme_says(tmp_path: Path) -> None:
+    text = read("README.md")
+    assert set(re.findall(r"workbench\.bootstrap (\w+)", text)) <= set(TARGETS)
+    assert set(re.findall(r"(?:WORKBENCH_TORCH=|--torch )(\w+)", text)) <= set(BUILDS)
+    for label, size in (("cu130", "about 3.0 GB to download"), ("cpu", "CPU build instead: about 0.5 GB")):
+        said = room.announcement(("base", "demo"), BUILDS[label], System("linux", "x86_64"), tmp_path)
+        assert size in text
+        assert re.findall(r"about [\d.]+ GB", size)[0] in said
+    (command,) = re.findall(r"workbench (kernel install --prefix /usr/local .*?)\n```", text, re.S)
+    words = command.replace("\\\n", " ").replace("/usr/local", str(tmp_path)).split()
+    assert main(words) == 0
+    assert main(["kernel", "remove", "--prefix", str(tmp_path)]) == 0

@@ -35,6 +35,8 @@ CHROMIUM_ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Nothing outside this machine has an address: what the page shows, it shows without the rest of the world.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
 # What JupyterLab itself says at the level of an error, whatever notebook is open.
 NOT_OURS: tuple[str, ...] = ()
@@ -183,17 +185,23 @@ class Notebook:
         self.lab = lab
         self.page = page
         self.errors: list[str] = []
-        self.requests: list[str] = []
+        self.requests: list[str] = []  # since the last test
+        self.seen: set[str] = set()
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
-        page.on("request", self._asked)
+        page.context.on("request", self._asked)  # the page's, and those of its workers and of pages that it opens
+        page.on("websocket", lambda socket: self._noted(socket.url))
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not any(part in message.text for part in NOT_OURS):
             self.errors.append(f"{message.text} ({message.location.get('url', '')})")
 
     def _asked(self, request: Request) -> None:
-        self.requests.append(request.url)
+        self._noted(request.url)
+
+    def _noted(self, url: str) -> None:
+        self.requests.append(url)
+        self.seen.add(url)
 
     @property
     def foreign_requests(self) -> list[str]:

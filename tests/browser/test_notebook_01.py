@@ -37,3 +37,13 @@ def test_run_all_then_measure_in_light_and_dark(notebook: Notebook) -> None:
     notebook.screenshot("panel-light")
     notebook.theme("JupyterLab Dark")
     notebook.screenshot("panel-dark")
+
+
+def test_the_watch_on_requests_is_not_blind(notebook: Notebook) -> None:
+    """The panel and the chart above were drawn without the outside; a script from a CDN would have been noticed."""
+    assert any(url.startswith("ws://127.0.0.1") for url in notebook.seen)
+    address = "https://cdn.example.org/plotly.min.js"
+    notebook.page.evaluate("address => fetch(address).then(() => 'reached', () => 'refused')", address)
+    assert notebook.foreign_requests == [address]
+    notebook.requests.clear()
+    notebook.errors.clear()  # the browser reports the failed load

@@ -64,6 +64,7 @@ def listening_addresses(processes: list[psutil.Process]) -> set[str]:
     return found
 
 
+@pytest.mark.usefixtures("demo_home")  # its doctor has measured already
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_with_a_token_and_ends_without_a_trace(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "notebooks").mkdir()
