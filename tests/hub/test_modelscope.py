@@ -1,7 +1,6 @@
 """From ModelScope, with its own client against the stand-in."""
 
 import os
-import threading
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from tests.hub.conftest import NAME
 from tests.hub.repository import Fault
 from tests.hub.standin import StandIn, dead_url
 from tests.hub.tiny import SHARDS
-from tests.hub.watching import Watch, failure
+from tests.hub.watching import Watch, failure, stop_once_stalled
 from workbench.errors import Stopped
 from workbench.hub.caches import locate
 from workbench.hub.download import download
@@ -32,12 +31,7 @@ def test_a_model_is_fetched_goes_on_after_stop_and_is_found(
 ) -> None:
     modelscope.faults[LARGE] = Fault("stall", after=2_000_000)
     watch = Watch()
-
-    def press_stop() -> None:
-        modelscope.stalled.wait(60)
-        watch.stop.set()
-
-    threading.Thread(target=press_stop, daemon=True).start()
+    stop_once_stalled(watch, modelscope, tmp_path / "ms", f"{LARGE}.incomplete")
     with pytest.raises(Stopped):
         download(NAME, None, watch.context)
     assert locate(NAME) is None
