@@ -48,6 +48,9 @@ def test_a_usage_error_is_status_2() -> None:
     ran = run(sys.executable, "-m", "workbench.bootstrap", "lunch")
     assert ran.returncode == 2
     assert "invalid choice" in ran.stderr
+    ran = run(sys.executable, "-m", "workbench.bootstrap", "install", "--prot", "9000")
+    assert ran.returncode == 2
+    assert "install takes no further words: --prot 9000" in ran.stderr
 
 
 @pytest.mark.parametrize("name", ["__init__", "__main__", "pythons"])

@@ -13,6 +13,7 @@ import pytest
 from tests.bootstrap.index import Index, checkout, wheel
 from workbench.bootstrap import choice, driver, environment, main
 from workbench.bootstrap.builds import System
+from workbench.bootstrap.environment import Condition
 from workbench.bootstrap.places import Checkout
 from workbench.errors import WorkbenchError
 
@@ -80,7 +81,7 @@ def test_a_broken_environment_is_made_anew_and_an_old_driver_stops_before_the_do
     assert "The build for CUDA 12.6 fits. Run: python3 -m workbench.bootstrap lab --torch cu126" in said
     assert index.asked == ["/simple/torch/"]
     assert "does not work (any more): it is made anew" in capsys.readouterr().err
-    assert environment.starts(place.python)
+    assert environment.condition(place.python) is Condition.WHOLE
     assert environment.missing(place, ["base"], "") == ["base"]
 
 
@@ -119,6 +120,7 @@ def test_the_next_run_asks_nobody_and_a_changed_lock_asks_again(place: Checkout,
     assert done.communicate(timeout=60)[0] == ""
     assert done.returncode == 0
     assert index.asked == []
+    assert environment.missing(place, ["base"], "cpu") == ["base"]  # another build is asked for by its name
     place.lock.write_text("torch==2.13.0\ntiny-part==2.0\n")
     changed = bootstrap(place, "install")
     said = changed.communicate(timeout=120)[0]
@@ -164,3 +166,26 @@ def test_an_unfinished_package_is_taken_away_and_a_whole_one_stays(tmp_path: Pat
     assert [path.name for path in packages.iterdir()] == ["whole-1.dist-info"]
     shutil.rmtree(tmp_path / ".venv")
     environment.mend(Checkout(tmp_path))  # none there: nothing to mend
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("echo 3 12 1", Condition.WHOLE),
+        ("echo 3 12 0", Condition.WITHOUT_PIP),
+        ("echo 3 14 1", Condition.UNFIT),
+        ("exit 1", Condition.BROKEN),
+        (None, Condition.BROKEN),
+    ],
+)
+def test_an_environment_that_works_is_never_removed(tmp_path: Path, said: str | None, found: Condition) -> None:
+    place = Checkout(tmp_path)
+    place.python.parent.mkdir(parents=True)
+    if said:
+        place.python.write_text(f'#!/bin/sh\n[ "$1" = -c ] || exit 1\n{said}\n')
+        place.python.chmod(0o755)
+    assert environment.condition(place.python) is found
+    if found in (Condition.UNFIT, Condition.WITHOUT_PIP):
+        with pytest.raises(WorkbenchError, match=r"\.venv (works, with|has no pip)"):
+            environment.make(place)
+        assert place.python.exists()

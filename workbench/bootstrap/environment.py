@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import IO
 
@@ -32,39 +33,61 @@ def say(words: str) -> None:
 
 
 def missing(checkout: Checkout, layers: Sequence[str], asked: str) -> list[str]:
-    """The layers that are not installed as the project's files and the choice of torch say now."""
-    if not starts(checkout.python):
+    """The layers that are not installed as the project's files, and the torch that was asked for, say now."""
+    if condition(checkout.python) is not Condition.WHOLE:
         return list(layers)
-    wanted = fingerprint(checkout, asked)
-    return [layer for layer in layers if _read(checkout.environment / _STAMPS[layer]) != wanted]
+    wanted = fingerprint(checkout)
+    stamps = {layer: _read(checkout.environment / _STAMPS[layer]).split() for layer in layers}
+    # Whoever asks for no build takes the one that is there.
+    return [layer for layer, found in stamps.items() if found[:1] != [wanted] or (asked and found[1:] != [asked])]
 
 
-def fingerprint(checkout: Checkout, asked: str) -> str:
-    """Changes with the requirements, the lock, and the torch that was asked for."""
-    content = checkout.project.read_bytes() + checkout.lock.read_bytes() + asked.encode()
-    return hashlib.sha256(content).hexdigest()
+def fingerprint(checkout: Checkout) -> str:
+    """Changes with the requirements and the lock."""
+    return hashlib.sha256(checkout.project.read_bytes() + checkout.lock.read_bytes()).hexdigest()
 
 
 def stamp(checkout: Checkout, layer: str, asked: str) -> None:
-    (checkout.environment / _STAMPS[layer]).write_text(fingerprint(checkout, asked), encoding="utf-8")
+    words = f"{fingerprint(checkout)} {asked}"
+    (checkout.environment / _STAMPS[layer]).write_text(words, encoding="utf-8")
 
 
-def starts(python: Path) -> bool:
-    """Whether an environment's Python runs, is a version that fits, and has pip."""
-    check = (
-        "import sys, importlib.util as u; "
-        f"sys.exit(not ({pythons.OLDEST} <= sys.version_info[:2] <= {pythons.NEWEST} and u.find_spec('pip')))"
-    )
+class Condition(Enum):
+    WHOLE = "whole"
+    WITHOUT_PIP = "without pip"  # as other tools make them
+    UNFIT = "unfit"  # works, with a Python that does not fit
+    BROKEN = "broken"
+
+
+def condition(python: Path) -> Condition:
+    """What there is to do about an environment before pip can work in it."""
+    check = "import sys, importlib.util as u; print(*sys.version_info[:2], int(u.find_spec('pip') is not None))"
     try:
-        return subprocess.run([python, "-c", check], capture_output=True, check=False).returncode == 0
+        ran = subprocess.run([python, "-c", check], capture_output=True, text=True, check=False)
     except OSError:
-        return False
+        return Condition.BROKEN
+    if ran.returncode:
+        return Condition.BROKEN
+    major, minor, pip = (int(word) for word in ran.stdout.split())
+    if not pythons.fits((major, minor)):
+        return Condition.UNFIT
+    return Condition.WHOLE if pip else Condition.WITHOUT_PIP
 
 
 def make(checkout: Checkout) -> None:
-    """Makes the environment, or makes it anew when it is broken. WorkbenchError when the system cannot."""
-    folder = checkout.environment
-    if starts(checkout.python):
+    """Makes the environment where there is none, and anew where it is broken; one that works is never removed.
+
+    WorkbenchError when it works with a Python that does not fit, or the system cannot make one.
+    """
+    folder, found = checkout.environment, condition(checkout.python)
+    if found is Condition.WHOLE:
+        return
+    if found is Condition.UNFIT:
+        raise WorkbenchError("install.unfit", folder=str(folder), wanted=pythons.WANTED)
+    if found is Condition.WITHOUT_PIP:
+        command = [str(checkout.python), "-m", "ensurepip", "--default-pip"]
+        if subprocess.run(command, check=False).returncode:
+            raise WorkbenchError("install.no_pip", folder=str(folder))
         return
     try:
         python = pythons.find(os.environ.get("PYTHON"))

@@ -24,7 +24,10 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 def main(argv: Sequence[str]) -> int:
     """Runs one target and returns its exit status: 0 done, 1 failed, 2 wrong usage."""
-    args, rest = _parser().parse_known_args(argv)
+    parser = _parser()
+    args, rest = parser.parse_known_args(argv)
+    if rest and args.target in ("install", "clean"):
+        parser.error(text("install.no_words", target=args.target, words=" ".join(rest)))
     try:
         return _clean(here()) if args.target == "clean" else _run(args.target, args.torch, rest, here())
     except WorkbenchError as error:
@@ -42,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m workbench.bootstrap",
         description="\n".join([text("install.description"), "", *lines]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # what looks like an option of ours may be the target's
     )
     parser.add_argument("target", choices=[*TARGETS, "clean"], metavar="TARGET", help=text("install.help.target"))
     default = os.environ.get("WORKBENCH_TORCH", "")

@@ -12,6 +12,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "install.help.bench": "how fast the workbench itself is, as a table and JSON",
     "install.help.fmt": "format and fix; strip notebooks",
     "install.help.clean": "remove .venv, build and caches (not your runs or models)",
+    "install.no_words": "{target} takes no further words: {words}",
     "install.creating": "Creating {folder} with {python}",
     "install.broken": "{folder} does not work (any more): it is made anew.",
     "install.waiting": "Another installation into this checkout is running; waiting for its end.",
@@ -39,6 +40,16 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "",
     ),
     "install.no_python": ("No Python here can make the environment.", "{problem}", ""),
+    "install.unfit": (
+        "{folder} works, with a Python that the workbench does not run on (it needs {wanted}).",
+        "It may be yours, so it is not removed.",
+        "Remove it, or name another environment's Python with WORKBENCH_PYTHON.",
+    ),
+    "install.no_pip": (
+        "{folder} has no pip, and it could not be added.",
+        "Its own message is above.",
+        "Remove the folder: it is then made anew.",
+    ),
     "install.no_venv": (
         "{python} could not make the environment {folder}.",
         "Its own message is above.",
