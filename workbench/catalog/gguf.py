@@ -15,6 +15,7 @@ MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 _DEFAULT_ALIGNMENT = 32
 _STRING, _ARRAY = 8, 9
+_LENGTH = struct.Struct("<Q")
 # value type -> struct code (gguf.md, gguf_metadata_value_type)
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 # tensor type -> (name, values in a block, bytes of a block): GGML_QUANT_SIZES of the package gguf 0.19
@@ -156,8 +157,11 @@ class _Cursor:
             return self.number(_SCALARS[kind])
         inner, count = self.number("I"), self.number("Q")
         if inner == _STRING:
-            for _ in range(count):
-                self._past(self.number("Q"))
+            at, data, length = self.at, self._data, _LENGTH.unpack_from
+            for _ in range(count):  # by hand: hundreds of thousands of them, in every file of a list
+                at += 8 + length(data, at)[0]
+            self.at = at
+            self._past(0)
         elif inner in _SCALARS:
             self._past(count * struct.calcsize(_SCALARS[inner]))
         else:  # arrays of arrays are allowed by the format and written by nobody
