@@ -12,6 +12,7 @@ _HOMES = {
     "Config": "workbench.config",
     "Workload": "workbench.results",
     "Machine": "workbench.results",
+    "Comparison": "workbench.results",
     "Measurement": "workbench.results",
     "Runs": "workbench.runs",
     "Session": "workbench.session",

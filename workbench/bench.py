@@ -189,8 +189,7 @@ class Bench:
             "budget_s": budget_s,
             "bandwidth": self._bandwidth(job),
         }
-        data = self.host.call("probe", parameters, self._events_of(job))
-        self._keep(data)
+        data = self.call(job, "probe", parameters)
         measurement = Measurement.from_dict(data["result"])
         for note in machines.power_notes():
             measurement = measurement.flagged(note)
@@ -205,6 +204,16 @@ class Bench:
         self.last["measured_config"] = self.config
         self._dispatcher.send("result", job, {"kind": "measurement", "value": measurement, "config": self.config})
         return measurement
+
+    def call(self, job: int, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """An operation of the host (`hosts.operations`) as part of `job`; what it says of the state is kept."""
+        data = self.host.call(operation, parameters, self._events_of(job))
+        self._keep(data)
+        return data
+
+    def tell(self, job: int, event: str, data: Any) -> None:
+        """Sends an event to the session's listeners."""
+        self._dispatcher.send(event, job, data)
 
     def bring_back(self, job: int, error: Exception) -> None:
         """After a job that failed: the model as it was, when its process is gone."""

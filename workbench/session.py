@@ -1,14 +1,16 @@
 """Session: what a notebook holds in its hand. It delegates and keeps one job at a time; it computes nothing."""
 
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from workbench import export as exports
 from workbench import forecast as forecasts
 from workbench.bench import Bench
+from workbench.compare import compare
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, Stopped
 from workbench.events import Dispatcher, Listener
@@ -16,6 +18,7 @@ from workbench.jobs import Jobs
 from workbench.results import (
     Applied,
     Chunk,
+    Comparison,
     Completion,
     Forecast,
     Machine,
@@ -27,7 +30,13 @@ from workbench.results import (
 )
 from workbench.runs import Runs
 
-_STATES = {"open": "loading", "apply": "applying", "generate": "generating", "measure": "measuring"}
+_STATES = {
+    "open": "loading",
+    "apply": "applying",
+    "generate": "generating",
+    "measure": "measuring",
+    "compare": "comparing",
+}
 
 
 class Session:
@@ -210,6 +219,25 @@ class Session:
         result: Measurement = self._jobs.wait(self.submit("measure", workload, precision=precision, budget_s=budget_s))
         return result
 
+    def compare(
+        self,
+        a: Config | Mapping[str, Any],
+        b: Config | Mapping[str, Any],
+        workload: Workload | None = None,
+        *,
+        precision: float = 0.05,
+        budget_s: float = 60.0,
+    ) -> Comparison:
+        """b against a, by short runs that alternate on the resident model: ratios, intervals, noise floor, verdicts.
+
+        Both are Configs, or what to change in the one in force: `compare({"threads": 1}, {"threads": 2})`.
+        Ends when decode and prefill are known to ±`precision` (95 %) or `budget_s` is spent. Kept in `.runs`.
+        """
+        result: Comparison = self._jobs.wait(
+            self.submit("compare", a, b, workload, precision=precision, budget_s=budget_s)
+        )
+        return result
+
     def forecast(
         self, config: Config | None = None, *, workload: Workload | None = None, on: str | None = None
     ) -> Forecast:
@@ -239,11 +267,12 @@ class Session:
         )
 
     def submit(self, operation: str, *arguments: Any, **options: Any) -> Future[Any]:
-        """Starts apply, generate or measure and returns its Future at once; jobs run one after the other."""
+        """Starts apply, generate, measure or compare and returns its Future at once; jobs run one after the other."""
         operations: dict[str, Callable[..., Any]] = {
             "apply": self._bench.apply,
             "generate": self._bench.generate,
             "measure": self._bench.measure,
+            "compare": partial(compare, self._bench),
         }
         if operation not in operations:
             raise ConfigError("session.unknown_operation", operation=operation, operations=", ".join(operations))

@@ -119,6 +119,10 @@ class Engine:
             raise
         return self._applied(Cost.LIVE, began, before, None)
 
+    def switch(self, config: Config, context: Context, *, proven: bool = False) -> None:
+        """Puts a live config in force and reports nothing. `proven`: without the one-token forward that proves it."""
+        self._set_live(config, context, proven=proven)
+
     def generate(self, context: Context, prompts: list[Any], max_new_tokens: int, **options: Any) -> list[Completion]:
         """Completions; each token is emitted as a Chunk. Options: seed, chat (see `engine.generation.generate`)."""
         with self._out_of_memory(say("phase.generating")):
@@ -207,14 +211,14 @@ class Engine:
             notes=random.notes if random else (),
         )
 
-    def _set_live(self, config: Config, context: Context, *, fresh: bool = False) -> None:
+    def _set_live(self, config: Config, context: Context, *, fresh: bool = False, proven: bool = False) -> None:
         assert self._originals is not None, "a model is resident"
         changed = set(config) if fresh else set(self.config.diff(config))
         if "attention" in changed and self.model.config._attn_implementation != config.attention:
             live.set_attention(self.model, config.attention)
         why = live.align(self.model, self.tokenizer, self._originals, config)
         why_threads = live.set_threads(config.threads, self._threads)
-        if changed & {"attention", "cache"}:
+        if changed & {"attention", "cache"} and not proven:
             with self._out_of_memory(say("phase.switching")), between_layers(self.model, context):
                 cache = live.prove(self.model, config)
             self._cache_seen = type(cache).__name__

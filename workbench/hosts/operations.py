@@ -12,7 +12,7 @@ from workbench.probes.context import Context
 from workbench.results import Result
 from workbench.words import say
 
-PROBES = ("timing",)
+PROBES = ("timing", "paired")
 
 
 def execute(engine: Engine, op: str, params: dict[str, Any], context: Context) -> dict[str, Any]:

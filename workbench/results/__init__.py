@@ -1,6 +1,7 @@
 """Result types: what probes return, charts draw, the store keeps and `--json` prints."""
 
 from workbench.results.base import Interval, Result, document, versions
+from workbench.results.comparison import Comparison, NoiseFloor
 from workbench.results.device import Bandwidth, DeviceSample, GpuSample
 from workbench.results.events import EVENTS, Event
 from workbench.results.generation import Chunk, Completion
@@ -27,6 +28,7 @@ __all__ = [
     "Bandwidth",
     "Capability",
     "Chunk",
+    "Comparison",
     "Completion",
     "Cpu",
     "DeviceSample",
@@ -41,6 +43,7 @@ __all__ = [
     "Measurement",
     "MigInstance",
     "ModelFacts",
+    "NoiseFloor",
     "Package",
     "Power",
     "Resolved",

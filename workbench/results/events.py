@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-# state     {"state": idle | loading | applying | generating | measuring | tracing | stopping | restoring | released |
-#            failed | closed}
+# state     {"state": idle | loading | applying | generating | measuring | comparing | tracing | stopping | restoring |
+#            released | failed | closed}
 # progress  {"what": Message, "done": int, "total": int | None, "elapsed_s": float, "left_s": float | None}
 #           and for bytes: {"unit": "B", "per_s": float | None}
 # token     Chunk

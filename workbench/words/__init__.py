@@ -21,6 +21,7 @@ _FILES = (
     "attach",
     "capability",
     "cli",
+    "compare",
     "config",
     "convert",
     "engines",

@@ -18,6 +18,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "panel.state.applying": "applying",
     "panel.state.generating": "generating",
     "panel.state.measuring": "measuring",
+    "panel.state.comparing": "comparing",
     "panel.state.tracing": "tracing",
     "panel.state.stopping": "stopping",
     "panel.state.restoring": "restoring the last good config",
