@@ -1,6 +1,7 @@
 """Pickle-only checkpoints: converted whole and exactly, or refused; nothing that a pickle asks for ever runs."""
 
 import hashlib
+import io
 import json
 import os
 import random
@@ -13,11 +14,15 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from workbench import hub
+import workbench as wb
+from workbench import cli, hub
 from workbench.catalog.sources import find
 from workbench.engine.convert import read, write
+from workbench.engine.demo import ensure_demo
 from workbench.errors import ModelError, Stopped
+from workbench.export.source import loadable
 from workbench.hub import convert
 from workbench.probes.context import Context
 
@@ -132,6 +137,14 @@ def test_a_yes_converts_once_bit_for_bit(folder: Path, workbench_home: Path) -> 
     again = hub.prepare(str(folder), None, context())  # what was agreed to once is no question again
     assert again == source
     assert (source.path / "model.safetensors").stat().st_mtime_ns == before
+    assert loadable(str(folder), None).path == source.path
+    (source.path / "model.safetensors").write_bytes(b"x")  # damaged: made again, after a yes
+    with pytest.raises(ModelError, match="allow_pickle"):
+        hub.prepare(str(folder), None, context())
+    assert hub.prepare(str(folder), None, context(), allow_pickle=True) == source
+    same(source.path, weights())
+    torch.save({**weights(), "lm_head.weight": torch.zeros(16, 8)}, folder / "pytorch_model.bin")
+    assert convert.default_target(convert.examine(folder, folder.name)) != source.path
 
 
 def test_shards_stay_shards_with_an_index(folder: Path, workbench_home: Path) -> None:
@@ -146,16 +159,6 @@ def test_shards_stay_shards_with_an_index(folder: Path, workbench_home: Path) ->
     assert index["weight_map"]["lm_head.weight"] == "model-00002-of-00002.safetensors"
     assert index["metadata"]["total_size"] == sum(tensor.nbytes for tensor in weights().values())
     assert not (made / "pytorch_model.bin.index.json").exists()
-
-
-def test_a_changed_source_is_another_conversion_and_a_damaged_copy_none(folder: Path, workbench_home: Path) -> None:
-    made = convert_folder(folder)
-    (made / "model.safetensors").write_bytes(b"x")
-    assert not convert.is_made(made, convert.examine(folder, folder.name))
-    assert convert_folder(folder) == made
-    same(made, weights())
-    torch.save({**weights(), "lm_head.weight": torch.zeros(16, 8)}, folder / "pytorch_model.bin")
-    assert convert.default_target(convert.examine(folder, folder.name)) != made
 
 
 def test_a_named_target_must_be_free(folder: Path, tmp_path: Path, workbench_home: Path) -> None:
@@ -304,3 +307,47 @@ def test_missing_parts_and_foreign_layouts_are_named(folder: Path, workbench_hom
     assert find(str(parts)).kind == "pickle"
     with pytest.raises(ModelError, match=r"consolidated\.00\.pth"):
         hub.prepare(str(parts), None, context(), allow_pickle=True)
+
+
+@pytest.mark.model
+def test_a_session_on_the_copy_speaks_as_one_on_safetensors(demo_home: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=49152, tie_word_embeddings=True, **shape))
+    safe, old = tmp_path / "safe", tmp_path / "old"
+    AutoTokenizer.from_pretrained(ensure_demo()).save_pretrained(safe)
+    model.save_pretrained(safe)
+    shutil.copytree(safe, old)
+    (old / "model.safetensors").unlink()
+    torch.save(model.state_dict(), old / "pytorch_model.bin")
+    config = wb.Config(dtype="float32", threads=1)
+    with wb.Session(str(safe), host="inline", config=config) as session:
+        expected = session.generate("The sea", 8)[0].token_ids
+        states = {name: tensor.clone() for name, tensor in session.model.state_dict().items()}
+    with wb.Session(str(old), host="inline", config=config, allow_pickle=True) as session:
+        assert session.generate("The sea", 8)[0].token_ids == expected
+        assert all(torch.equal(tensor, states[name]) for name, tensor in session.model.state_dict().items())
+
+
+def test_the_command_asks_and_prints_the_folder(
+    folder: Path, workbench_home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.main(["convert", str(folder)]) == 2
+    assert "--yes" in capsys.readouterr().err
+    for answer, status in (("no\n", 2), ("yes\n", 0)):
+        terminal = io.StringIO(answer)
+        monkeypatch.setattr(terminal, "isatty", lambda: True)
+        monkeypatch.setattr("sys.stdin", terminal)
+        assert cli.main(["convert", str(folder)]) == status
+    said = capsys.readouterr()
+    assert "Type yes" in said.err
+    made = Path(said.out.strip())
+    same(made, weights())
+    assert cli.main(["convert", str(folder), "--json"]) == 0  # nothing is unpickled any more: no question
+    document = json.loads(capsys.readouterr().out)
+    assert document["folder"] == str(made)
+    assert document["source"]["pytorch_model.bin"]["bytes"] == (folder / "pytorch_model.bin").stat().st_size
+    assert cli.main(["convert", str(made)]) == 1
+    assert "no pickle" in capsys.readouterr().err
+    assert cli.main(["convert", "some/model"]) == 1
+    assert "allow_pickle=True" in capsys.readouterr().err

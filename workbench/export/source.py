@@ -3,6 +3,7 @@
 from workbench.catalog.sources import DEMO_NAME, Source, find
 from workbench.errors import ModelError
 from workbench.home import home
+from workbench.hub.convert import as_safetensors
 
 # the folder in which the demo is kept after its one conversion
 _DEMO_FOLDERS = f"{DEMO_NAME}-????????"
@@ -21,6 +22,8 @@ def loadable(model: str, revision: str | None = None) -> Source:
         if not folders:
             raise ModelError("export.no_demo")
         source = source.model_copy(update={"path": max(folders, key=lambda path: path.stat().st_mtime)})
+    if source.kind == "pickle":
+        source = as_safetensors(source)
     return source.model_copy(update={"path": source.path.resolve()}) if source.path else source
 
 

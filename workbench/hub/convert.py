@@ -67,8 +67,8 @@ class Pickles:
         ]
 
 
-def as_safetensors(source: Source, context: Context, *, allow_pickle: bool) -> Source:
-    """`source` with its weights as safetensors: a copy made earlier, or made now when that is allowed.
+def as_safetensors(source: Source, context: Context | None = None, *, allow_pickle: bool = False) -> Source:
+    """`source` with its weights as safetensors: a copy made earlier, or made now (needs `context`) when allowed.
 
     ModelError "model.pickle_only" says how to allow it.
     """
@@ -76,7 +76,7 @@ def as_safetensors(source: Source, context: Context, *, allow_pickle: bool) -> S
     pickles = examine(source.path, source.name if source.kind == "hub" else source.path.resolve().name)
     folder = default_target(pickles)
     if not is_made(folder, pickles):
-        if not allow_pickle:
+        if not allow_pickle or context is None:
             first = next(iter(pickles.pairs))
             raise ModelError("model.pickle_only", name=source.name, file=first, path=str(source.path))
         folder = convert(pickles, context)

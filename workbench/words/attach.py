@@ -24,7 +24,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "attach.no_weights": (
         "{count} tensors of this model have no values in memory, for example {tensor}.",
         "They are on the meta device: never loaded, or offloaded by accelerate.",
-        "Load the whole model onto one device: from_pretrained('folder', device_map={{'': 0}}), or open it by its name: Session('folder')",
+        "Load the whole model onto one device: from_pretrained('folder', device_map='cuda'), or open it by its name: Session('folder')",
     ),
     "attach.device": (
         "This model is on {device}.",
