@@ -15,6 +15,7 @@ from workbench.errors import CapabilityError, ConfigError, Stopped, StoreError, 
 from workbench.events import Dispatcher, forwarding
 from workbench.hosts import registry
 from workbench.hosts.process import ProcessHost
+from workbench.hub.convert import MANIFEST as CONVERTED
 from workbench.knobs import Cost
 from workbench.probes.context import Context
 from workbench.results import (
@@ -104,6 +105,13 @@ class Bench:
     @property
     def facts(self) -> ModelFacts:
         return _known(self._facts)
+
+    @property
+    def loads_from(self) -> str:
+        """What a fresh process loads the same weights by: the name, or the folder of a converted copy."""
+        source = self._source
+        converted = source is not None and source.path is not None and (source.path / CONVERTED).is_file()
+        return str(source.path) if source is not None and converted else self.name
 
     @property
     def commit(self) -> str | None:

@@ -4,7 +4,6 @@ import queue
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from functools import partial
-from types import TracebackType
 from typing import Any, Self
 
 from workbench import export as exports
@@ -42,16 +41,16 @@ _STATES = {
 class Session:
     """A model on the bench.
 
-    model     "demo" | hub id | local directory | .gguf file | "random:<slug>[?layers=2&scale=tiny&seed=0]"
-    revision  of a hub id
-    config    what to start with (default: Config(), its device replaced by `device`)
-    host      "process": the model lives in a worker of its own; "inline": in this process
-    runs      where measurements are kept (default: the store in the home directory)
-    progress  called with each progress event, those of the first load included
+    model         "demo" | hub id | local directory | .gguf file | "random:<slug>[?layers=2&scale=tiny&seed=0]"
+    revision      of a hub id
+    config        what to start with (default: Config(), its device replaced by `device`)
+    host          "process": the model lives in a worker of its own; "inline": in this process
+    runs          where measurements are kept (default: the store in the home directory)
+    progress      called with each progress event, those of the first load included
     allow_pickle  whether a checkpoint that exists only as pickle may be converted (as `workbench convert` does)
-    when_busy "refuse" (default): DeviceBusy names the notebook whose engine has the device; "wait" for it; "take" it;
-              or load "beside" it. An idle engine with the same weights is taken over as it is, without a reload, and
-              its old session takes it back with its next action. WORKBENCH_WHEN_BUSY sets the default.
+    when_busy     "refuse" (default): DeviceBusy names the notebook whose engine has the device; "wait" for it; "take" it;
+                  or load "beside" it. An idle engine with the same weights is taken over as it is, without a reload, and
+                  its old session takes it back with its next action. WORKBENCH_WHEN_BUSY sets the default.
 
     Blocks until the model is resident. ModelError, CapabilityError, DeviceBusy, OutOfMemory when it cannot be.
     """
@@ -257,7 +256,7 @@ class Session:
         return exports.snippet(
             target,
             self.config,
-            model=self.name,
+            model=self._bench.loads_from,
             revision=self._bench.commit or self.revision,
             resolved=self.resolved,
             measurement=measurement,
@@ -299,9 +298,7 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -18,6 +18,7 @@ from workbench.words import text, translate
 VERBS = (
     "doctor",
     "measure",
+    "compare",
     "export",
     "convert",
     "download",

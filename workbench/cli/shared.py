@@ -47,7 +47,12 @@ def config_of(args: argparse.Namespace, base: Config | None = None) -> Config:
             config = Config.from_json(args.config.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError("cli.unreadable_file", path=str(args.config), problem=f"{error}") from error
-    return config.replace(**dict(_pair(word) for word in args.knobs))
+    return config.replace(**knobs_of(args.knobs))
+
+
+def knobs_of(words: Sequence[str]) -> dict[str, Any]:
+    """KNOB=VALUE words as knobs. ConfigError for a word that is none."""
+    return dict(_pair(word) for word in words)
 
 
 def workload_of(args: argparse.Namespace) -> Workload:

@@ -1,0 +1,76 @@
+"""workbench compare: two configurations against each other, by interleaved pairs."""
+
+import argparse
+import sys
+
+from workbench.cli.shared import (
+    add_json,
+    add_knobs,
+    add_model,
+    add_workload,
+    config_of,
+    emit,
+    knobs_of,
+    progress_on,
+    table,
+    workload_of,
+)
+from workbench.hosts.registry import WHEN_BUSY
+from workbench.judging import COMPARED
+from workbench.metrics import METRICS
+from workbench.results import Comparison, document
+from workbench.words import text
+
+HELP = "Compare two live configurations by short runs that alternate, with a noise floor and a verdict."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    add_knobs(parser)
+    parser.add_argument(
+        "--against", action="append", required=True, metavar="KNOB=VALUE", help=text("compare.against_help")
+    )
+    add_workload(parser)
+    parser.add_argument("--precision", type=float, default=0.05, metavar="SHARE", help=text("cli.precision_help"))
+    parser.add_argument("--budget", type=float, default=60.0, metavar="SECONDS", help=text("cli.budget_help"))
+    parser.add_argument("--when-busy", choices=WHEN_BUSY, help=text("engines.when_busy_help"))
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    first, workload = config_of(args), workload_of(args)
+    second = first.replace(**knobs_of(args.against))
+    from workbench.session import Session
+
+    print(text("cli.loading", model=args.model), file=sys.stderr)
+    with Session(args.model, revision=args.revision, config=first, when_busy=args.when_busy) as session:
+        session.on("progress", progress_on())
+        comparison = session.compare(second, first, workload, precision=args.precision, budget_s=args.budget)
+        record = document(
+            "comparison",
+            model=session.facts.name,
+            machine=session.machine,
+            config=first,
+            workload=comparison.workload,
+            result=comparison,
+            flags=comparison.flags,
+        )
+        emit(args, record, lines(comparison))
+    return 0
+
+
+def lines(comparison: Comparison) -> list[str]:
+    """The verdicts, then the numbers behind them."""
+    header = tuple(text(f"compare.head.{name}") for name in ("metric", "ratio", "interval", "floor"))
+    rows = [
+        (
+            METRICS[name].label,
+            f"{comparison.ratio[name]:.3f}×",
+            "[{:.3f}, {:.3f}]".format(*comparison.ci95[name]),
+            f"{comparison.noise_floor[name]:.3f}×",
+        )
+        for name in COMPARED
+    ]
+    verdicts = [str(comparison.verdict[name]) for name in COMPARED]
+    told = text("compare.pairs", pairs=comparison.pairs, seconds=round(comparison.seconds), loop=comparison.loop)
+    return [*verdicts, "", *table(rows, header), "", told, *(text("cli.note", note=flag) for flag in comparison.flags)]
