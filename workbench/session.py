@@ -48,9 +48,9 @@ class Session:
     runs          where measurements are kept (default: the store in the home directory)
     progress      called with each progress event, those of the first load included
     allow_pickle  whether a checkpoint that exists only as pickle may be converted (as `workbench convert` does)
-    when_busy     "refuse" (default): DeviceBusy names the notebook whose engine has the device; "wait" for it; "take" it;
-                  or load "beside" it. An idle engine with the same weights is taken over as it is, without a reload, and
-                  its old session takes it back with its next action. WORKBENCH_WHEN_BUSY sets the default.
+    when_busy     "refuse" (DeviceBusy names the notebook whose engine has the device), "wait", "take" it, or load
+                  "beside" it; default: WORKBENCH_WHEN_BUSY, else "refuse". An idle engine with the same weights is
+                  taken over without a reload, and its old session takes it back with its next action.
 
     Blocks until the model is resident. ModelError, CapabilityError, DeviceBusy, OutOfMemory when it cannot be.
     """
@@ -266,7 +266,7 @@ class Session:
         )
 
     def submit(self, operation: str, *arguments: Any, **options: Any) -> Future[Any]:
-        """Starts apply, generate, measure or compare and returns its Future at once; jobs run one after the other."""
+        """Starts apply, generate, measure or compare; returns its Future at once. Jobs run one after the other."""
         operations: dict[str, Callable[..., Any]] = {
             "apply": self._bench.apply,
             "generate": self._bench.generate,
