@@ -165,6 +165,17 @@ def test_a_gpu_of_this_machine(device: str) -> None:
     assert (beyond.available, beyond.fits) == (None, None)
 
 
+def test_memory_that_others_hold_is_not_available() -> None:
+    card = Gpu(index=0, name="H100", memory_bytes=80 * 10**9, capability=(9, 0), free_bytes=10 * 10**9)
+    machine = with_gpu().model_copy(update={"gpus": (card,)})
+    found = forecast("deepseek-llm-7b-base", wb.Config(), WORK, machine)
+    assert (found.available, found.fits) == (10 * 10**9, False)
+    assert "model.gpu_memory_whole" not in codes(found)
+    reloaded = forecast("deepseek-llm-7b-base", wb.Config(), WORK, machine, resident_bytes=14 * 10**9)
+    assert (reloaded.available, reloaded.fits) == (24 * 10**9, True)
+    assert "model.gpu_memory_whole" in codes(forecast("deepseek-llm-7b-base", wb.Config(), WORK, with_gpu()))
+
+
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(ModelError, match="deepseek-v2-lite"):
         forecast("deepseek-v2-light")

@@ -75,7 +75,7 @@ def forecast(
     what            catalogue slug, local directory, transformers config (a mapping), LocalModel or ModelFacts
     machine         the doctor's report; None: nothing is known about memory and bandwidth
     on              a GPU of the catalogue ("rtx-4090") instead of the machine's own device
-    resident_bytes  what a reload gives back first: the model that is loaded now
+    resident_bytes  what a reload gives back first: the model that is loaded now, on the device of `config`
 
     ModelError: no such model, or an architecture whose size is not known. ConfigError: no such GPU.
     """
@@ -253,8 +253,10 @@ def _device(config: Config, machine: Machine | None, resident_bytes: int) -> _Ta
     card = machine.gpus[index]
     fp8 = card.capability is not None and card.capability >= FP8_CAPABILITY
     bandwidth = machine.copy_bandwidth.get(f"cuda:{index}")
-    note = (say("model.gpu_memory_whole"),)
-    return _Target(card.memory_bytes, bandwidth, fp8, note if bandwidth else (*note, say("model.no_bandwidth")))
+    free = None if card.free_bytes is None else card.free_bytes + resident_bytes
+    notes: tuple[Message, ...] = () if free is not None else (say("model.gpu_memory_whole"),)
+    notes += () if bandwidth else (say("model.no_bandwidth"),)
+    return _Target(card.memory_bytes if free is None else free, bandwidth, fp8, notes)
 
 
 def _cpu(config: Config, machine: Machine, resident_bytes: int) -> _Target:

@@ -8,13 +8,16 @@ from typing import Any, Self
 
 from workbench import export as exports
 from workbench import forecast as forecasts
+from workbench import machine as machines
 from workbench.bench import Bench
 from workbench.compare import compare
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, Stopped
 from workbench.events import Dispatcher, Listener
+from workbench.hosts import registry
 from workbench.jobs import Jobs
 from workbench.results import (
+    DOING,
     Applied,
     Chunk,
     Comparison,
@@ -28,14 +31,6 @@ from workbench.results import (
     Workload,
 )
 from workbench.runs import Runs
-
-_STATES = {
-    "open": "loading",
-    "apply": "applying",
-    "generate": "generating",
-    "measure": "measuring",
-    "compare": "comparing",
-}
 
 
 class Session:
@@ -105,7 +100,7 @@ class Session:
         )
         self._jobs = Jobs(
             self._dispatcher,
-            _STATES,
+            DOING,
             halt=self._bench.stop,
             recover=self._bench.bring_back,
             resting=lambda: self._bench.resting,
@@ -241,10 +236,10 @@ class Session:
         self, config: Config | None = None, *, workload: Workload | None = None, on: str | None = None
     ) -> Forecast:
         """Bytes and limits of `config` (default: in force) on this machine, or `on` a catalogued GPU."""
-        resident = 0 if self.resolved.device.startswith("cuda") else self.resolved.weight_bytes
-        return forecasts.forecast(
-            self.facts, config or self.config, workload, self.machine, on=on, resident_bytes=resident
-        )
+        config, machine = config or self.config, machines.with_free_memory(self.machine)
+        here = registry.device_key(self.config["device"], machine) == registry.device_key(config["device"], machine)
+        resident = self.resolved.weight_bytes if here and self.state != "released" else 0
+        return forecasts.forecast(self.facts, config, workload, machine, on=on, resident_bytes=resident)
 
     def export(self, target: str = "transformers") -> Snippet:
         """This config as code, with the last measured numbers of it beside. Targets: `workbench.export.TARGETS`."""

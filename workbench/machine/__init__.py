@@ -4,8 +4,9 @@ from workbench.machine.examine import (
     doctor,
     remember_bandwidth,
     thread_choice,
+    with_free_memory,
     worker_environment,
 )
 from workbench.machine.power import power_notes
 
-__all__ = ["doctor", "power_notes", "remember_bandwidth", "thread_choice", "worker_environment"]
+__all__ = ["doctor", "power_notes", "remember_bandwidth", "thread_choice", "with_free_memory", "worker_environment"]

@@ -96,6 +96,14 @@ def report(facts: Facts, copy_bandwidth: dict[str, float], more: tuple[Message, 
     )
 
 
+def with_free_memory(machine: Machine) -> Machine:
+    """The report with the memory that is free at this moment, on the processor's side and on each GPU."""
+    free = {gpu.uuid or gpu.index: gpu.free_bytes for gpu in read_driver().gpus}
+    gpus = tuple(gpu.model_copy(update={"free_bytes": free.get(gpu.uuid or gpu.index)}) for gpu in machine.gpus)
+    cpu = machine.cpu.model_copy(update={"available_bytes": _cpu().available_bytes})
+    return machine.model_copy(update={"cpu": cpu, "gpus": gpus})
+
+
 def label(facts: Facts) -> str:
     """A few words for charts: the GPUs where torch can use them, else the processor."""
     if facts.can_use_gpu:

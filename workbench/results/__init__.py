@@ -3,7 +3,7 @@
 from workbench.results.base import Interval, Result, document, versions
 from workbench.results.comparison import Comparison, NoiseFloor
 from workbench.results.device import Bandwidth, DeviceSample, GpuSample
-from workbench.results.events import EVENTS, Event
+from workbench.results.events import DOING, EVENTS, Event
 from workbench.results.generation import Chunk, Completion
 from workbench.results.machine import (
     Capability,
@@ -23,6 +23,7 @@ from workbench.results.resolved import Applied, Difference, ModelFacts, Resolved
 from workbench.results.workload import Workload
 
 __all__ = [
+    "DOING",
     "EVENTS",
     "Applied",
     "Bandwidth",

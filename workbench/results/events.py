@@ -11,6 +11,14 @@ from typing import Any
 # applied   Applied
 # result    {"kind": "measurement" | …, "value": the result}
 # error     the exception
+# operation -> the state while it runs
+DOING = {
+    "open": "loading",
+    "apply": "applying",
+    "generate": "generating",
+    "measure": "measuring",
+    "compare": "comparing",
+}
 EVENTS = ("state", "progress", "token", "applied", "result", "error")
 
 

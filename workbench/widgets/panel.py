@@ -18,7 +18,7 @@ from workbench.charts import Run
 from workbench.config import Config
 from workbench.errors import WorkbenchError
 from workbench.knobs import KNOBS
-from workbench.results import Applied, Event, Forecast, Measurement, Resolved
+from workbench.results import DOING, Applied, Event, Forecast, Measurement, Resolved
 from workbench.widgets import lines
 from workbench.widgets.answer import Answer
 from workbench.widgets.controls import Situation, checked, waits
@@ -35,7 +35,7 @@ from workbench.words import text
 if TYPE_CHECKING:
     from workbench.session import Session
 
-STATES = {"apply": "applying", "measure": "measuring", "generate": "generating"}
+
 # after a failed load the controls are how to try again; a released engine comes back with the next action
 READY = ("idle", "failed", "released")
 
@@ -235,7 +235,7 @@ class TuningPanel:
         self._status.clear()
         self._status.say(text("panel.ready"))
         future = self._session.submit(what, *args, **kwargs)
-        self._state = STATES[what]  # disabled from here on: its own event comes a moment later
+        self._state = DOING[what]  # disabled from here on: its own event comes a moment later
         self._header.state(self._state)
         self._controls()
         future.add_done_callback(self._guard(self._ended))
