@@ -55,9 +55,9 @@ def chance(spread: float, pairs: int) -> float:
     return math.exp(t95(pairs - 1) * spread / math.sqrt(pairs)) if pairs > 1 else math.inf
 
 
-def floor_of(pairs: Sequence[Pair], key: str = "") -> NoiseFloor:
-    """The noise floor that pairs of one and the same configuration show."""
-    return NoiseFloor(spread={metric: stdev(_logs(pairs, metric)) for metric in COMPARED}, pairs=len(pairs), key=key)
+def floor_of(same: Sequence[Pair]) -> NoiseFloor:
+    """The noise floor that neighbouring runs of one and the same configuration show; at least two pairs of them."""
+    return NoiseFloor(spread={metric: stdev(_logs(same, metric)) for metric in COMPARED}, pairs=len(same))
 
 
 def half_width(pairs: Sequence[Pair]) -> float:

@@ -106,7 +106,7 @@ def test_hostile_text_is_never_markup(panel: Driver) -> None:
 
 def test_hostile_names_in_the_store_and_of_the_model_are_text(panel: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     session = panel.session
-    monkeypatch.setattr(session, "_facts", session.facts.model_copy(update={"name": HOSTILE}))
+    monkeypatch.setattr(session._bench, "_facts", session.facts.model_copy(update={"name": HOSTILE}))
     record = document("measurement", result=measurement(), config={"attention": HOSTILE}, model=HOSTILE)
     number = session.runs.add(record | {"machine": {"label": HOSTILE}})
     unreadable = session.runs.add(record | {"result": {"from": "another version"}})
@@ -127,7 +127,7 @@ def test_a_store_that_cannot_be_read_leaves_a_usable_panel(
 ) -> None:
     closed = wb.Runs(tmp_path / "closed.sqlite3")
     closed.close()
-    monkeypatch.setattr(panel.session, "_runs", closed)
+    monkeypatch.setattr(panel.session._bench, "_runs", closed)
     second = Driver(TuningPanel(panel.session), panel.session)
     try:
         assert "wb-error" in second["history"].value

@@ -18,7 +18,7 @@ from workbench.cli.shared import (
 from workbench.hosts.registry import WHEN_BUSY
 from workbench.judging import COMPARED
 from workbench.metrics import METRICS
-from workbench.results import Comparison, document
+from workbench.results import Comparison, comparison_record
 from workbench.words import text
 
 HELP = "Compare two live configurations by short runs that alternate, with a noise floor and a verdict."
@@ -46,15 +46,7 @@ def run(args: argparse.Namespace) -> int:
     with Session(args.model, revision=args.revision, config=first, when_busy=args.when_busy) as session:
         session.on("progress", progress_on())
         comparison = session.compare(second, first, workload, precision=args.precision, budget_s=args.budget)
-        record = document(
-            "comparison",
-            model=session.facts.name,
-            machine=session.machine,
-            config=first,
-            workload=comparison.workload,
-            result=comparison,
-            flags=comparison.flags,
-        )
+        record = comparison_record(session.facts.name, session.machine, first, comparison)
         emit(args, record, lines(comparison))
     return 0
 

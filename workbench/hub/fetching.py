@@ -39,15 +39,19 @@ class Reporter:
         self._alive += 1
 
     def watch(self, what: Message, total: int, here: Callable[[], int]) -> None:
-        """From now on says how many bytes are `here`, asked of the disk: the same for every client and protocol."""
+        """Says at once and from now on how many bytes are `here`, asked of the disk: the same for every client."""
         words = what.model_dump(mode="json")
 
         def tell() -> None:
+            self.send("bytes", what=words, done=min(here(), total), total=total, alive=self._alive)
+
+        def go_on() -> None:
             tick = threading.Event()
             while not tick.wait(_EVERY_S):
-                self.send("bytes", what=words, done=min(here(), total), total=total, alive=self._alive)
+                tell()
 
-        threading.Thread(target=tell, daemon=True, name="bytes-here").start()
+        tell()
+        threading.Thread(target=go_on, daemon=True, name="bytes-here").start()
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Which of two live configurations is faster: short runs that alternate on the resident model, judged by pairs.
 
-A B B A …, so that whatever drifts with time meets both alike. The sampling unit is the pair; A/A pairs come first and
-give the noise floor. Definitions of the metrics: `workbench.metrics`.
+A B B A A B …, so that whatever drifts with time meets both alike. The sampling unit is the pair. Where two pairs meet,
+one configuration follows itself: these neighbours are the A/A pairs that give the noise floor, taken in the same minute
+as the verdict. Definitions of the metrics: `workbench.metrics`.
 """
 
 import math
@@ -16,14 +17,14 @@ from workbench.probes.bench import Bench
 from workbench.probes.context import Context
 from workbench.probes.device.cpu import Neighbours
 from workbench.probes.timing import SHARED_CORES, fixed_run, prepare
-from workbench.results import Comparison, NoiseFloor, Workload
+from workbench.results import Comparison, Workload
 from workbench.words import say
 from workbench.words.format import number
 
 BLOCK_TOKENS = 16
 ENOUGH_PAIRS = 20
 FEWEST_PAIRS = 6
-FLOOR_PAIRS = 8
+LEAST_PAIRS = 3  # whatever the budget: below them there is no noise floor
 
 
 class Switching(Bench, Protocol):
@@ -36,8 +37,8 @@ class Switching(Bench, Protocol):
 def run(bench: Switching, params: dict[str, Any], context: Context) -> Comparison:
     """Compares params a and b (configs as dicts) on `workload` until known to ±`precision`, or `budget_s` is spent.
 
-    params: a, b, workload, precision (share, default 0.05), budget_s (default 60), floor (a NoiseFloor as a dict or
-    None: then it is measured first). The configuration that was in force is in force again afterwards.
+    params: a, b, workload, precision (share, default 0.05), budget_s (default 60). The configuration that was in force
+    is in force again afterwards.
     """
     before = bench.config
     try:
@@ -64,21 +65,25 @@ def _compare(bench: Switching, params: dict[str, Any], context: Context) -> Comp
     context.enter(say("phase.comparing"))
     context.mark("begin")
     with Neighbours() as neighbours:
-        floor = NoiseFloor(**params["floor"]) if params.get("floor") else _floor(blocks, a, context)
         pairs: list[Pair] = []
+        same: list[Pair] = []
         stopped_by = ""
         while not stopped_by:
-            pairs.append(blocks.pair(a, b, swapped=len(pairs) % 2 == 1))
+            side = len(pairs) % 2  # which configuration comes first in this pair, and came last in the one before
+            pairs.append(blocks.pair(a, b, swapped=side == 1))
+            if len(pairs) > 1:
+                same.append((pairs[-2][side], pairs[-1][side]))
             reached, spent_s = half_width(pairs), time.monotonic() - began
             if len(pairs) >= FEWEST_PAIRS and reached <= precision:
                 stopped_by = "precision"
-            elif len(pairs) >= 2 and spent_s + spent_s / len(pairs) > budget_s:
+            elif len(pairs) >= LEAST_PAIRS and spent_s + spent_s / len(pairs) > budget_s:
                 stopped_by = "budget"
             else:
                 percent = number(100 * reached) if math.isfinite(reached) else "?"
                 said = say("progress.pair", done=len(pairs), percent=percent)
                 context.progress(said, len(pairs), _expected(len(pairs), reached, precision))
     context.mark("end")
+    floor = floor_of(same)
     flags = list(bench.facts.notes)
     if neighbours.cores is not None and neighbours.cores > SHARED_CORES:
         flags.append(say("flag.shared", cores=f"{neighbours.cores:.1f}"))
@@ -122,14 +127,6 @@ class Blocks:
             self._bench.switch(config, self._context, proven=True)
             runs.append(self.run())
         return (runs[1], runs[0]) if swapped else (runs[0], runs[1])
-
-
-def _floor(blocks: Blocks, config: Config, context: Context) -> NoiseFloor:
-    same: list[Pair] = []
-    while len(same) < FLOOR_PAIRS:
-        context.progress(say("progress.floor", done=len(same), of=FLOOR_PAIRS), len(same), FLOOR_PAIRS)
-        same.append(blocks.pair(config, config, swapped=len(same) % 2 == 1))
-    return floor_of(same)
 
 
 def _expected(done: int, reached: float, precision: float) -> int:

@@ -1,7 +1,7 @@
 """Result types: what probes return, charts draw, the store keeps and `--json` prints."""
 
 from workbench.results.base import Interval, Result, document, versions
-from workbench.results.comparison import Comparison, NoiseFloor
+from workbench.results.comparison import Comparison, NoiseFloor, comparison_record
 from workbench.results.device import Bandwidth, DeviceSample, GpuSample
 from workbench.results.events import DOING, EVENTS, Event
 from workbench.results.generation import Chunk, Completion
@@ -55,6 +55,7 @@ __all__ = [
     "Torch",
     "WarmUp",
     "Workload",
+    "comparison_record",
     "document",
     "measurement_record",
     "versions",

@@ -2,21 +2,20 @@
 
 from typing import Any
 
-from workbench.results.base import Interval, Result
+from workbench.results.base import Interval, Result, document
 from workbench.results.resolved import Resolved
 from workbench.results.workload import Workload
 from workbench.words.message import Message
 
 
 class NoiseFloor(Result):
-    """What pairs of the same configuration differ by: the spread of their log-ratio, metric -> standard deviation.
+    """What neighbouring runs of one configuration differ by: the spread of their log-ratio, a standard deviation.
 
-    `key` names the machine, model, configuration and workload it was measured for.
+    Runs alternate A B B A A B …, so that each pair's last run has a neighbour of its own configuration.
     """
 
-    spread: dict[str, float]
+    spread: dict[str, float]  # by metric
     pairs: int
-    key: str = ""
 
 
 class Comparison(Result):
@@ -53,3 +52,17 @@ class Comparison(Result):
     stopped_by: str
     seconds: float
     flags: tuple[Message, ...] = ()
+
+
+def comparison_record(model: str, machine: Any, config: Any, comparison: Comparison) -> dict[str, Any]:
+    """The comparison as it is stored, and as `--json` prints it; `config` is b."""
+    return document(
+        "comparison",
+        model=model,
+        machine=machine,
+        config=config,
+        resolved=comparison.resolved_b,
+        workload=comparison.workload,
+        result=comparison,
+        flags=comparison.flags,
+    )

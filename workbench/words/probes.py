@@ -9,7 +9,6 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "phase.warming_up": "warming up",
     "phase.measuring": "measuring",
     "phase.comparing": "comparing",
-    "progress.floor": "noise floor: {done} of {of} pairs of the same configuration",
     "progress.pair": "pair {done}, ratios known to ±{percent} %",
     "flag.few_pairs": "only {pairs} pairs in the time allowed: the interval is wide",
     "verdict.better": "{b} is {ratio}× faster than {a} at {what} [{low}, {high}]",
