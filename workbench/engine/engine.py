@@ -220,7 +220,7 @@ class Engine:
         why_threads = live.set_threads(config.threads, self._threads)
         if changed & {"attention", "cache"} and not proven:
             with self._out_of_memory(say("phase.switching")), between_layers(self.model, context):
-                cache = live.prove(self.model, config)
+                cache = live.prove(self.model, config, same_cache="cache" not in changed)
             self._cache_seen = type(cache).__name__
             self._kv_bytes = readback.kv_bytes_per_token(cache)
         self._why = why | ({"threads": why_threads} if why_threads else {}) | self._kept_why()

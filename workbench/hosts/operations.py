@@ -9,7 +9,7 @@ from workbench.engine.engine import Engine
 from workbench.errors import WorkbenchError
 from workbench.probes.ceilings import copy_bandwidth
 from workbench.probes.context import Context
-from workbench.results import Result
+from workbench.results import Applied, Resolved, Result
 from workbench.words import say
 
 PROBES = ("timing", "paired")
@@ -24,10 +24,10 @@ def execute(engine: Engine, op: str, params: dict[str, Any], context: Context) -
     match op:
         case "open":
             applied = engine.open(Source(**params["source"]), Config(**params["config"]), context)
-            return {"applied": applied.to_dict(), **_state(engine)}
+            return _applied(engine, applied)
         case "apply":
             applied = engine.apply(Config(**params["config"]), context)
-            return {"applied": applied.to_dict(), **_state(engine)}
+            return _applied(engine, applied)
         case "generate":
             completions = engine.generate(context, **params)
             return {"completions": [completion.to_dict() for completion in completions], **_state(engine)}
@@ -42,9 +42,14 @@ def execute(engine: Engine, op: str, params: dict[str, Any], context: Context) -
     raise WorkbenchError("worker.unknown_op", op=op)
 
 
-def _state(engine: Engine) -> dict[str, Any]:
+def _applied(engine: Engine, applied: Applied) -> dict[str, Any]:
+    return {"applied": applied.to_dict(), **_state(engine, applied.resolved)}
+
+
+def _state(engine: Engine, resolved: Resolved | None = None) -> dict[str, Any]:
+    """`resolved`: what was read back a moment ago, where it was."""
     return {
         "config": engine.config.to_dict(),
-        "resolved": engine.resolved().to_dict(),
+        "resolved": (resolved or engine.resolved()).to_dict(),
         "facts": engine.facts.to_dict(),
     }
