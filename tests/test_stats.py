@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from workbench.stats import mean_interval, percentile, ratio_interval, relative_half_width, t95
+from workbench.stats import mean_interval, percentile, positive_mean_interval, ratio_interval, relative_half_width, t95
 
 
 def student_t_cdf(t: float, degrees: int, steps: int = 20_000) -> float:
@@ -88,3 +88,9 @@ def test_percentiles_are_numpys(share: float) -> None:
     for size in (1, 2, 7, 100):
         samples = [draw.expovariate(1.0) for _ in range(size)]
         assert percentile(samples, share) == pytest.approx(float(numpy.percentile(samples, 100 * share)))
+
+
+def test_a_rate_is_never_said_to_be_below_zero() -> None:
+    assert mean_interval([57.0, 9.0])[0] < 0
+    assert positive_mean_interval([57.0, 9.0]) == (0.0, mean_interval([57.0, 9.0])[1])
+    assert positive_mean_interval([57.0, 56.0]) == mean_interval([57.0, 56.0])

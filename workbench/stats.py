@@ -29,6 +29,12 @@ def mean_interval(samples: Sequence[float]) -> Interval:
     return fmean(samples) - half, fmean(samples) + half
 
 
+def positive_mean_interval(samples: Sequence[float]) -> Interval:
+    """The same for what cannot be negative, such as a rate or a time: the part of the interval from 0 upwards."""
+    low, high = mean_interval(samples)
+    return max(low, 0.0), high
+
+
 def relative_half_width(samples: Sequence[float]) -> float:
     """Half the 95 % interval ÷ the mean: "known to ±3 %" is 0.03."""
     low, high = mean_interval(samples)

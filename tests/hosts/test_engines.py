@@ -344,3 +344,25 @@ def test_an_engine_is_given_only_to_who_knows_it() -> None:
             connection.close()
             assert answer == {"type": "other"}
         assert session.generate("The sea", 2)[0].finish_reason == "length"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no doors there")
+def test_an_answer_that_comes_before_the_end_of_the_request_is_heard(tmp_path: Path) -> None:
+    """The worker may answer and be gone while the one who knocked is still at its last instruction."""
+    from workbench.hosts import door as doors
+
+    here, there = socket.socketpair()
+    with here, there:
+        real = socket.send_fds
+
+        def answered_at_once(connection: socket.socket, *arguments: object) -> int:
+            sent = real(connection, *arguments)  # type: ignore[arg-type]
+            there.recv(65536)
+            there.sendall(b'{"type": "left"}\n')
+            there.close()
+            return sent
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(socket, "send_fds", answered_at_once)
+            doors._send(here, {"type": "leave"}, ())
+        assert doors._receive(here) == ({"type": "left"}, [])

@@ -45,14 +45,13 @@ class Arrival:
         refusal = DeviceBusy("engines.not_given", device=found.device, notebook=found.notebook, pid=found.owner_pid)
         if not found.socket:
             raise refusal
+        patience_s = _LEAVES_WITHIN_S
         try:
             _, connection = knock(found.socket, {"type": "leave", "notebook": self.claim.notebook})
             connection.close()
-        except OSError as error:  # gone meanwhile, or out of reach
-            if registry.holder(found.device) == found:
-                raise refusal from error
-            return
-        until = time.monotonic() + _LEAVES_WITHIN_S
+        except OSError:  # on its way out already, or out of reach
+            patience_s = _LOOK_S
+        until = time.monotonic() + patience_s
         while registry.holder(found.device) == found:
             if time.monotonic() > until:
                 raise refusal

@@ -108,7 +108,8 @@ def knock(path: str, request: dict[str, Any], descriptors: Sequence[int] = ()) -
 def _send(connection: socket.socket, message: dict[str, Any], descriptors: Sequence[int]) -> None:
     data = json.dumps(message).encode() + b"\n"
     sent = socket.send_fds(connection, [data], list(descriptors))
-    connection.sendall(data[sent:])
+    if sent < len(data):  # sending nothing fails too when the other end has answered and gone
+        connection.sendall(data[sent:])
 
 
 def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:

@@ -16,7 +16,7 @@ import torch
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
 from workbench.results import Bandwidth
-from workbench.stats import mean_interval
+from workbench.stats import positive_mean_interval
 
 _BUDGET_S = 1.5
 _LEAST_SAMPLES, _MOST_SAMPLES = 8, 40
@@ -132,7 +132,7 @@ def _better(
         device=device,
         threads=threads,
         bytes_per_s=fmean(samples[method]),
-        ci95=mean_interval(samples[method]),
+        ci95=positive_mean_interval(samples[method]),
         method=method,
         samples=samples,
         buffer_bytes=size,

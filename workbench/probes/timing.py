@@ -21,7 +21,7 @@ from workbench.probes.context import Context
 from workbench.probes.device.cpu import Neighbours
 from workbench.probes.memory import Peak
 from workbench.results import Latencies, Measurement, WarmUp, Workload
-from workbench.stats import mean_interval, percentile, relative_half_width
+from workbench.stats import percentile, positive_mean_interval, relative_half_width
 from workbench.words import Message, say
 from workbench.words.format import THIN, number
 
@@ -209,7 +209,7 @@ def _measurement(
         ),
         peak_bytes=peak.bytes,
         peak_method=peak.method,
-        ci95={name: mean_interval(values) for name, values in series.items()},
+        ci95={name: positive_mean_interval(values) for name, values in series.items()},
         samples=series,
         repeats=len(samples),
         warm_up=WarmUp(first_call_s=warm_up.e2e_s, runs=1),
