@@ -23,6 +23,7 @@ _SPLIT = {
     "workers": ("tests/hosts", "tests/test_kernel.py", "tests/test_session.py", "tests/cli"),
 }
 PARTS = {
+    "tests": ["-m", "not browser and not slow", *(f"--ignore={path}" for paths in _SPLIT.values() for path in paths)],
     **{name: ["-m", "not browser and not slow", *paths] for name, paths in _SPLIT.items()},
     "notebooks": [
         "--nbval-lax",
@@ -31,7 +32,6 @@ PARTS = {
         "notebooks",
     ],
     "browser": ["-m", "browser", "tests/browser"],
-    "tests": ["-m", "not browser and not slow", *(f"--ignore={path}" for paths in _SPLIT.values() for path in paths)],
 }
 
 
