@@ -1,5 +1,6 @@
 """One worker with a tiny model for all tests of a file; each test may kill it, the host brings it back."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,3 +16,10 @@ def host(demo_home: Path) -> Iterator[ProcessHost]:
     host.call("open", opening(), ignore)
     yield host
     host.close()
+
+
+@pytest.fixture
+def one_per_device(own_demo_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As people have it: a home of its own, and an engine that has the device is in the way."""
+    monkeypatch.delenv("WORKBENCH_WHEN_BUSY")
+    monkeypatch.setattr(sys, "argv", ["-c"])  # both sides of the tests count as the same kind of program

@@ -1,12 +1,9 @@
-"""Pickle-only checkpoints: converted whole and exactly, or refused; nothing that a pickle asks for ever runs."""
+"""Pickle-only checkpoints: converted whole and exactly after a yes, and then like any other model."""
 
 import hashlib
 import io
 import json
-import os
-import random
 import shutil
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,67 +14,18 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 import workbench as wb
+from tests.hub.pickles import context, convert_folder, make_folder, sharded, weights
 from workbench import cli, hub
-from workbench.catalog.sources import find
 from workbench.engine.convert import read, write
 from workbench.engine.demo import ensure_demo
-from workbench.errors import ModelError, Stopped
+from workbench.errors import ModelError
 from workbench.export.source import loadable
 from workbench.hub import convert
-from workbench.probes.context import Context
-
-CONFIG = {
-    "model_type": "llama",
-    "architectures": ["LlamaForCausalLM"],
-    "hidden_size": 8,
-    "vocab_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 16,
-}
-
-
-def context(stop: threading.Event | None = None, seen: list[Any] | None = None) -> Context:
-    return Context(lambda name, data: seen.append((name, data)) if seen is not None else None, stop)
-
-
-def weights() -> dict[str, torch.Tensor]:
-    torch.manual_seed(0)
-    return {
-        "model.embed_tokens.weight": torch.randn(16, 8),
-        "model.layers.0.mlp.weight": torch.randn(16, 8, dtype=torch.bfloat16),
-        "model.layers.1.mlp.weight": torch.randn(8, 16).t(),  # not contiguous
-        "model.norm.weight": torch.full((8,), float("nan")),
-        "lm_head.weight": torch.randn(16, 8),
-    }
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A pickle-only checkpoint with a tokenizer, a licence, code of its own and a trainer's leftovers."""
-    made = tmp_path / "old model"
-    made.mkdir()
-    (made / "config.json").write_text(json.dumps(CONFIG))
-    (made / "tokenizer.json").write_text("{}")
-    (made / "LICENSE").write_text("free")
-    (made / "modeling_own.py").write_text("raise SystemExit('ran')")
-    torch.save({"step": 1}, made / "training_args.bin")
-    torch.save(weights(), made / "pytorch_model.bin")
-    return made
-
-
-def sharded(folder: Path) -> Path:
-    tensors = weights()
-    parts = {
-        "pytorch_model-00001-of-00002.bin": list(tensors)[:2],
-        "pytorch_model-00002-of-00002.bin": list(tensors)[2:],
-    }
-    for file, names in parts.items():
-        torch.save({name: tensors[name] for name in names}, folder / file)
-    placed = {name: file for file, names in parts.items() for name in names}
-    (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"metadata": {}, "weight_map": placed}))
-    (folder / "pytorch_model.bin").unlink()
-    return folder
+    return make_folder(tmp_path)
 
 
 def same(made: Path, expected: dict[str, torch.Tensor]) -> None:
@@ -91,10 +39,6 @@ def same(made: Path, expected: dict[str, torch.Tensor]) -> None:
             if (tensor.dtype != torch.bfloat16)
             else torch.equal(found[name].view(torch.int16), tensor.view(torch.int16))
         )
-
-
-def convert_folder(folder: Path, target: Path | None = None, **options: Any) -> Path:
-    return convert.convert(convert.examine(folder, folder.name), context(**options), target)
 
 
 def the_manifest_has_the_checksums_of_both_sides_and_no_paths(folder: Path, made: Path) -> None:
@@ -187,126 +131,6 @@ def test_names_that_share_memory_are_kept_unless_the_config_ties_them(tmp_path: 
         assert all(torch.equal(written[name], shared[name]) for name in names)
     with safe_open(tmp_path / "one.safetensors", "pt") as file:
         assert file.metadata() == {"format": "pt", "lm_head.weight": "model.embed_tokens.weight"}
-
-
-class Calls:
-    """Pickles into a call of `function`."""
-
-    def __init__(self, function: Any, *arguments: Any) -> None:
-        self._call = (function, arguments)
-
-    def __reduce__(self) -> Any:
-        return self._call
-
-
-@pytest.mark.parametrize(
-    ("call", "named"),
-    [(os.system, "posix.system"), (eval, "eval"), (exec, "exec"), (shutil.rmtree, "shutil.rmtree")],
-)
-@pytest.mark.parametrize("zipped", [True, False])
-def test_what_a_pickle_asks_for_is_named_and_does_not_run(tmp_path: Path, call: Any, named: str, zipped: bool) -> None:
-    marker = tmp_path / "ran"
-    asked = f"touch {marker}" if call is os.system else f"open({str(marker)!r}, 'w')"
-    file = tmp_path / "pytorch_model.bin"
-    torch.save({"w": Calls(call, asked), **weights()}, file, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(ModelError) as caught:
-        read(file)
-    assert (caught.value.code, caught.value.params["call"].removeprefix("builtins.")) == ("convert.calls_code", named)
-    assert not marker.exists()
-
-
-def test_the_payload_itself_works(tmp_path: Path) -> None:
-    """Without the safe loader it does run: the tests above would notice."""
-    marker = tmp_path / "ran"
-    torch.save({"w": Calls(os.system, f"touch {marker}")}, tmp_path / "x.bin")
-    torch.load(tmp_path / "x.bin", weights_only=False)
-    assert marker.exists()
-
-
-def test_a_hostile_pickle_leaves_no_trace_of_a_conversion(folder: Path, workbench_home: Path, tmp_path: Path) -> None:
-    marker = tmp_path / "ran"
-    torch.save({**weights(), "x": Calls(os.system, f"touch {marker}")}, folder / "pytorch_model.bin")
-    with pytest.raises(ModelError, match=r"asks for posix\.system"):
-        hub.prepare(str(folder), None, context(), allow_pickle=True)
-    assert not marker.exists()
-    assert [file for file in workbench_home.rglob("*") if file.is_file() and file.suffix != ".lock"] == []
-
-
-def test_the_process_gets_no_secrets(folder: Path, workbench_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from workbench.hub import convert_child
-
-    monkeypatch.setenv("HF_TOKEN", "secret")
-    monkeypatch.setenv("https_proxy", "http://user:secret@proxy")
-    assert "secret" not in str(convert_child._environment())
-
-
-@pytest.mark.parametrize(
-    ("content", "code"),
-    [
-        ([torch.ones(1)], "convert.not_tensors"),
-        ({}, "convert.not_tensors"),
-        ({"a": {"b": torch.ones(1)}}, "convert.not_tensors"),
-        ({"a": 3}, "convert.not_tensors"),
-        ({"a": torch.eye(2).to_sparse()}, "convert.odd_tensor"),
-    ],
-)
-def test_what_safetensors_cannot_hold_is_named(tmp_path: Path, content: Any, code: str) -> None:
-    torch.save(content, tmp_path / "x.bin")
-    with pytest.raises(ModelError) as caught:
-        read(tmp_path / "x.bin")
-    assert caught.value.code == code
-
-
-def test_what_is_cut_off_or_no_checkpoint_is_named_without_torchs_advice(tmp_path: Path) -> None:
-    torch.save(weights(), tmp_path / "whole.bin")
-    whole = (tmp_path / "whole.bin").read_bytes()
-    for content in (whole[: len(whole) // 2], b"\x80\x04\x95", b"ustar", random.Random(0).randbytes(512)):
-        (tmp_path / "x.bin").write_bytes(content)
-        with pytest.raises(ModelError) as caught:
-            read(tmp_path / "x.bin")
-        assert caught.value.code == "convert.unreadable"
-        assert "weights_only` set to `False`" not in str(caught.value)
-
-
-def test_the_older_format_without_a_zip_is_read_safely(tmp_path: Path) -> None:
-    torch.save({"state_dict": weights()}, tmp_path / "x.bin", _use_new_zipfile_serialization=False)
-    assert read(tmp_path / "x.bin").keys() == weights().keys()
-
-
-def test_little_disk_is_told_before_anything_is_written(
-    folder: Path, workbench_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(10, 9, 1_000_000))
-    with pytest.raises(ModelError, match="1 MB are free") as caught:
-        convert_folder(folder)
-    assert caught.value.code == "convert.disk_full"
-    assert [file for file in workbench_home.rglob("*") if file.suffix not in ("", ".lock")] == []
-
-
-def test_stop_ends_the_process_and_leaves_nothing(folder: Path, workbench_home: Path) -> None:
-    stop = threading.Event()
-
-    def press(name: str, data: Any) -> None:
-        if name == "progress" and data["what"].code == "convert.writing":
-            stop.set()
-
-    with pytest.raises(Stopped):
-        convert.convert(convert.examine(folder, "m"), Context(press, stop))
-    assert [file for file in workbench_home.rglob("*") if file.is_file() and file.suffix != ".lock"] == []
-    assert not list(workbench_home.rglob("*.tmp"))
-
-
-def test_missing_parts_and_foreign_layouts_are_named(folder: Path, workbench_home: Path) -> None:
-    parts = sharded(folder)
-    (parts / "pytorch_model-00002-of-00002.bin").unlink()
-    with pytest.raises(ModelError, match=r"pytorch_model-00002-of-00002\.bin"):
-        hub.prepare(str(parts), None, context(), allow_pickle=True)
-    for file in parts.glob("pytorch_model*"):
-        file.unlink()
-    (parts / "consolidated.00.pth").write_bytes(b"x")
-    assert find(str(parts)).kind == "pickle"
-    with pytest.raises(ModelError, match=r"consolidated\.00\.pth"):
-        hub.prepare(str(parts), None, context(), allow_pickle=True)
 
 
 @pytest.mark.model
