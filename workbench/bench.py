@@ -149,7 +149,7 @@ class Bench:
         assert not isinstance(self.host, ProcessHost), "attach uses the inline host"
         self.attached = True
         self.host.examine(model, tokenizer)
-        # it is resident already: whoever else is there, it stands beside
+        self._when_busy = "beside"  # it is resident already, whoever else is there
         claim = {**self._claim(Config(device=str(model.device))), "when_busy": "beside"}
         return self._keep(self.host.attach(model, tokenizer, claim, self._events_of(job)))
 

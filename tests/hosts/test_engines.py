@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+import torch
 
 import workbench as wb
 from tests.hosts.openings import SLOW, TINY
@@ -135,6 +136,20 @@ def test_another_model_is_refused_by_name_then_takes_the_device(others: list[Oth
         assert [found.owner_pid for found in registry.holders()] == [os.getpid()]
     other.generate(2)  # free again: it comes back by itself
     assert other.hear()["state"] == "idle"
+
+
+def test_an_attached_model_stands_beside_and_stays_usable(others: list[Other]) -> None:
+    from workbench.engine.random_model import build, parse, tokenizer_of
+
+    others.append(other := Other(SLOW))
+    assert other.hear()["state"] == "idle"
+    named = parse(TINY)
+    tokenizer = tokenizer_of(named)
+    model = build(named, torch.float32, torch.device("cpu"), "eager", tokenizer)[0]
+    with wb.Session.attach(model, tokenizer) as session:
+        assert session.apply(attention="sdpa").resolved.attention == "sdpa"
+        assert len(registry.holders()) == 2
+    assert len(registry.holders()) == 1
 
 
 def test_work_in_progress_is_not_taken_but_waited_for() -> None:

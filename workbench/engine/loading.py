@@ -140,7 +140,7 @@ class translated:  # noqa: N801  # reads as a word in `with translated(source):`
             ) from error
         if isinstance(error, SafetensorError) or "SafetensorError" in text or "incomplete metadata" in text:
             raise ModelError("model.damaged_weights", name=name, problem=last_line) from error
-        if self._source.kind == "hub" and isinstance(error, OSError):
+        if self._source.kind == "hub" and self._source.path is None and isinstance(error, OSError):
             raise ModelError("model.hub_unreachable", name=name, problem=last_line) from error
         raise ModelError("model.load_failed", name=name, problem=f"{type(error).__name__}: {last_line}") from error
 
