@@ -16,6 +16,7 @@ from workbench.errors import CapabilityError, ConfigError, Stopped
 from workbench.events import Dispatcher, Listener
 from workbench.hosts import registry
 from workbench.jobs import Jobs
+from workbench.readings import Readings
 from workbench.results import (
     DOING,
     Applied,
@@ -23,17 +24,14 @@ from workbench.results import (
     Comparison,
     Completion,
     Forecast,
-    Machine,
     Measurement,
-    ModelFacts,
-    Resolved,
     Snippet,
     Workload,
 )
 from workbench.runs import Runs
 
 
-class Session:
+class Session(Readings):
     """A model on the bench.
 
     model         "demo" | hub id | local directory | .gguf file | "random:<slug>[?layers=2&scale=tiny&seed=0]"
@@ -105,65 +103,6 @@ class Session:
             recover=self._bench.bring_back,
             resting=lambda: self._bench.resting,
         )
-
-    @property
-    def name(self) -> str:
-        """The model as it was asked for."""
-        return self._bench.name
-
-    @property
-    def revision(self) -> str | None:
-        return self._bench.revision
-
-    @property
-    def machine(self) -> Machine:
-        """What the doctor found."""
-        return self._bench.machine
-
-    @property
-    def last(self) -> dict[str, Any]:
-        """The last result of each kind: applied, measurement, and measured_config."""
-        return self._bench.last
-
-    @property
-    def state(self) -> str:
-        """idle, or what is being done (`results/events.py` lists the states)."""
-        return self._jobs.state
-
-    @property
-    def config(self) -> Config:
-        """What was asked for and is in force (see `.resolved` for what the model says)."""
-        return self._bench.config
-
-    @property
-    def resolved(self) -> Resolved:
-        """What is in force, read back from the model after the last call."""
-        return self._bench.resolved
-
-    @property
-    def facts(self) -> ModelFacts:
-        """What kind of model this is."""
-        return self._bench.facts
-
-    @property
-    def runs(self) -> Runs:
-        """The store of measurements. StoreError when it cannot be opened."""
-        return self._bench.runs
-
-    @property
-    def pid(self) -> int | None:
-        """The worker's process id; None inline, and while there is no worker."""
-        return self._bench.host.pid
-
-    @property
-    def model(self) -> Any:
-        """The live model; host="inline" only."""
-        return self._bench.live("model")
-
-    @property
-    def tokenizer(self) -> Any:
-        """The live tokenizer; host="inline" only."""
-        return self._bench.live("tokenizer")
 
     def apply(self, config: Config | None = None, **knobs: Any) -> Applied:
         """Goes to `config`, or to the one in force with `knobs` changed, by the cheapest road.
