@@ -53,6 +53,10 @@ class Config(Mapping[str, Any]):
         """knob -> (value here, value in `other`) where they differ."""
         return {name: (old, other[name]) for name, old in self._values.items() if old != other[name]}
 
+    def matters(self, knob: str) -> bool:
+        """Whether `knob` has an effect beside the other values."""
+        return KNOBS[knob].when(self)
+
     def cost_to(self, other: Mapping[str, Any]) -> Cost:
         """What going from here to `other` costs: live, reload or restart."""
         return cost_of(self.diff(other))

@@ -71,6 +71,8 @@ def config_of(model: Any, tokenizer: Any) -> Config:
         device=str(model.device).replace("cuda:0", "cuda"),
         threads=torch.get_num_threads(),
         padding_side=tokenizer.padding_side,
+        tf32=torch.get_float32_matmul_precision() != "highest",
+        cudnn_benchmark=torch.backends.cudnn.benchmark,
         do_sample=bool(generation.do_sample),
         **{name: value for name, value in sampling.items() if value is not None},
     )

@@ -3,18 +3,19 @@
 import gc
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
 
 from workbench.catalog.sources import Source
 from workbench.config import Config
-from workbench.engine import attached, generation, live, memory, readback, warm_up
+from workbench.engine import attached, generation, live, memory, readback, scope, warm_up
 from workbench.engine.interrupt import between_layers
 from workbench.engine.loading import Checkpoint, choose_device
 from workbench.errors import ModelError, OutOfMemory, WorkbenchError
 from workbench.knobs import Cost
+from workbench.knobs.generation import generation_arguments
 from workbench.probes.context import Context
 from workbench.results import Applied, Completion, ModelFacts, Resolved, ThreadChoice
 from workbench.words import Message, say
@@ -47,7 +48,8 @@ class Engine:
         self._replace = replace
         self._checkpoint: Checkpoint | None = None
         self._originals: live.Originals | None = None
-        self._cache_seen = ""
+        self._seen = readback.Seen()
+        self._flags = scope.ProcessFlags.now()
         self._kv_bytes = 0
         self._why: dict[str, Message] = {}
         self._base_bytes = 0
@@ -126,17 +128,41 @@ class Engine:
     def generate(self, context: Context, prompts: list[Any], max_new_tokens: int, **options: Any) -> list[Completion]:
         """Completions; each token is emitted as a Chunk. Options: seed, chat (see `engine.generation.generate`)."""
         with self._out_of_memory(say("phase.generating")):
-            completions, self._cache_seen = generation.generate(
-                self.model,
-                self.tokenizer,
-                self.config,
-                context,
-                prompts,
-                max_new_tokens,
-                self.facts.context_length,
+            return generation.generate(self, context, prompts, max_new_tokens, **options)
+
+    @torch.inference_mode()
+    def produce(
+        self, batch: dict[str, torch.Tensor], streamer: Any, new_tokens: int, *, fixed: bool = True, **options: Any
+    ) -> Any:
+        """New tokens for `batch` (input_ids [batch, time]) under everything in force; what `generate` returns.
+
+        fixed: greedy, exactly `new_tokens` per row, end of sequence off; else as the sampling knobs say.
+        ConfigError before the run when they do not fit into the cache; CapabilityError when no SDPA kernel can do it.
+        """
+        config = self.config.replace(do_sample=False) if fixed else self.config
+        live.check_cache_length(config, batch["input_ids"].shape[1] + new_tokens)
+        arguments = generation_arguments(config)
+        if fixed:
+            arguments |= {"min_new_tokens": new_tokens, "eos_token_id": None}
+        with scope.in_force(config, self.device):
+            output = self.model.generate(
+                **scope.masked(batch, config.attention_mask),
+                streamer=streamer,
+                max_new_tokens=new_tokens,
+                return_dict_in_generate=True,
+                **arguments,
                 **options,
             )
-        return completions
+        self._seen = readback.Seen(readback.cache_word(output.past_key_values))
+        return output
+
+    def in_force(self) -> AbstractContextManager[None]:
+        """The settings that hold only around a call, for a direct forward pass."""
+        return scope.in_force(self.config, self.device)
+
+    def masked(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """`batch` with its mask as the knob says."""
+        return scope.masked(batch, self.config.attention_mask)
 
     def inputs(self, prompts: list[str]) -> dict[str, torch.Tensor]:
         """Token ids and mask of plain texts, [batch, time], on the device, padded as the config says."""
@@ -149,7 +175,7 @@ class Engine:
             yield guard
 
     def resolved(self) -> Resolved:
-        return readback.resolved(self.model, self.tokenizer, self._cache_seen, self._why)
+        return readback.resolved(self.model, self.tokenizer, self.config, self._seen, self._why)
 
     def probe(self, run: Any, params: dict[str, Any], context: Context) -> Any:
         """Runs one probe on this bench."""
@@ -162,6 +188,7 @@ class Engine:
             self._found.restore()
             self._found = None
         self.model = None
+        self._flags.put()
         memory.release(self.device)
 
     def _reload(self, config: Config, context: Context) -> int:
@@ -218,13 +245,24 @@ class Engine:
             live.set_attention(self.model, config.attention)
         why = live.align(self.model, self.tokenizer, self._originals, config)
         why_threads = live.set_threads(config.threads, self._threads)
-        if changed & {"attention", "cache"} and not proven:
-            with self._out_of_memory(say("phase.switching")), between_layers(self.model, context):
-                cache = live.prove(self.model, config, same_cache="cache" not in changed)
-            self._cache_seen = type(cache).__name__
-            self._kv_bytes = readback.kv_bytes_per_token(cache)
+        scope.ProcessFlags.of(config).put()
+        if changed & live.PROVED and not proven:
+            self._prove(config, context, same_cache=not changed & live.CACHE_KNOBS)
         self._why = why | ({"threads": why_threads} if why_threads else {}) | self._kept_why()
         self.config = config
+
+    def _prove(self, config: Config, context: Context, *, same_cache: bool) -> None:
+        if live.first_use_compiles(config):
+            context.enter(say("phase.first_use"), killable=True)
+        with self._out_of_memory(say("phase.switching")), between_layers(self.model, context):
+            cache = live.prove(self.model, config, same_cache=same_cache)
+            self._seen = readback.Seen(readback.cache_word(cache))
+            plain = self._seen.cache in ("dynamic", "static")
+            if not plain and not self._kv_bytes:  # how many bytes an unchanged cache would take
+                cache = live.prove(self.model, config.replace(cache="dynamic", compile="off"))
+                plain = True
+        if plain:
+            self._kv_bytes = readback.kv_bytes_per_token(cache)
 
     def _kept_why(self) -> dict[str, Message]:
         return {"device": self._why["device"]} if "device" in self._why else {}

@@ -5,11 +5,10 @@ from typing import Any
 
 import torch
 
-from workbench.config import Config
 from workbench.engine.interrupt import GuardedStreamer, between_layers
 from workbench.engine.readback import as_ids
 from workbench.errors import ConfigError, Stopped
-from workbench.knobs.generation import generation_arguments
+from workbench.probes.bench import Bench
 from workbench.probes.context import Context
 from workbench.results import Chunk, Completion
 from workbench.results.generation import FinishReason
@@ -106,26 +105,24 @@ class Row:
 
 
 def generate(
-    model: Any,
-    tokenizer: Any,
-    config: Config,
+    bench: Bench,
     context: Context,
     prompts: list[Prompt],
     max_new_tokens: int,
-    context_length: int,
     seed: int | None = None,
     chat: bool = True,
-) -> tuple[list[Completion], str]:
-    """Completions for `prompts`, and the class of the cache that was used. Every token is emitted as a Chunk.
+) -> list[Completion]:
+    """Completions for `prompts`. Every token is emitted as a Chunk.
 
     Raises Stopped after the chunks so far, ConfigError for an empty or too long prompt.
     """
     began = time.perf_counter()
-    batch = encode(tokenizer, prompts, model.device, chat=chat)
-    check_length(batch["input_ids"].shape[1], max_new_tokens, context_length)
+    tokenizer = bench.tokenizer
+    batch = encode(tokenizer, prompts, bench.device, chat=chat)
+    check_length(batch["input_ids"].shape[1], max_new_tokens, bench.facts.context_length)
     lengths = batch["attention_mask"].sum(dim=1).tolist()
     rows = [Row(tokenizer, index, length) for index, length in enumerate(lengths)]
-    ends = set(as_ids(model.generation_config.eos_token_id))
+    ends = set(as_ids(bench.model.generation_config.eos_token_id))
     if seed is not None:
         torch.manual_seed(seed)
 
@@ -142,22 +139,16 @@ def generate(
             context.emit("token", _chunk(row, piece, token_id, elapsed_s))
 
     context.enter(say("phase.generating"))
-    with torch.inference_mode(), between_layers(model, context) as guard:
+    with between_layers(bench.model, context) as guard:
         try:
-            output = model.generate(
-                **batch,
-                max_new_tokens=max_new_tokens,
-                streamer=GuardedStreamer(context, guard, on_tokens),
-                return_dict_in_generate=True,
-                **generation_arguments(config),
-            )
+            bench.produce(batch, GuardedStreamer(context, guard, on_tokens), max_new_tokens, fixed=False)
         except Stopped:
             for row in rows:
                 if not row.finish:
                     row.finish = "stopped"
                     context.emit("token", _chunk(row, "", None, time.perf_counter() - began))
             raise
-    return [row.completion() for row in rows], type(output.past_key_values).__name__
+    return [row.completion() for row in rows]
 
 
 def _chunk(row: Row, text: str, token_id: int | None, elapsed_s: float) -> Chunk:

@@ -8,6 +8,7 @@ import torch
 
 from workbench.config import Config
 from workbench.engine.readback import as_ids
+from workbench.engine.scope import in_force
 from workbench.errors import CapabilityError, ConfigError
 from workbench.knobs.generation import generation_arguments
 from workbench.results import ThreadChoice
@@ -111,22 +112,45 @@ def set_attention(model: Any, implementation: str) -> None:
         ) from error
 
 
+# knobs whose change is proved by a forward pass
+PROVED = frozenset(
+    {"attention", "sdpa_backend", "autocast", "compile", "cache", "cache_backend", "cache_bits", "cache_length"}
+)
+CACHE_KNOBS = PROVED - {"attention", "sdpa_backend", "autocast"}
+
+
 @torch.inference_mode()
 def prove(model: Any, config: Config, *, same_cache: bool = False) -> Any:
     """One token under the settings in force; returns the cache that it used.
 
     `same_cache`: the kind of cache is the one that was proved before. Where it is the decoder's own choice, its layers
-    run without the head and without `generate`, which no other live setting touches: a quarter less time.
+    run without the head and without `generate`, which no other live setting touches: a quarter less time. What
+    `compile` makes of the step is proved when it is first used: here its layers run uncompiled, over a static cache.
     """
     start = model.generation_config.bos_token_id or 0
     token = torch.full((1, 1), as_ids(start)[0], dtype=torch.long, device=model.device)
-    if same_cache and config.cache == "dynamic" and model.base_model is not model:
-        mask = torch.ones_like(token)
-        return model.base_model(input_ids=token, attention_mask=mask, use_cache=True).past_key_values
-    return model.generate(
-        input_ids=token,
-        attention_mask=torch.ones_like(token),
-        max_new_tokens=1,
-        return_dict_in_generate=True,
-        **generation_arguments(config.replace(do_sample=False)),
-    ).past_key_values
+    if config.compile != "off":
+        config = config.replace(compile="off", cache="static")
+    with in_force(config, model.device):
+        if same_cache and config.cache == "dynamic" and model.base_model is not model:
+            mask = torch.ones_like(token)
+            return model.base_model(input_ids=token, attention_mask=mask, use_cache=True).past_key_values
+        return model.generate(
+            input_ids=token,
+            attention_mask=torch.ones_like(token),
+            max_new_tokens=1,
+            return_dict_in_generate=True,
+            **generation_arguments(config.replace(do_sample=False)),
+        ).past_key_values
+
+
+def check_cache_length(config: Config, tokens: int) -> None:
+    """ConfigError when prompt and answer together, `tokens`, are more than a cache of fixed length has room for."""
+    length = config.cache_length
+    if config.matters("cache_length") and length != "auto" and tokens > length:
+        raise ConfigError("probe.cache_too_short", tokens=tokens, length=length)
+
+
+def first_use_compiles(config: Config) -> bool:
+    """Whether the proof itself may build a kernel, which takes up to minutes and cannot notice Stop."""
+    return bool(config.attention == "flex_attention" or (config.matters("cache") and config.cache == "quantized"))

@@ -1,19 +1,42 @@
 """The state in force, read from the model itself."""
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from workbench.catalog.shapes import FIELDS
-from workbench.results import ModelFacts, Resolved
+from workbench.config import Config
+from workbench.engine.scope import sdpa_backend
+from workbench.results import TRANSFORMERS_LOOP, ModelFacts, Resolved
 from workbench.words import Message
 
-CACHE_WORDS = {"DynamicCache": "dynamic", "StaticCache": "static"}
+_CACHES = {
+    ("DynamicCache", False): "dynamic",
+    ("DynamicCache", True): "offloaded",
+    ("StaticCache", False): "static",
+    ("StaticCache", True): "offloaded_static",
+    ("QuantizedCache", False): "quantized",
+}
 
 
-def resolved(model: Any, tokenizer: Any, cache: str, why: dict[str, Message]) -> Resolved:
-    """What is in force now. `cache` is the class seen in the last generation, which the model does not keep."""
+@dataclass(frozen=True)
+class Seen:
+    """What only the last call showed: the kind of cache, and the loop that decoded."""
+
+    cache: str = ""
+    loop: str = TRANSFORMERS_LOOP
+
+
+def cache_word(cache: Any) -> str:
+    """The knob's word for a cache object; its class's name where there is none."""
+    kind = type(cache).__name__
+    return _CACHES.get((kind, bool(getattr(cache, "offloading", False))), kind)
+
+
+def resolved(model: Any, tokenizer: Any, config: Config, seen: Seen, why: dict[str, Message]) -> Resolved:
+    """What is in force now, read from the model and from torch; `config` is what holds around each call."""
     storages: dict[tuple[str, int], tuple[str, int]] = {}
     devices: Counter[str] = Counter()
     elements: Counter[str] = Counter()
@@ -32,7 +55,14 @@ def resolved(model: Any, tokenizer: Any, cache: str, why: dict[str, Message]) ->
         dtype=elements.most_common(1)[0][0],
         bytes_by_dtype=dict(bytes_by_dtype),
         device_map=dict(devices),
-        cache=CACHE_WORDS.get(cache, cache),
+        sdpa_backend=sdpa_backend(config, model.device),
+        attention_mask=config.attention_mask,
+        compile=config.compile,
+        loop=seen.loop,
+        cache=seen.cache,
+        tf32=torch.get_float32_matmul_precision() != "highest",
+        cudnn_benchmark=torch.backends.cudnn.benchmark,
+        autocast=config.autocast,
         threads=torch.get_num_threads(),
         pad_token_id=generation.pad_token_id,
         eos_token_ids=as_ids(generation.eos_token_id),

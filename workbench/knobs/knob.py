@@ -15,6 +15,7 @@ class Group(StrEnum):
     """The panel's groups, in its order."""
 
     ATTENTION = "attention"
+    DECODING = "decoding"
     PRECISION = "precision"
     TOKENS = "tokens"
     GENERATION = "generation"
@@ -43,6 +44,10 @@ def always(_values: Mapping[str, Any]) -> bool:
     return True
 
 
+def nothing_more(_machine: Machine) -> tuple[str, ...]:
+    return ()
+
+
 def anywhere(_value: Any, _machine: Machine, _model: ModelFacts | None, _values: Mapping[str, Any]) -> Capability:
     return OK
 
@@ -56,6 +61,7 @@ class Knob:
     kind        which values there are, and how text becomes one (`workbench.knobs.kinds`)
     cost        of going from any value to another
     when        False: the knob has no effect beside these other values (shown greyed, still kept)
+    offered     values beyond the listed ones that this machine's libraries name
     conflict    a contradiction between values, which `Config` refuses
     capability  whether this machine and model can do one value; pure, so that every branch is tested by facts
     """
@@ -69,5 +75,6 @@ class Knob:
     cost: Cost = Cost.LIVE
     unit: str = ""
     when: Callable[[Mapping[str, Any]], bool] = field(default=always)
+    offered: Callable[[Machine], tuple[str, ...]] = field(default=nothing_more)
     conflict: Conflict | None = None
     capability: CapabilityOf = field(default=anywhere)

@@ -1,9 +1,9 @@
-"""The number format of the weights."""
+"""The number formats: of the weights, and of the arithmetic."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.knobs.kinds import Choice
+from workbench.knobs.kinds import Choice, Toggle
 from workbench.knobs.knob import OK, Cost, Group, Knob
 from workbench.results import Capability, Machine, ModelFacts
 from workbench.words import say
@@ -33,5 +33,29 @@ KNOBS = (
         default="auto",
         cost=Cost.RELOAD,
         capability=_dtype_capability,
+    ),
+    Knob(
+        name="autocast",
+        label="Autocast",
+        help="torch.autocast around every call: matrix products of float32 weights in this format, cast each time.",
+        group=Group.PRECISION,
+        kind=Choice(("off", "bfloat16", "float16")),
+        default="off",
+    ),
+    Knob(
+        name="tf32",
+        label="TF32",
+        help="float32 matrix products with 10 bits of mantissa on tensor cores (torch.set_float32_matmul_precision).",
+        group=Group.PRECISION,
+        kind=Toggle(),
+        default=False,
+    ),
+    Knob(
+        name="cudnn_benchmark",
+        label="cuDNN benchmark",
+        help="cuDNN tries its convolutions against each other. Decoder-only language models have none.",
+        group=Group.PRECISION,
+        kind=Toggle(),
+        default=False,
     ),
 )

@@ -17,7 +17,10 @@ class Bench(Protocol):
     tokenizer: Any
     device: torch.device
     config: Config
-    facts: ModelFacts
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What kind of model it is."""
 
     def resolved(self) -> Resolved:
         """The state read back from the model."""
@@ -27,3 +30,20 @@ class Bench(Protocol):
 
     def interruptible(self, context: Context) -> AbstractContextManager[None]:
         """Within it a forward pass notices Stop between two layers."""
+
+    def produce(
+        self, batch: dict[str, torch.Tensor], streamer: Any, new_tokens: int, *, fixed: bool = True, **options: Any
+    ) -> Any:
+        """What `generate` returns (.sequences [batch, time], .past_key_values), under everything in force.
+
+        fixed: greedy, exactly `new_tokens` per row, end of sequence off.
+        """
+
+    def in_force(self) -> AbstractContextManager[None]:
+        """The settings that hold only around a call (SDPA kernel, autocast), for a direct forward pass."""
+
+    def masked(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """`batch` with its mask as the knob says."""
+
+    def switch(self, config: Config, context: Context, *, proven: bool = False) -> None:
+        """Puts a live config in force. `proven`: without the one-token forward that proves that it works."""

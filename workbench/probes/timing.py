@@ -15,7 +15,7 @@ from transformers.generation.streamers import BaseStreamer
 
 from workbench.errors import ConfigError, WorkbenchError
 from workbench.forecast import step_bytes
-from workbench.knobs.generation import generation_arguments
+from workbench.knobs.generation import STATIC
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
 from workbench.probes.device.cpu import Neighbours
@@ -72,18 +72,11 @@ class Sample:
 def fixed_run(bench: Bench, batch: dict[str, torch.Tensor], new_tokens: int, context: Context) -> Sample:
     """One greedy `generate` of exactly `new_tokens` per row over `batch` (input_ids [batch, time])."""
     rows, prompt_tokens = batch["input_ids"].shape
-    with torch.inference_mode(), bench.interruptible(context) as guard:
+    with bench.interruptible(context) as guard:
         clock = Clock(context, guard)
         began = time.perf_counter()
-        output = bench.model.generate(
-            **batch,
-            streamer=clock,
-            min_new_tokens=new_tokens,
-            max_new_tokens=new_tokens,
-            eos_token_id=None,
-            **generation_arguments(bench.config.replace(do_sample=False)),
-        )
-    produced = output.shape[1] - prompt_tokens
+        output = bench.produce(batch, clock, new_tokens)
+    produced = output.sequences.shape[1] - prompt_tokens
     if produced != new_tokens or len(clock.stamps) != new_tokens:
         raise WorkbenchError("probe.wrong_length", produced=produced, asked=new_tokens)
     return Sample(began, clock, rows, prompt_tokens)
@@ -128,7 +121,7 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> Measurement:
     context.enter(say("phase.warming_up"))
     context.progress(say("progress.warm_up"), 0)
     # a static cache is allocated for its full length, so only the whole run warms it up
-    warm_tokens = workload.new_tokens if bench.config.cache == "static" else min(workload.new_tokens, 4)
+    warm_tokens = workload.new_tokens if bench.config.cache in STATIC else min(workload.new_tokens, 4)
     warm_up = fixed_run(bench, batch, warm_tokens, context)
 
     context.enter(say("phase.measuring"))

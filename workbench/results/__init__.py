@@ -2,6 +2,7 @@
 
 from workbench.results.base import Interval, Result, document, versions
 from workbench.results.comparison import Comparison, NoiseFloor, comparison_record
+from workbench.results.compiled import CompileReport, break_even_tokens
 from workbench.results.device import Bandwidth, DeviceSample, GpuSample
 from workbench.results.events import DOING, EVENTS, Event
 from workbench.results.generation import Chunk, Completion
@@ -19,17 +20,22 @@ from workbench.results.machine import (
 )
 from workbench.results.measurement import Latencies, Measurement, WarmUp, measurement_record
 from workbench.results.outputs import Forecast, Snippet
-from workbench.results.resolved import Applied, Difference, ModelFacts, Resolved
+from workbench.results.resolved import COMPILED_LOOP, TRANSFORMERS_LOOP, Applied, Difference, ModelFacts, Resolved
+from workbench.results.trace import PHASES, KernelUse, Trace, TraceDiff, TracePhase, trace_record
 from workbench.results.workload import Workload
 
 __all__ = [
+    "COMPILED_LOOP",
     "DOING",
     "EVENTS",
+    "PHASES",
+    "TRANSFORMERS_LOOP",
     "Applied",
     "Bandwidth",
     "Capability",
     "Chunk",
     "Comparison",
+    "CompileReport",
     "Completion",
     "Cpu",
     "DeviceSample",
@@ -39,6 +45,7 @@ __all__ = [
     "Gpu",
     "GpuSample",
     "Interval",
+    "KernelUse",
     "Latencies",
     "Machine",
     "Measurement",
@@ -53,10 +60,15 @@ __all__ = [
     "Storage",
     "ThreadChoice",
     "Torch",
+    "Trace",
+    "TraceDiff",
+    "TracePhase",
     "WarmUp",
     "Workload",
+    "break_even_tokens",
     "comparison_record",
     "document",
     "measurement_record",
+    "trace_record",
     "versions",
 ]

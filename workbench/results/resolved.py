@@ -5,6 +5,10 @@ from typing import Any
 from workbench.results.base import Result
 from workbench.words import Message, say
 
+# the loops that decode, by the names that stand beside every number
+TRANSFORMERS_LOOP = "transformers.generate"
+COMPILED_LOOP = "compiled static-cache loop"
+
 
 class Difference(Result):
     """One place where asked and ran are not the same."""
@@ -28,15 +32,24 @@ class Resolved(Result):
     dtype              of the largest share of the parameters
     bytes_by_dtype     parameters and buffers, bytes, each storage counted once
     device_map         device -> number of parameters on it
+    sdpa_backend       the one kernel that torch may use for SDPA, or auto
+    loop               what decoded in the last call
     threads            intra-op threads of the thread that computes
     why                reasons the engine gives for automatic choices and refusals, by knob
     """
 
     attention: str
     attention_kernels: tuple[str, ...] | None = None
+    sdpa_backend: str = "auto"
+    attention_mask: str = "tokenizer"
     dtype: str
+    autocast: str = "off"
+    tf32: bool = False
+    cudnn_benchmark: bool = False
     bytes_by_dtype: dict[str, int]
     device_map: dict[str, int]
+    compile: str = "off"
+    loop: str = TRANSFORMERS_LOOP
     cache: str
     quantization: str = "none"
     threads: int
@@ -61,6 +74,12 @@ class Resolved(Result):
             "attention": self.attention,
             "dtype": self.dtype,
             "device": self.device,
+            "sdpa_backend": self.sdpa_backend,
+            "attention_mask": self.attention_mask,
+            "autocast": self.autocast,
+            "tf32": self.tf32,
+            "cudnn_benchmark": self.cudnn_benchmark,
+            "compile": self.compile,
             "cache": self.cache,
             "threads": self.threads,
             "padding_side": self.padding_side,
@@ -70,6 +89,8 @@ class Resolved(Result):
         }
         found = []
         for knob, value in ran.items():
+            if not requested.matters(knob):
+                continue
             asked = requested[knob]
             if asked == "auto" or (isinstance(asked, str) and knob == "pad_token"):
                 continue

@@ -19,6 +19,11 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "capability.use_id_below": "choose an id from 0 to {largest}",
     "capability.more_threads_than_cores": "{threads} threads on {cores} cores wait for each other at every operation",
     "capability.use_threads_up_to": "choose 1 to {cores}, or auto",
+    "capability.no_sdpa_kernel": (
+        "SDPA's {backend} kernel cannot compute this attention: {problem}",
+        "Masks, number formats, head sizes and devices decide which kernels can; sdpa_backend leaves torch only this one.",
+        "Choose sdpa_backend='auto', and see which kernel torch takes: session.trace().",
+    ),
     "capability.attention_refused": (
         "attention={implementation!r} cannot be used: {problem}",
         "transformers refused it for this model on this machine; the implementation in force before stays.",

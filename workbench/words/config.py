@@ -16,6 +16,11 @@ TEMPLATES = {
         "Sampling divides the logits by the temperature.",
         "For the likeliest token each time use do_sample=False; else a temperature above 0.",
     ),
+    "config.cache_bits": (
+        "The {backend} cache cannot keep {bits} bits.",
+        "It keeps {allowed}.",
+        "Choose one of these, or cache_bits='auto'.",
+    ),
     "config.bad_workload": (
         "Workload: {field} {problem}.",
         "Given: {given}.",

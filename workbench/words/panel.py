@@ -31,6 +31,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "panel.last": "last",
     "panel.asked.attention": "{value}",
     "panel.asked.cache": "{value} cache",
+    "panel.asked.compile": "compile {value}",
     "panel.asked.dtype": "{value}",
     "panel.asked.padding_side": "pad {value}",
     "panel.asked.auto": "auto: {knobs}",
@@ -54,6 +55,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "panel.workload_prompts": "{prompts} own prompts → {new} tokens, batch {batch}",
     # controls
     "panel.group.attention": "Attention",
+    "panel.group.decoding": "Cache and compile",
     "panel.group.precision": "Precision",
     "panel.group.tokens": "Tokens",
     "panel.group.generation": "Generation",

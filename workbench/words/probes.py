@@ -4,6 +4,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "phase.working": "working",
     "phase.waiting": "waiting for the device",
     "phase.loading": "loading the model",
+    "phase.first_use": "building what this setting needs at its first use",
     "phase.switching": "changing a live setting",
     "phase.generating": "generating",
     "phase.warming_up": "warming up",
@@ -29,6 +30,11 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "{prompt} prompt tokens and {new} new ones are {total}, beyond the context of {limit}.",
         "Positions past the trained context give text without meaning.",
         "Shorten the prompt, or ask for at most {room} new tokens.",
+    ),
+    "probe.cache_too_short": (
+        "{tokens} tokens of prompt and answer do not fit into a cache of {length}.",
+        "A static cache has one length, set by cache_length={length}.",
+        "Set cache_length={tokens} or more, or cache_length='auto'.",
     ),
     "probe.empty_prompt": (
         "Prompt {index} is empty.",
