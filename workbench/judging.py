@@ -34,20 +34,38 @@ def judge(pairs: Sequence[Pair], floor: NoiseFloor, names: tuple[str, str]) -> d
     for metric in COMPARED:
         values = series(pairs, metric)
         ratio, (low, high) = ratio_interval(values)
-        by_chance = chance(floor.spread[metric], len(pairs))
+        by_chance = chance(floor.spread.get(metric, math.inf), len(pairs))
         half_width = math.sqrt(high / low) if low > 0 and math.isfinite(high) else math.inf
         smallest = max(by_chance, half_width)
         differs = (low > 1 or high < 1) and max(ratio, 1 / ratio) > by_chance
         if differs:
             seen.append(metric)
-        found["ratio"][metric], found["ci95"][metric] = ratio, (low, high)
+        found["ratio"][metric] = ratio
         found["mean_a"][metric] = fmean(first for first, _ in values)
         found["mean_b"][metric] = fmean(second for _, second in values)
-        found["noise_floor"][metric], found["smallest_effect"][metric] = by_chance, smallest
+        for field, value, known in (
+            ("ci95", (low, high), math.isfinite(half_width)),
+            ("noise_floor", by_chance, math.isfinite(by_chance)),
+            ("smallest_effect", smallest, math.isfinite(smallest)),
+        ):
+            if known:
+                found[field][metric] = value
         found["verdict"][metric] = (
             _difference(metric, names, ratio, (low, high)) if differs else _no_difference(metric, smallest)
         )
     return {**found, "seen": tuple(seen), "samples": {metric: tuple(series(pairs, metric)) for metric in COMPARED}}
+
+
+def estimated(pairs: Sequence[Pair], floor: NoiseFloor, names: tuple[str, str]) -> dict[str, Any]:
+    """The same for a quick look: ratios and what is known of their spread, and no verdict on any of them."""
+    found = judge(pairs, floor, names)
+    said = {
+        metric: say(
+            "verdict.estimate", a=names[0], b=names[1], what=METRICS[metric].label.lower(), ratio=f"{ratio:.2f}"
+        )
+        for metric, ratio in found["ratio"].items()
+    }
+    return {**found, "verdict": said, "seen": ()}
 
 
 def chance(spread: float, pairs: int) -> float:
@@ -56,8 +74,15 @@ def chance(spread: float, pairs: int) -> float:
 
 
 def floor_of(same: Sequence[Pair]) -> NoiseFloor:
-    """The noise floor that neighbouring runs of one and the same configuration show; at least two pairs of them."""
+    """The noise floor that neighbouring runs of one and the same configuration show; empty for fewer than two pairs."""
+    if len(same) < 2:
+        return NoiseFloor(spread={}, pairs=len(same))
     return NoiseFloor(spread={metric: stdev(_logs(same, metric)) for metric in COMPARED}, pairs=len(same))
+
+
+def pairs_for(spread: float, precision: float, most: int = 10_000) -> int:
+    """How many pairs whose log-ratio has this spread give an interval of ±`precision`; at most `most`."""
+    return next((n for n in range(2, most) if t95(n - 1) * spread / math.sqrt(n) <= precision), most)
 
 
 def half_width(pairs: Sequence[Pair]) -> float:

@@ -105,12 +105,15 @@ class Engine:
             raise
         return self._applied(Cost.LIVE, began, memory.held_bytes(self.device), None)
 
-    def apply(self, config: Config, context: Context) -> Applied:
-        """Goes from the config in force to `config` by the cheapest road; on any failure the old one is restored."""
+    def apply(self, config: Config, context: Context, *, fresh: bool = False) -> Applied:
+        """Goes from the config in force to `config` by the cheapest road; on any failure the old one is restored.
+
+        fresh: the weights are loaded anew whatever the change, for comparisons whose sampling unit is the load.
+        """
         began = time.perf_counter()
         before = memory.held_bytes(self.device)
         old = self.config
-        if self.model is None or old.cost_to(config) is not Cost.LIVE:
+        if self.model is None or fresh or old.cost_to(config) is not Cost.LIVE:
             residue = self._reload(config, context)
             return self._applied(Cost.RELOAD, began, before, residue)
         context.enter(say("phase.switching"))

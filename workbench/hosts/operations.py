@@ -12,13 +12,13 @@ from workbench.probes.context import Context
 from workbench.results import Applied, Resolved, Result
 from workbench.words import say
 
-PROBES = ("timing", "paired")
+PROBES = ("timing", "paired", "block", "agreement", "scan")
 
 
 def execute(engine: Engine, op: str, params: dict[str, Any], context: Context) -> dict[str, Any]:
     """Runs one operation and returns its result as JSON-able data.
 
-    open {source, config} · apply {config} · generate {prompts, max_new_tokens, seed, chat} ·
+    open {source, config} · apply {config, fresh} · generate {prompts, max_new_tokens, seed, chat} ·
     probe {probe, …} · bandwidth {} · facts {}
     """
     match op:
@@ -26,7 +26,7 @@ def execute(engine: Engine, op: str, params: dict[str, Any], context: Context) -
             applied = engine.open(Source(**params["source"]), Config(**params["config"]), context)
             return _applied(engine, applied)
         case "apply":
-            applied = engine.apply(Config(**params["config"]), context)
+            applied = engine.apply(Config(**params["config"]), context, fresh=params.get("fresh", False))
             return _applied(engine, applied)
         case "generate":
             completions = engine.generate(context, **params)

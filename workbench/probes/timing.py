@@ -16,6 +16,7 @@ from transformers.generation.streamers import BaseStreamer
 from workbench.errors import ConfigError, WorkbenchError
 from workbench.forecast import step_bytes
 from workbench.knobs.generation import STATIC
+from workbench.pairing import SHARED_CORES
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
 from workbench.probes.device.cpu import Neighbours
@@ -26,7 +27,6 @@ from workbench.words import Message, say
 from workbench.words.format import THIN, number
 
 MIN_REPEATS = 4
-SHARED_CORES = 0.25  # other processes' use above which a run is flagged
 _P99_GAPS = 100
 _RATES = ("ttft_s", "tpot_s", "decode_tps", "prefill_tps", "e2e_s")
 

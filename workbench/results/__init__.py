@@ -1,7 +1,8 @@
 """Result types: what probes return, charts draw, the store keeps and `--json` prints."""
 
+from workbench.results.agreement import Agreement, Divergence, LogitDistance
 from workbench.results.base import Interval, Result, document, versions
-from workbench.results.comparison import Comparison, NoiseFloor, comparison_record
+from workbench.results.comparison import Block, CompareCost, Comparison, NoiseFloor, Way, comparison_record
 from workbench.results.compiled import CompileReport, break_even_tokens
 from workbench.results.device import Bandwidth, DeviceSample, GpuSample
 from workbench.results.events import DOING, EVENTS, Event
@@ -30,16 +31,20 @@ __all__ = [
     "EVENTS",
     "PHASES",
     "TRANSFORMERS_LOOP",
+    "Agreement",
     "Applied",
     "Bandwidth",
+    "Block",
     "Capability",
     "Chunk",
+    "CompareCost",
     "Comparison",
     "CompileReport",
     "Completion",
     "Cpu",
     "DeviceSample",
     "Difference",
+    "Divergence",
     "Event",
     "Forecast",
     "Gpu",
@@ -47,6 +52,7 @@ __all__ = [
     "Interval",
     "KernelUse",
     "Latencies",
+    "LogitDistance",
     "Machine",
     "Measurement",
     "MigInstance",
@@ -64,6 +70,7 @@ __all__ = [
     "TraceDiff",
     "TracePhase",
     "WarmUp",
+    "Way",
     "Workload",
     "break_even_tokens",
     "comparison_record",

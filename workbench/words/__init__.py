@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 Template = str | tuple[str, str, str]
 
 _FILES = (
+    "agreement",
     "attach",
     "capability",
     "cli",
     "compare",
+    "compiled",
     "config",
     "convert",
     "engines",
@@ -42,6 +44,7 @@ _FILES = (
     "session",
     "tables",
     "tokenizer",
+    "trace",
     "worker",
 )
 _LOCALE = Path(__file__).parents[1] / "locale"

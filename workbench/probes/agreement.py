@@ -1,0 +1,200 @@
+"""Do two live configurations compute the same? Their logits over the same tokens, against what rounding explains.
+
+Two ways, because kernels and caches differ between them: a text in one pass, and a's greedy continuation one token a
+step over the KV cache, along which b is forced. Where b's most likely token is not a's, b alone would have gone elsewhere:
+the first such step is the first divergent token. What counts as rounding: `workbench.rounding`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor
+
+from workbench.config import Config
+from workbench.judging import names_of
+from workbench.probes.bench import Bench
+from workbench.probes.context import Context
+from workbench.probes.timing import prepare
+from workbench.results import Agreement, Divergence, LogitDistance, Workload
+from workbench.rounding import excess, level_of, loses, sentence
+from workbench.words import say
+
+MOST_POSITIONS = 256  # of the text in one pass
+_CHUNK = 32  # positions whose distributions are held in float64 at once
+_TF32 = 2.0**-10  # machine epsilon of TF32's 10-bit mantissa
+
+
+def run(bench: Bench, params: dict[str, Any], context: Context) -> Agreement:
+    """params: a, b (configs as dicts), workload (as a dict), text (instead of the workload's prompt, or None).
+
+    The configuration that was in force is in force again afterwards.
+    """
+    sides = Config(**params["a"]), Config(**params["b"])
+    workload = Workload(**params["workload"])
+    if params.get("text"):
+        workload = workload.replace(prompts=(params["text"],), batch_size=1)
+    batch = prepare(bench, workload)
+    before = bench.config
+    context.enter(say("phase.agreement"))
+    try:
+        return of(bench, sides, batch, workload.new_tokens, context)
+    finally:
+        bench.switch(before, Context(context.emit), proven=True)
+
+
+def of(
+    bench: Bench, sides: tuple[Config, Config], batch: dict[str, torch.Tensor], new_tokens: int, context: Context
+) -> Agreement:
+    """Over `batch` (input_ids [batch, time]) and `new_tokens` more; leaves the second configuration in force."""
+    a, b = sides
+    bench.switch(a, context)
+    text_a = _text_logits(bench, batch, context)
+    with _rounded_once_more(bench, _epsilon(bench, sides)):
+        rounding = distance(text_a, _text_logits(bench, batch, context))
+    tokens, steps_a = _decode(bench, batch, new_tokens, None, context)
+    bench.switch(b, context)
+    prefill = distance(text_a, _text_logits(bench, batch, context))
+    del text_a
+    _, steps_b = _decode(bench, batch, new_tokens, tokens, context)
+    decode = distance(steps_a.flatten(0, 1), steps_b.flatten(0, 1))
+
+    times = max(excess(prefill, rounding), excess(decode, rounding))
+    level = level_of(a, b, prefill, decode, times)
+    parting = divergence(tokens, steps_a, steps_b, bench.tokenizer)
+    dtype = str(_compute_dtype(bench, sides)).removeprefix("torch.")
+    return Agreement(
+        a=a.to_dict(),
+        b=b.to_dict(),
+        prefill=prefill,
+        decode=decode,
+        rounding=rounding,
+        rounding_dtype=dtype,
+        excess=times,
+        level=level,
+        verdict=sentence(level, names_of(a, b), times, loses(a, b), parting, dtype),
+        first_divergence=parting,
+        flags=bench.facts.notes,
+    )
+
+
+def distance(a: torch.Tensor, b: torch.Tensor) -> LogitDistance:
+    """Of two sets of logits [positions, vocabulary]."""
+    largest, divergences, same = 0.0, [], 0
+    for first, second in zip(torch.split(a, _CHUNK), torch.split(b, _CHUNK), strict=True):
+        first, second = first.double(), second.double()
+        log_a, log_b = first.log_softmax(-1), second.log_softmax(-1)
+        largest = max(largest, (first - second).abs().max().item())
+        divergences.append((log_a.exp() * (log_a - log_b)).sum(-1).clamp(min=0))
+        same += int((first.argmax(-1) == second.argmax(-1)).sum())
+    kl = torch.cat(divergences)
+    if not bool(torch.isfinite(kl).all()):  # a NaN is lost in max(), and is the opposite of agreement
+        largest = float("inf")
+        kl = torch.full_like(kl, float("inf"))
+    return LogitDistance(
+        positions=len(kl),
+        max_logit_diff=largest,
+        kl_mean=kl.mean().item(),
+        kl_max=kl.max().item(),
+        same_top=same / len(kl),
+    )
+
+
+def divergence(tokens: torch.Tensor, a: torch.Tensor, b: torch.Tensor, tokenizer: Any) -> Divergence | None:
+    """The first step at which b prefers another token. tokens: [batch, step]; a, b: [batch, step, vocabulary]."""
+    other = b.argmax(-1)
+    differs = other != tokens
+    if not bool(differs.any()):
+        return None
+    index = int(differs.any(dim=0).int().argmax())
+    row = int(differs[:, index].int().argmax())
+    token_a, token_b = int(tokens[row, index]), int(other[row, index])
+    return Divergence(
+        row=row,
+        index=index,
+        token_a=token_a,
+        token_b=token_b,
+        text_a=tokenizer.decode([token_a]),
+        text_b=tokenizer.decode([token_b]),
+        margin=(a[row, index, token_a] - a[row, index, token_b]).item(),
+    )
+
+
+@torch.inference_mode()
+def _text_logits(bench: Bench, batch: dict[str, torch.Tensor], context: Context) -> torch.Tensor:
+    """Of the first row's last tokens, padding left out: [positions, vocabulary]."""
+    row = {name: tensor[:1, -MOST_POSITIONS:] for name, tensor in batch.items()}
+    real = row["attention_mask"][0].bool()
+    with bench.interruptible(context), bench.in_force():
+        logits: torch.Tensor = bench.model(**bench.masked(row), use_cache=False).logits[0]
+    return logits[real]
+
+
+class _Recorder(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
+    """Keeps each step's logits; with `forced` tokens [batch, step] it lets no others be chosen."""
+
+    def __init__(self, forced: torch.Tensor | None) -> None:
+        self._forced = forced
+        self.seen: list[torch.Tensor] = []
+
+    def __call__(self, _input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        step = len(self.seen)
+        self.seen.append(scores.to("cpu", torch.float32, copy=True))
+        if self._forced is None:
+            return scores
+        only = torch.full_like(scores, -torch.inf)
+        return only.scatter(1, self._forced[:, step : step + 1].to(scores.device), 0.0)
+
+
+def _decode(
+    bench: Bench, batch: dict[str, torch.Tensor], new_tokens: int, forced: torch.Tensor | None, context: Context
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """New tokens [batch, step] and their logits [batch, step, vocabulary], by the loop and the cache in force."""
+    recorder = _Recorder(forced)
+    with bench.interruptible(context):
+        output = bench.produce(batch, None, new_tokens, logits_processor=[recorder])
+    return output.sequences[:, batch["input_ids"].shape[1] :].cpu(), torch.stack(recorder.seen, dim=1)
+
+
+@contextmanager
+def _rounded_once_more(bench: Bench, epsilon: float) -> Iterator[None]:
+    """Within it every attention layer's output is off by one rounding, at random and always the same."""
+    generator = torch.Generator(device="cpu").manual_seed(0)
+
+    def disturb(_module: Any, _inputs: Any, output: Any) -> Any:
+        first = output[0] if isinstance(output, tuple) else output
+        noise = torch.randn(first.shape, generator=generator).to(first.device)
+        rounded = (first.float() * (1 + epsilon * noise)).to(first.dtype)
+        return (rounded, *output[1:]) if isinstance(output, tuple) else rounded
+
+    handles = [module.register_forward_hook(disturb) for module in _attention_layers(bench.model)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _attention_layers(model: Any) -> list[torch.nn.Module]:
+    """transformers names them …Attention and numbers them for the cache; where it does not, the embedding stands in."""
+    found = [
+        module
+        for module in model.modules()
+        if type(module).__name__.endswith("Attention") and getattr(module, "layer_idx", None) is not None
+    ]
+    return found or [model.get_input_embeddings()]
+
+
+def _compute_dtype(bench: Bench, sides: tuple[Config, Config]) -> torch.dtype:
+    """The coarsest number format that either side computes in."""
+    formats = [bench.model.get_input_embeddings().weight.dtype]
+    formats += [getattr(torch, side.autocast) for side in sides if side.autocast != "off"]
+    coarsest: torch.dtype = max(formats, key=lambda dtype: torch.finfo(dtype).eps)
+    return coarsest
+
+
+def _epsilon(bench: Bench, sides: tuple[Config, Config]) -> float:
+    epsilon = torch.finfo(_compute_dtype(bench, sides)).eps
+    tf32 = bench.device.type == "cuda" and any(side.tf32 for side in sides)
+    return max(epsilon, _TF32) if tf32 else epsilon

@@ -1,0 +1,72 @@
+"""Short runs of fixed work under the configuration in force: the unit that comparisons alternate.
+
+Definitions of the metrics: `workbench.metrics`.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+import torch
+
+from workbench.judging import COMPARED, Run
+from workbench.pairing import Half
+from workbench.probes.bench import Bench
+from workbench.probes.context import Context
+from workbench.probes.device.cpu import Neighbours
+from workbench.probes.timing import fixed_run, prepare
+from workbench.results import Block, Workload
+from workbench.words import say
+
+BLOCK_TOKENS = 16
+
+
+def run(bench: Bench, params: dict[str, Any], context: Context) -> Block:
+    """One warm-up run if asked, then `runs` runs.
+
+    params: workload (as a dict), runs (default 1), warm_up (default False).
+    """
+    blocks = Blocks(bench, Workload(**params["workload"]), context)
+    if params.get("warm_up"):
+        context.enter(say("phase.warming_up"))
+        blocks.run()
+    context.enter(say("phase.comparing"))
+    halves = [blocks.run() for _ in range(params.get("runs", 1))]
+    cores = [half.others_cores for half in halves if half.others_cores is not None]
+    return Block(
+        run=_mean([half.run for half in halves]),
+        seconds=sum(half.seconds for half in halves),
+        others_cores=fmean(cores) if cores else None,
+        workload=blocks.workload,
+    )
+
+
+class Blocks:
+    """Runs of one workload: its prompt, and at most BLOCK_TOKENS new tokens."""
+
+    def __init__(self, bench: Bench, workload: Workload, context: Context) -> None:
+        self._bench = bench
+        self._context = context
+        block = block_of(workload)
+        self.batch: dict[str, torch.Tensor] = prepare(bench, block)
+        self.workload = block.replace(prompt_tokens=self.batch["input_ids"].shape[1])
+
+    def run(self) -> Half:
+        """One run under the configuration in force."""
+        began = time.perf_counter()
+        with Neighbours() as neighbours:
+            sample = fixed_run(self._bench, self.batch, self.workload.new_tokens, self._context)
+        metrics = {metric: getattr(sample, metric) for metric in COMPARED}
+        return Half(metrics, time.perf_counter() - began, neighbours.cores)
+
+
+def block_of(workload: Workload) -> Workload:
+    """The part of `workload` that one block does."""
+    return workload.replace(new_tokens=min(workload.new_tokens, BLOCK_TOKENS))
+
+
+def _mean(runs: Sequence[Run]) -> dict[str, float]:
+    """Geometric, by metric: ratios of rates are what is judged."""
+    return {metric: math.exp(fmean(math.log(run[metric]) for run in runs)) for metric in COMPARED}
