@@ -1,0 +1,165 @@
+"""Compiled decode loops, one for each way the model is run: kept while they are used, counted, and dropped."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
+from torch._dynamo.utils import counters
+
+from workbench.engine import memory
+from workbench.engine.static_loop import RECOMPILES, StaticLoop
+from workbench.errors import CapabilityError
+from workbench.results import CompileReport
+from workbench.words import say
+
+KEPT = 3  # loops; each may hold a second copy of the weights
+SHORTEST = 256  # tokens of cache
+# what a compiled step is bound to, beside the shapes: torch recompiles when one of them changes
+_BOUND_TO = ("compile", "freezing", "attention", "sdpa_backend", "autocast", "tf32")
+
+
+def cache_tokens(config: Mapping[str, Any], tokens: int) -> int:
+    """Length of the loop's cache for prompt and answer of `tokens`: rounded up, so that few lengths are compiled."""
+    if config["cache_length"] != "auto":
+        return int(config["cache_length"])
+    return max(SHORTEST, 1 << (tokens - 1).bit_length())
+
+
+def freezes(config: Mapping[str, Any], device: torch.device) -> bool:
+    """Whether the weights are folded into the code: "auto" does it on a CPU, where it is what makes compiling pay."""
+    return bool(config["freezing"] == "on" or (config["freezing"] == "auto" and device.type == "cpu"))
+
+
+class Loops:
+    """The compiled loops of one resident model; `clear` when it goes."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[Any, ...], Counted] = OrderedDict()
+        self._last: Counted | None = None
+
+    def options(
+        self, config: Mapping[str, Any], model: Any, batch_size: int, tokens: int, streamer: Any = None
+    ) -> dict[str, Any]:
+        """Keyword arguments that make `model.generate` decode with the loop for these settings.
+
+        tokens    prompt and answer of a row together
+        streamer  the one given to `generate`, which does not hand it on; its `.context` is told while compiling
+
+        The loop is made when it is first needed, and compiles in its first step.
+        """
+        length = cache_tokens(config, tokens)
+        key = (id(model), batch_size, length, torch.get_num_threads(), *(config[knob] for knob in _BOUND_TO))
+        loop = self._kept.pop(key, None)
+        if loop is None:
+            while len(self._kept) >= KEPT:
+                self._drop(self._kept.popitem(last=False)[1])
+            loop = Counted(model, batch_size, length, config["compile"], freezes(config, model.device))
+        self._kept[key] = self._last = loop
+        return loop.serve(streamer)
+
+    def report(self) -> CompileReport | None:
+        """Of the loop that ran last; None before the first."""
+        return self._last.report() if self._last else None
+
+    def clear(self) -> None:
+        """Drops every loop and gives back what it held."""
+        while self._kept:
+            self._drop(self._kept.popitem()[1])
+        self._last = None
+
+    def _drop(self, loop: "Counted") -> None:
+        if loop is self._last:
+            self._last = None
+        broken = loop.graph_breaks > 0
+        device = loop.model.device
+        loop.forget()
+        if broken:  # parts of the step hang on the library's own functions, which outlive the loop
+            torch.compiler.reset()
+        memory.release(device)
+
+
+class Counted(StaticLoop):  # type: ignore[misc]  # written for people without the workbench: no annotations
+    """A loop that counts what it compiles, says so while it does, and turns failures into words."""
+
+    def __init__(self, model: Any, batch_size: int, cache_length: int, mode: str, freezing: bool) -> None:
+        super().__init__(model, batch_size, cache_length, mode, freezing)
+        self.mode = mode
+        self.graphs = self.graph_breaks = self.recompiles = self.runs = self.held_bytes = 0
+        self.compile_s = 0.0
+        self._context: Any = None
+        self._compiled = False
+
+    def serve(self, streamer: Any) -> dict[str, Any]:
+        """Arguments for the next run."""
+        self.runs += 1
+        self._context = getattr(streamer, "context", None)
+        arguments: dict[str, Any] = self.arguments(streamer)
+        return arguments
+
+    def decode(self, tokens: torch.Tensor, index: int) -> torch.Tensor:
+        """One step; the first compiles it. CapabilityError when that fails or never ends."""
+        if self._compiled:
+            graphs, began = _graphs(), time.perf_counter()
+            logits = self._attempt(tokens, index)
+            if _graphs() != graphs:
+                self.recompiles += _graphs() - graphs
+                self.compile_s += time.perf_counter() - began
+            return logits
+        graphs, breaks = _graphs(), sum(counters["graph_break"].values())
+        before = memory.held_bytes(self.model.device)
+        doing = self._context.doing if self._context else None
+        if self._context:
+            self._context.enter(say("phase.compiling"), killable=True)
+        began = time.perf_counter()
+        logits = self._attempt(tokens, index)
+        self.compile_s = time.perf_counter() - began
+        self._compiled = True
+        self.graphs = _graphs() - graphs
+        self.graph_breaks = sum(counters["graph_break"].values()) - breaks
+        self.held_bytes = max(memory.held_bytes(self.model.device) - before, 0)
+        if doing:
+            self._context.enter(doing)
+        return logits
+
+    def report(self) -> CompileReport:
+        return CompileReport(
+            mode=self.mode,
+            freezing=self.freezing,
+            batch_size=self.batch_size,
+            cache_tokens=self.cache_length,
+            graphs=self.graphs,
+            graph_breaks=self.graph_breaks,
+            recompiles=self.recompiles,
+            compile_s=self.compile_s,
+            runs=self.runs,
+            held_bytes=self.held_bytes,
+        )
+
+    def forget(self) -> None:
+        """Lets go of model, cache and compiled code, whoever else still holds this loop."""
+        self.model = self.cache = self._step = self._context = None
+
+    def _attempt(self, tokens: torch.Tensor, index: int) -> torch.Tensor:
+        try:
+            logits: torch.Tensor = super().decode(tokens, index)
+        except FailOnRecompileLimitHit as error:
+            raise CapabilityError("compile.never_ends", limit=RECOMPILES, problem=_last_line(error)) from error
+        except TorchDynamoException as error:
+            inner = getattr(error, "inner_exception", None)
+            if isinstance(inner, torch.OutOfMemoryError | MemoryError):
+                raise inner from error
+            raise CapabilityError("compile.failed", mode=self.mode, problem=_last_line(inner or error)) from error
+        return logits
+
+
+def _graphs() -> int:
+    """Graphs that torch has compiled in this process."""
+    return int(counters["stats"]["unique_graphs"])
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"

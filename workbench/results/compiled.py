@@ -1,0 +1,36 @@
+"""What torch.compile made of the decode step, and what it cost."""
+
+from workbench.results.base import Result
+
+
+class CompileReport(Result):
+    """One compiled decode loop.
+
+    mode           of torch.compile
+    freezing       whether the weights were folded into the compiled code
+    batch_size     rows the code is made for
+    cache_tokens   length of the static cache that the loop owns, prompt and new tokens together
+    graphs         graphs compiled for the first step: 1 where the model is one piece
+    graph_breaks   places where the step fell back to Python
+    recompiles     graphs compiled by later steps, which fixed shapes should not need
+    compile_s      seconds that the steps took in which something was compiled
+    runs           calls of `generate` that this loop has served
+    held_bytes     growth of the process's memory while compiling: compiler, compiled code, frozen weights
+    """
+
+    mode: str
+    freezing: bool
+    batch_size: int
+    cache_tokens: int
+    graphs: int
+    graph_breaks: int
+    recompiles: int
+    compile_s: float
+    runs: int
+    held_bytes: int
+
+
+def break_even_tokens(compile_s: float, uncompiled_tpot_s: float, compiled_tpot_s: float) -> int | None:
+    """Tokens after which compiling has paid for itself; None where a compiled step is no faster."""
+    saved_s = uncompiled_tpot_s - compiled_tpot_s
+    return round(compile_s / saved_s) if saved_s > 0 else None
