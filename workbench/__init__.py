@@ -14,6 +14,8 @@ _HOMES = {
     "Machine": "workbench.results",
     "Comparison": "workbench.results",
     "Measurement": "workbench.results",
+    "Trace": "workbench.results",
+    "trace_diff": "workbench.results.trace_diff",
     "Runs": "workbench.runs",
     "Session": "workbench.session",
     "doctor": "workbench.machine",
