@@ -31,7 +31,7 @@ class Readings:
 
     @property
     def last(self) -> dict[str, Any]:
-        """The last result of each kind: applied, measurement, and measured_config."""
+        """The last result of each kind: applied, measurement, trace; and measured_config, traced_config."""
         return self._bench.last
 
     @property
@@ -46,8 +46,14 @@ class Readings:
 
     @property
     def resolved(self) -> Resolved:
-        """What is in force, read back from the model after the last call."""
-        return self._bench.resolved
+        """What is in force, read back from the model after the last call.
+
+        `attention_kernels` are those of the last trace, where it was taken of this config.
+        """
+        resolved, trace = self._bench.resolved, self.last.get("trace")
+        if trace is None or self.last["traced_config"] != self.config:
+            return resolved
+        return resolved.model_copy(update={"attention_kernels": trace.attention_kernels})
 
     @property
     def facts(self) -> ModelFacts:

@@ -2,6 +2,11 @@
 
 TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "phase.tracing": "tracing",
+    "trace.bad_steps": (
+        "A trace of {steps} decode steps is not offered.",
+        "One step shows what runs; every further one lengthens the file and says the same.",
+        "Ask for 1 to {most}.",
+    ),
     "trace.no_gpu": "the model runs on the CPU: no GPU could be idle",
     "trace.substituted": "attention={asked} was asked; {ran} is in force: transformers put a kernel of the hub in its place and only warned",
     "trace.flash_float32": "{asked} computes in 16 bits, the weights are float32: every layer converts to 16 bits and back; set dtype=bfloat16",
