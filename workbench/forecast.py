@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.cache_room import kv_cache_bytes
 from workbench.catalog import (
     MODELS,
     LocalModel,
@@ -84,7 +85,8 @@ def forecast(
     target = _catalogued(on) if on else _device(config, machine, resident_bytes)
     dtype, notes = _dtype(config["dtype"], shape, target)
     weights = _bytes(shape, dtype)
-    kv_cache = _kv_bytes(shape, dtype, workload.batch_size * (workload.prompt_tokens + workload.new_tokens))
+    layers = shape.config.get("num_hidden_layers")
+    kv_cache = kv_cache_bytes(config, workload, shape.kv_values, _compute_size(dtype), layers)
     workspace = _workspace(shape.config, config["attention"], _compute_size(dtype), workload)
     if not shape.config:
         notes = (*notes, say("model.workspace_unknown"))
