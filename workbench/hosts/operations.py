@@ -12,7 +12,7 @@ from workbench.probes.context import Context
 from workbench.results import Applied, Resolved, Result
 from workbench.words import say
 
-PROBES = ("timing", "paired", "block", "agreement", "scan")
+PROBES = ("timing", "paired", "trace", "block", "agreement", "scan")
 
 
 def execute(engine: Engine, op: str, params: dict[str, Any], context: Context) -> dict[str, Any]:
