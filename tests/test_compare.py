@@ -67,11 +67,10 @@ def test_stop_ends_it_and_the_old_config_stays(session: wb.Session) -> None:
     ("a", "b", "kind", "code"),
     [
         ({}, {}, wb.ConfigError, "compare.same"),
-        ({}, {"dtype": "bfloat16"}, wb.CapabilityError, "compare.needs_reload"),
         ({}, {"atention": "eager"}, wb.ConfigError, None),
         ({"device": "cuda"}, {}, wb.CapabilityError, None),
     ],
-    ids=["the same", "a reload", "a typo", "no such device"],
+    ids=["the same", "a typo", "no such device"],
 )
 def test_what_cannot_be_compared_is_told(
     session: wb.Session, a: dict[str, str], b: dict[str, str], kind: type[wb.WorkbenchError], code: str | None

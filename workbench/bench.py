@@ -2,18 +2,21 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from workbench import hub
 from workbench import machine as machines
+from workbench.beside import Beside
 from workbench.catalog.sources import Source, needs_hub
 from workbench.checks import as_batch, at_least_one, refuse_impossible
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, Stopped, StoreError, WorkbenchError, WorkerDied
 from workbench.events import Dispatcher, forwarding
 from workbench.hosts import registry
+from workbench.hosts.connection import OnEvent
 from workbench.hosts.process import ProcessHost
 from workbench.hub.convert import MANIFEST as CONVERTED
 from workbench.knobs import Cost
@@ -23,14 +26,11 @@ from workbench.results import (
     Chunk,
     Completion,
     Machine,
-    Measurement,
     ModelFacts,
     Resolved,
-    Workload,
-    measurement_record,
 )
 from workbench.runs import Runs
-from workbench.words import say
+from workbench.words import Message, say
 
 if TYPE_CHECKING:
     from workbench.hosts.inline import InlineHost
@@ -69,6 +69,10 @@ class Bench:
         self.machine: Machine = machines.doctor()
         self.last: dict[str, Any] = {}
         self.attached = False
+        self.closed = False
+        self.beside = Beside(self._new_worker)
+        self.load_seconds: float | None = None  # of the last load
+        self.start_seconds: float | None = None  # of a worker before it
         self._given_runs = runs
         self._refused_store = ""
         self._runs: Runs | None = runs
@@ -88,7 +92,7 @@ class Bench:
         else:
             offline = {} if needs_hub(model) else {"HF_HUB_OFFLINE": "1"}
             self._environment.update(machines.worker_environment(), **offline)
-            self.host = ProcessHost(self._environment, self.machine.threads, self._on_handed_over)
+            self.host = self._new_worker(self._on_handed_over)
 
     @property
     def asked(self) -> Config | None:
@@ -134,15 +138,17 @@ class Bench:
     def open(self, job: int, config: Config, allow_pickle: bool) -> Applied | None:
         """Gets the model onto this machine where it is not yet, and into memory."""
         refuse_impossible(config, self.machine, None)
-        self._stop.clear()
-        emit = self._events_of(job)
-        self._source = hub.prepare(self.name, self.revision, Context(emit, self._stop), allow_pickle=allow_pickle)
-        parameters = {
-            "source": self._source.model_dump(mode="json"),
-            "config": config.to_dict(),
-            "claim": self._claim(config),
-        }
-        return self._keep(self.host.call("open", parameters, emit))
+        context = self.context(job)
+        self._source = hub.prepare(self.name, self.revision, context, allow_pickle=allow_pickle)
+        began = time.monotonic()
+        applied = self._keep(self.host.call("open", self.opening(config), context.emit))
+        self.start_seconds = time.monotonic() - began - applied.seconds if applied and applied.reloaded else None
+        return applied
+
+    def opening(self, config: Config) -> dict[str, Any]:
+        """What a host is told to open this model with `config`."""
+        source = self._source.model_dump(mode="json") if self._source else None
+        return {"source": source, "config": config.to_dict(), "claim": self.claim(config)}
 
     def attach(self, job: int, model: Any, tokenizer: Any) -> Applied | None:
         """Takes a model that the person loaded, in this process."""
@@ -150,7 +156,7 @@ class Bench:
         self.attached = True
         self.host.examine(model, tokenizer)
         self._when_busy = "beside"  # it is resident already, whoever else is there
-        claim = {**self._claim(Config(device=str(model.device))), "when_busy": "beside"}
+        claim = {**self.claim(Config(device=str(model.device))), "when_busy": "beside"}
         return self._keep(self.host.attach(model, tokenizer, claim, self._events_of(job)))
 
     def apply(self, job: int, config: Config | None = None, **knobs: Any) -> Applied | None:
@@ -158,7 +164,7 @@ class Bench:
         refuse_impossible(wanted, self.machine, self._facts)
         if self.attached and self.config.cost_to(wanted) is not Cost.LIVE:
             raise CapabilityError("session.attached", knobs=", ".join(self.config.diff(wanted)))
-        parameters = {"config": wanted.to_dict(), "claim": self._claim(wanted)}
+        parameters = {"config": wanted.to_dict(), "claim": self.claim(wanted)}
         applied = self._keep(self.host.call("apply", parameters, self._events_of(job)))
         self.last["applied"] = applied
         self._dispatcher.send("applied", job, applied)
@@ -186,38 +192,31 @@ class Bench:
         self._dispatcher.send("result", job, {"kind": "completions", "value": completions})
         return completions
 
-    def measure(
-        self, job: int, workload: Workload | None = None, *, precision: float = 0.05, budget_s: float = 60.0
-    ) -> Measurement:
-        workload = workload or Workload()
-        parameters = {
-            "probe": "timing",
-            "workload": workload.to_dict(),
-            "precision": precision,
-            "budget_s": budget_s,
-            "bandwidth": self._bandwidth(job),
-        }
-        data = self.call(job, "probe", parameters)
-        measurement = Measurement.from_dict(data["result"])
-        for note in machines.power_notes():
-            measurement = measurement.flagged(note)
+    def store(self, job: int, record: dict[str, Any]) -> tuple[Message, ...]:
+        """Keeps a record; what its result is flagged with where that failed."""
         try:
-            self.runs.add(measurement_record(self.facts.name, self.machine, self.config, measurement))
+            self.runs.add(record)
         except StoreError as error:
-            if error.code != self._refused_store:  # said once; every measurement still carries its flag
+            if error.code != self._refused_store:  # said once; every result still carries its flag
                 self._refused_store = error.code
                 self._dispatcher.send("error", job, error)
-            measurement = measurement.flagged(say("session.not_stored", problem=error.what))
-        self.last["measurement"] = measurement
-        self.last["measured_config"] = self.config
-        self._dispatcher.send("result", job, {"kind": "measurement", "value": measurement, "config": self.config})
-        return measurement
+            return (say("session.not_stored", problem=error.what),)
+        return ()
+
+    def context(self, job: int) -> Context:
+        """Of work that is done here, not in the host: where it reports to, and whether Stop was asked for since."""
+        self._stop.clear()
+        return Context(self._events_of(job), self._stop)
 
     def call(self, job: int, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """An operation of the host (`hosts.operations`) as part of `job`; what it says of the state is kept."""
-        data = self.host.call(operation, parameters, self._events_of(job))
+        data = self.ask(job, operation, parameters)
         self._keep(data)
         return data
+
+    def ask(self, job: int, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The same for an operation that says nothing of the state."""
+        return self.host.call(operation, parameters, self._events_of(job))
 
     def tell(self, job: int, event: str, data: Any) -> None:
         """Sends an event to the session's listeners."""
@@ -228,20 +227,25 @@ class Bench:
         if not isinstance(error, WorkerDied | Stopped):
             return
         try:
-            data = self.host.restore(self._events_of(job))
+            self.revive(job)
         except WorkbenchError as failure:
             self._dispatcher.send("error", job, WorkerDied("worker.not_back", problem=failure.what))
-            return
-        if data:
+
+    def revive(self, job: int) -> None:
+        """Brings the model back on the last good config where its process is gone."""
+        if data := self.host.restore(self._events_of(job)):
             self._keep(data)
 
     def stop(self) -> None:
         """Asks the work in progress to end, wherever it is done. Returns at once; from any thread."""
         self._stop.set()
+        self.beside.stop()
         self.host.stop()
 
     def close(self) -> None:
-        """Drops the model and ends its worker."""
+        """Drops the model and ends its worker, and those beside it."""
+        self.closed = True
+        self.beside.close()
         self.host.close()
 
     def close_runs(self) -> None:
@@ -254,7 +258,8 @@ class Bench:
             raise CapabilityError("session.inline_only", name=name)
         return getattr(self.host.engine, name)
 
-    def _claim(self, config: Config) -> dict[str, Any]:
+    def claim(self, config: Config) -> dict[str, Any]:
+        """Whose the device of `config` is to be, and what happens when it is taken."""
         source = self._source.model_dump(mode="json") if self._source else {}
         claim = registry.Claim(
             device=registry.device_key(config.device, self.machine),
@@ -266,26 +271,23 @@ class Bench:
         )
         return asdict(claim)
 
+    def _new_worker(self, on_handed_over: OnEvent) -> ProcessHost:
+        return ProcessHost(self._environment, self.machine.threads, on_handed_over)
+
     def _on_handed_over(self, _name: str, notebook: str) -> None:
         said = say("engines.handed_over", notebook=notebook)
         self._dispatcher.send("progress", 0, {"what": said, "done": 0, "total": None, "elapsed_s": 0.0, "left_s": None})
         self._show(self.resting, 0)
-
-    def _bandwidth(self, job: int) -> float:
-        key = self.resolved.device if self.resolved.device != "cpu" else f"cpu:{self.resolved.threads}"
-        if key not in self.machine.copy_bandwidth:
-            data = self.host.call("bandwidth", {}, self._events_of(job))
-            machines.remember_bandwidth(data["key"], data["bytes_per_s"])
-            known = {**self.machine.copy_bandwidth, data["key"]: data["bytes_per_s"]}
-            self.machine = self.machine.model_copy(update={"copy_bandwidth": known})
-        return self.machine.copy_bandwidth[key]
 
     def _keep(self, data: dict[str, Any]) -> Applied | None:
         """Takes over what a call says of the model's state; returns its Applied, where it has one."""
         self._config = Config(**data["config"])
         self._resolved = Resolved.from_dict(data["resolved"])
         self._facts = ModelFacts.from_dict(data["facts"])
-        return Applied.from_dict(data["applied"]) if "applied" in data else None
+        applied = Applied.from_dict(data["applied"]) if "applied" in data else None
+        if applied and applied.reloaded:
+            self.load_seconds = applied.seconds
+        return applied
 
     def _events_of(self, job: int, on_chunk: Callable[[Chunk], None] | None = None) -> Callable[[str, Any], None]:
         return forwarding(self._dispatcher, job, self._show, on_chunk)

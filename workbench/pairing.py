@@ -13,16 +13,23 @@ from typing import Any
 
 from workbench.config import Config
 from workbench.judging import Pair, Run, estimated, floor_of, half_width, judge, names_of, pairs_for
-from workbench.results import Comparison, NoiseFloor, Resolved
+from workbench.results import Comparison, NoiseFloor, Resolved, Workload
 from workbench.words import Message, say
+from workbench.words.format import number
 
 ENOUGH_PAIRS = 20  # a verdict rests on so many, unless the asked precision comes first
 FEWEST_PAIRS = 6  # whatever the precision: the spread of fewer is not known well
 LEAST_PAIRS = 3  # whatever the budget: below them there is no noise floor
 QUICK_PAIRS = 2
+BLOCK_TOKENS = 16  # new tokens of one run
 SHARED_CORES = 0.25  # other processes' use above which what was measured is flagged
 DISTURBED_CORES = 0.5  # others' use during one run above which its pair is set aside
 _SEEN_S = 0.2  # the kernel counts CPU time in steps of 10 ms: shorter runs say nothing of others
+
+
+def block_of(workload: Workload) -> Workload:
+    """The part of `workload` that one run of a pair does: its prompt, and few new tokens."""
+    return workload.replace(new_tokens=min(workload.new_tokens, BLOCK_TOKENS))
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,12 @@ def _expected(done: int, reached: float, plan: Plan) -> int:
     if math.isfinite(reached) and (done >= FEWEST_PAIRS or plan.expected is None):
         return max(FEWEST_PAIRS, done + 1, round(done * (reached / plan.precision) ** 2))
     return max(done + 1, plan.expected or FEWEST_PAIRS)
+
+
+def told(done: int, reached: float, expected: int) -> tuple[Message, int, int]:
+    """What a progress event says after a pair: the sentence, pairs done, pairs in all."""
+    percent = number(100 * reached) if math.isfinite(reached) else "?"
+    return say("progress.pair", done=done, percent=percent), done, expected
 
 
 def expected_pairs(spread: float, precision: float) -> int:

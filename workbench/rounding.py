@@ -3,8 +3,8 @@
 Two correct kernels add the same numbers in another order and round elsewhere, so their logits differ. How much of that
 is innocent depends on the model and the number format; it is therefore measured on the model itself: every attention
 output of configuration a is rounded once more (multiplied by 1 + ε·r, r standard normal, ε the format's machine
-epsilon) and the logits are compared with a's own. The excess is how many times farther b is from a than that, by each of
-max |Δlogit|, √(mean KL) and √(max KL), which all grow linearly with the disturbance.
+epsilon) and the logits are compared with a's own. The excess is how many times farther b is from a than that, by each
+of max |Δlogit|, √(mean KL) and √(max KL), which all grow linearly with the disturbance.
 
 Measured on SmolLM2-135M over 256 tokens (tests/test_rounding.py keeps the table): sdpa and a softmax normalised after
 the product lie at 0.6–1.1 in float32 and bfloat16, and bfloat16 as a whole lies at 0.8 of its own yardstick. Faults in

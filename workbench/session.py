@@ -9,26 +9,33 @@ from typing import Any, Self
 from workbench import export as exports
 from workbench import forecast as forecasts
 from workbench import machine as machines
+from workbench.agreement import agreement
 from workbench.bench import Bench
-from workbench.compare import compare
+from workbench.compare import compare, compare_cost
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, Stopped
 from workbench.events import Dispatcher, Listener
 from workbench.hosts import registry
 from workbench.jobs import Jobs
+from workbench.measure import measure
 from workbench.readings import Readings
 from workbench.results import (
     DOING,
+    Agreement,
     Applied,
     Chunk,
+    CompareCost,
     Comparison,
     Completion,
     Forecast,
     Measurement,
     Snippet,
+    Trace,
+    Way,
     Workload,
 )
 from workbench.runs import Runs
+from workbench.tracing import trace
 
 
 class Session(Readings):
@@ -160,15 +167,53 @@ class Session(Readings):
         *,
         precision: float = 0.05,
         budget_s: float = 60.0,
+        quick: bool = False,
+        way: Way | None = None,
     ) -> Comparison:
-        """b against a, by short runs that alternate on the resident model: ratios, intervals, noise floor, verdicts.
+        """b against a, by short runs that alternate: ratios, intervals, noise floor, verdicts, agreement.
 
-        Both are Configs, or what to change in the one in force: `compare({"threads": 1}, {"threads": 2})`.
-        Ends when decode and prefill are known to ±`precision` (95 %) or `budget_s` is spent. Kept in `.runs`.
+        Both are Configs, or what to change in the one in force: `compare({"threads": 1}, {"threads": 2})`. Live knobs
+        compare on the resident model; the others in two engines where memory holds them, else by loads that alternate
+        (`compare_cost` tells first; `way` picks one). Ends when decode and prefill are known to ±`precision` (95 %) or
+        `budget_s` is spent. `quick`: an estimate without a verdict. Kept in `.runs`.
         """
-        result: Comparison = self._jobs.wait(
-            self.submit("compare", a, b, workload, precision=precision, budget_s=budget_s)
-        )
+        options = {"precision": precision, "budget_s": budget_s, "quick": quick, "way": way}
+        result: Comparison = self._jobs.wait(self.submit("compare", a, b, workload, **options))
+        return result
+
+    def compare_cost(
+        self,
+        a: Config | Mapping[str, Any],
+        b: Config | Mapping[str, Any],
+        workload: Workload | None = None,
+        *,
+        precision: float = 0.05,
+        budget_s: float = 60.0,
+        way: Way | None = None,
+    ) -> CompareCost:
+        """What `compare` of the same arguments would take now: the way, loads × seconds, memory. Loads nothing."""
+        return compare_cost(self._bench, a, b, workload, precision=precision, budget_s=budget_s, way=way)
+
+    def agreement(
+        self,
+        a: Config | Mapping[str, Any],
+        b: Config | Mapping[str, Any],
+        workload: Workload | None = None,
+        text: str | None = None,
+    ) -> Agreement:
+        """Whether two live configurations compute the same: max |Δlogit|, KL, first divergent token, verdict.
+
+        Over the workload's prompt (or `text`) in one pass, and along a's greedy answer to it over the KV cache.
+        """
+        result: Agreement = self._jobs.wait(self.submit("agreement", a, b, workload, text))
+        return result
+
+    def trace(self, workload: Workload | None = None, *, steps: int = 3) -> Trace:
+        """Which kernels one prefill and `steps` decode steps really ran, time by category, and a file for Perfetto.
+
+        `.differences` says where that is not what was asked. `.resolved` names the kernels until the config changes.
+        """
+        result: Trace = self._jobs.wait(self.submit("trace", workload, steps=steps))
         return result
 
     def forecast(
@@ -204,8 +249,10 @@ class Session(Readings):
         operations: dict[str, Callable[..., Any]] = {
             "apply": self._bench.apply,
             "generate": self._bench.generate,
-            "measure": self._bench.measure,
+            "measure": partial(measure, self._bench),
             "compare": partial(compare, self._bench),
+            "trace": partial(trace, self._bench),
+            "agreement": partial(agreement, self._bench),
         }
         if operation not in operations:
             raise ConfigError("session.unknown_operation", operation=operation, operations=", ".join(operations))

@@ -1,8 +1,8 @@
 """Do two live configurations compute the same? Their logits over the same tokens, against what rounding explains.
 
 Two ways, because kernels and caches differ between them: a text in one pass, and a's greedy continuation one token a
-step over the KV cache, along which b is forced. Where b's most likely token is not a's, b alone would have gone elsewhere:
-the first such step is the first divergent token. What counts as rounding: `workbench.rounding`.
+step over the KV cache, along which b is forced. Where b's most likely token is not a's, b alone would have gone
+elsewhere: the first such step is the first divergent token. What counts as rounding: `workbench.rounding`.
 """
 
 from collections.abc import Iterator

@@ -12,15 +12,13 @@ from typing import Any
 import torch
 
 from workbench.judging import COMPARED, Run
-from workbench.pairing import Half
+from workbench.pairing import Half, block_of
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
 from workbench.probes.device.cpu import Neighbours
 from workbench.probes.timing import fixed_run, prepare
 from workbench.results import Block, Workload
 from workbench.words import say
-
-BLOCK_TOKENS = 16
 
 
 def run(bench: Bench, params: dict[str, Any], context: Context) -> Block:
@@ -44,7 +42,7 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> Block:
 
 
 class Blocks:
-    """Runs of one workload: its prompt, and at most BLOCK_TOKENS new tokens."""
+    """Runs of one workload: its prompt, and few new tokens."""
 
     def __init__(self, bench: Bench, workload: Workload, context: Context) -> None:
         self._bench = bench
@@ -60,11 +58,6 @@ class Blocks:
             sample = fixed_run(self._bench, self.batch, self.workload.new_tokens, self._context)
         metrics = {metric: getattr(sample, metric) for metric in COMPARED}
         return Half(metrics, time.perf_counter() - began, neighbours.cores)
-
-
-def block_of(workload: Workload) -> Workload:
-    """The part of `workload` that one block does."""
-    return workload.replace(new_tokens=min(workload.new_tokens, BLOCK_TOKENS))
 
 
 def _mean(runs: Sequence[Run]) -> dict[str, float]:

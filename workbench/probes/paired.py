@@ -4,19 +4,17 @@ The order and the end are `workbench.pairing`'s. Both configurations are asked t
 they compute the same stands beside which is faster.
 """
 
-import math
 import time
 from typing import Any
 
 from workbench.config import Config
-from workbench.pairing import QUICK_PAIRS, Half, Plan, compared, gather
+from workbench.pairing import QUICK_PAIRS, Half, Plan, compared, gather, told
 from workbench.probes import agreement
 from workbench.probes.bench import Bench
 from workbench.probes.block import Blocks
 from workbench.probes.context import Context
 from workbench.results import Comparison, NoiseFloor, Resolved, Workload
 from workbench.words import say
-from workbench.words.format import number
 
 
 def run(bench: Bench, params: dict[str, Any], context: Context) -> Comparison:
@@ -60,7 +58,7 @@ def _compare(bench: Bench, params: dict[str, Any], context: Context) -> Comparis
 
     context.enter(say("phase.comparing"))
     context.mark("begin")
-    gathered = gather(half, plan, lambda *told: tell(context, *told), began)
+    gathered = gather(half, plan, lambda *so_far: context.progress(*told(*so_far)), began)
     context.mark("end")
     return compared(
         gathered,
@@ -72,9 +70,3 @@ def _compare(bench: Bench, params: dict[str, Any], context: Context) -> Comparis
         agreement=same,
         seconds=time.monotonic() - began,
     )
-
-
-def tell(context: Context, done: int, reached: float, expected: int) -> None:
-    """A progress event after a pair."""
-    percent = number(100 * reached) if math.isfinite(reached) else "?"
-    context.progress(say("progress.pair", done=done, percent=percent), done, expected)

@@ -1,6 +1,6 @@
 """Result types: what probes return, charts draw, the store keeps and `--json` prints."""
 
-from workbench.results.agreement import Agreement, Divergence, LogitDistance
+from workbench.results.agreement import Agreement, Divergence, LogitDistance, agreement_record
 from workbench.results.base import Interval, Result, document, versions
 from workbench.results.comparison import Block, CompareCost, Comparison, NoiseFloor, Way, comparison_record
 from workbench.results.compiled import CompileReport, break_even_tokens
@@ -72,6 +72,7 @@ __all__ = [
     "WarmUp",
     "Way",
     "Workload",
+    "agreement_record",
     "break_even_tokens",
     "comparison_record",
     "document",

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-# state     {"state": idle | loading | applying | generating | measuring | comparing | tracing | stopping | restoring |
-#            released | failed | closed}
+# state     {"state": idle | loading | applying | generating | measuring | comparing | scanning | tracing | stopping |
+#            restoring | released | failed | closed}
 # progress  {"what": Message, "done": int, "total": int | None, "elapsed_s": float, "left_s": float | None}
 #           and for bytes: {"unit": "B", "per_s": float | None}
 # token     Chunk
@@ -18,6 +18,9 @@ DOING = {
     "generate": "generating",
     "measure": "measuring",
     "compare": "comparing",
+    "trace": "tracing",
+    "agreement": "comparing",
+    "scan": "scanning",
 }
 EVENTS = ("state", "progress", "token", "applied", "result", "error")
 

@@ -1,0 +1,40 @@
+"""Speed and memory of one configuration, kept with the conditions it was measured under."""
+
+from workbench import machine as machines
+from workbench.bench import Bench
+from workbench.results import Measurement, Workload, measurement_record
+
+
+def measure(
+    bench: Bench, job: int, workload: Workload | None = None, *, precision: float = 0.05, budget_s: float = 60.0
+) -> Measurement:
+    """Fixed work under the configuration in force, repeated until known to ±`precision` or `budget_s` is spent."""
+    parameters = {
+        "probe": "timing",
+        "workload": (workload or Workload()).to_dict(),
+        "precision": precision,
+        "budget_s": budget_s,
+        "bandwidth": bandwidth(bench, job),
+    }
+    measurement = Measurement.from_dict(bench.call(job, "probe", parameters)["result"])
+    for note in machines.power_notes():
+        measurement = measurement.flagged(note)
+    record = measurement_record(bench.facts.name, bench.machine, bench.config, measurement)
+    for note in bench.store(job, record):
+        measurement = measurement.flagged(note)
+    bench.last["measurement"] = measurement
+    bench.last["measured_config"] = bench.config
+    bench.tell(job, "result", {"kind": "measurement", "value": measurement, "config": bench.config})
+    return measurement
+
+
+def bandwidth(bench: Bench, job: int) -> float:
+    """Copy bandwidth of the device in force, bytes/s; measured once a machine."""
+    device = bench.resolved.device
+    key = device if device != "cpu" else f"cpu:{bench.resolved.threads}"
+    if key not in bench.machine.copy_bandwidth:
+        data = bench.ask(job, "bandwidth", {})
+        machines.remember_bandwidth(data["key"], data["bytes_per_s"])
+        known = {**bench.machine.copy_bandwidth, data["key"]: data["bytes_per_s"]}
+        bench.machine = bench.machine.model_copy(update={"copy_bandwidth": known})
+    return bench.machine.copy_bandwidth[key]
