@@ -19,6 +19,7 @@ VERBS = (
     "doctor",
     "measure",
     "compare",
+    "trace",
     "export",
     "convert",
     "download",

@@ -1,0 +1,102 @@
+"""workbench trace: which kernels really ran, and where the time went; or the same of two configurations side by side."""
+
+import argparse
+import sys
+from typing import Any
+
+from workbench.cli.shared import (
+    add_json,
+    add_knobs,
+    add_model,
+    add_workload,
+    config_of,
+    emit,
+    knobs_of,
+    progress_on,
+    table,
+    workload_of,
+)
+from workbench.hosts.registry import WHEN_BUSY
+from workbench.results import PHASES, Trace, TraceDiff, document, trace_record
+from workbench.results.trace_diff import category_words, trace_diff
+from workbench.words import text
+from workbench.words.format import seconds, share, size
+
+HELP = "Profile prefill and a few decode steps: the kernels that ran, time by category, and a file for Perfetto."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    add_knobs(parser)
+    parser.add_argument("--against", action="append", metavar="KNOB=VALUE", help=text("trace.against_help"))
+    add_workload(parser)
+    parser.add_argument("--steps", type=int, default=3, metavar="N", help=text("trace.steps_help"))
+    parser.add_argument("--when-busy", choices=WHEN_BUSY, help=text("engines.when_busy_help"))
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    config, workload = config_of(args), workload_of(args)
+    other = config.replace(**knobs_of(args.against)) if args.against else None
+    from workbench.session import Session
+
+    print(text("cli.loading", model=args.model), file=sys.stderr)
+    with Session(args.model, revision=args.revision, config=config, when_busy=args.when_busy) as session:
+        session.on("progress", progress_on())
+        trace = session.trace(workload, steps=args.steps)
+        record = trace_record(session.facts.name, session.machine, trace)
+        if other is None:
+            emit(args, record, lines(trace))
+            return 0
+        session.apply(other)
+        against = session.trace(workload, steps=args.steps)
+        diff = trace_diff(against, trace)
+        both: dict[str, Any] = {"trace": trace, "against": against, "diff": diff}
+        result = {name: value.to_dict() for name, value in both.items()}
+        name, machine = session.facts.name, session.machine
+        whole = document(
+            "trace_diff", model=name, machine=machine, config=config, workload=trace.workload, result=result
+        )
+        emit(args, whole, [*lines(against), "", *lines(trace), "", *diff_lines(diff)])
+    return 0
+
+
+def lines(trace: Trace) -> list[str]:
+    """What ran, what differs from what was asked, and the time of one forward pass of each phase."""
+    written = [
+        text(
+            "trace.ran", phase=name, backend=phase.backend or text("trace.unknown"), kernels=", ".join(_kernels(phase))
+        )
+        for name, phase in trace.phases.items()
+    ]
+    written += [text("trace.but", difference=difference) for difference in trace.differences]
+    categories = dict.fromkeys(category for phase in trace.phases.values() for category in phase.time_by_category)
+    rows = [
+        (category_words(category), *(_time(trace, name, category) for name in PHASES))
+        for category in sorted(categories, key=lambda category: -trace.decode.per_step.get(category, 0.0))
+    ]
+    written += ["", *table(rows, (text("trace.head.category"), *(text(f"trace.head.{name}") for name in PHASES))), ""]
+    launches = "trace.launches" if trace.on_gpu else "trace.calls"
+    written.append(text(launches, count=round(trace.launches_per_token)))
+    if trace.gpu_idle_fraction is not None:
+        written.append(text("trace.idle", share=share(trace.gpu_idle_fraction)))
+    if trace.path is not None:
+        written.append(text("trace.file", path=trace.path, size=size(trace.artifact_bytes)))
+    written += [text("cli.note", note=note) for note in (*trace.notes, *trace.warnings, *trace.flags)]
+    return written
+
+
+def diff_lines(diff: TraceDiff) -> list[str]:
+    """The reasons in words."""
+    return [*map(str, diff.reasons), *(text("cli.note", note=flag) for flag in diff.flags)]
+
+
+def _kernels(phase: Any) -> tuple[str, ...]:
+    return phase.attention_kernels or (text("trace.unknown"),)
+
+
+def _time(trace: Trace, phase: str, category: str) -> str:
+    found = trace.phases[phase]
+    if category not in found.time_by_category:
+        return "–"
+    return f"{seconds(found.per_step[category])} ({share(found.time_by_category[category] / found.seconds)})"
