@@ -16,6 +16,7 @@ CPU_TORCH = Torch(
     cuda_available=False,
     transformers="5.23.0",
     kernels_window=("0.18.2", "0.19.0"),
+    cxx11_abi=True,
 )
 CUDA_TORCH = CPU_TORCH.model_copy(
     update={"version": "2.13.0+cu128", "cuda_runtime": "12.8", "cuda_available": True, "architectures": ("sm_80",)}
@@ -29,7 +30,7 @@ PLAIN = Facts(
     machine_cpus=2,
     torch=CPU_TORCH,
     versions={"torch": "2.13.0", "transformers": "5.23.0"},
-    tools=frozenset({"g++", "ninja", "nvcc"}),
+    tools=frozenset({"g++", "ninja", "nvcc", "Python.h"}),
     free_disk_bytes=100 << 30,
 )
 

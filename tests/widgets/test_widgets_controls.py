@@ -59,9 +59,20 @@ def test_an_impossible_choice_stays_with_its_reason_and_remedy() -> None:
 
 
 def test_a_possible_choice_has_no_note() -> None:
-    made, _ = control("attention", situation())
+    made, _ = control("dtype", situation())
     assert note(made) == ""
     assert made.box.children[2].layout.display == "none"
+
+
+def test_a_possible_choice_tells_what_it_costs() -> None:
+    assert "compiles at the first call" in note(control("compile", situation(compile="default"))[0])
+    assert "compiles at the first call" not in note(control("compile", situation())[0])
+
+
+def test_a_switch_that_cannot_be_turned_on_says_why() -> None:
+    made, _ = control("tf32", situation())
+    assert made.box.children[1].disabled
+    assert "needs a CUDA GPU" in note(made)
 
 
 def test_several_gpus_are_offered_by_name() -> None:
@@ -116,7 +127,7 @@ def test_a_knob_added_to_the_registry_appears_by_itself(monkeypatch: pytest.Monk
     section = board.box.children[0]
     assert [name for box in section.children for name in box._dom_classes if name == "wb-knob-flavour"]
     more = board.box.children[1]
-    assert more.titles == ("Precision", "Tokens", "Generation", "Machine")
+    assert more.titles == ("Cache and compile", "Precision", "Tokens", "Generation", "Machine")
 
 
 def test_all_groups_open_leaves_no_accordion() -> None:

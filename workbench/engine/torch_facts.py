@@ -18,6 +18,8 @@ _COMPILED = {
     "flash-attn-3": "flash_attn_interface",
     "flash-attn-4": "flash_attn.cute",
 }
+# attention packages by the module they bring: transformers asks which distribution brought it
+_ATTENTION_MODULES = ("flash_attn", "flash_attn_interface", "fa3_fwd_interface", "vllm_flash_attn")
 
 
 def main() -> None:
@@ -26,6 +28,7 @@ def main() -> None:
     _tell(out, facts)
     facts |= transformers_facts()
     _tell(out, facts)
+    facts["attention_modules"] = attention_modules()
     facts["import_problems"] = import_problems()
     _tell(out, facts)
 
@@ -50,6 +53,8 @@ def torch_facts() -> dict[str, Any]:
         "bf16_supported": torch.cuda.is_bf16_supported(including_emulation=False) if available else True,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "architectures": torch.cuda.get_arch_list(),
+        "cxx11_abi": bool(torch.compiled_with_cxx11_abi()),
+        "cudnn": torch.backends.cudnn.version() if available else None,  # type: ignore[no-untyped-call]
         "gpus": [_gpu(torch, index) for index in range(torch.cuda.device_count())] if available else [],
     }
 
@@ -94,6 +99,15 @@ def transformers_facts() -> dict[str, Any]:
         "cache_implementations": list(getattr(generation, "ALL_CACHE_IMPLEMENTATIONS", ())),
         "kernels_window": [least, below] if least and below else None,
     }
+
+
+def attention_modules() -> dict[str, list[str]]:
+    """Module -> the distributions that brought it, as `transformers.utils.import_utils` looks them up."""
+    from importlib import metadata
+
+    found = [name for name in _ATTENTION_MODULES if importlib.util.find_spec(name) is not None]
+    owners = metadata.packages_distributions() if found else {}
+    return {name: sorted({owner.replace("_", "-") for owner in owners.get(name, ())}) for name in found}
 
 
 def import_problems() -> dict[str, str | None]:

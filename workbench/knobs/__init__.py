@@ -22,8 +22,13 @@ def cost_of(changes: Mapping[str, Any]) -> Cost:
 
 
 def refusals(values: Mapping[str, Any], machine: Machine, model: ModelFacts | None = None) -> dict[str, Capability]:
-    """The knobs whose value cannot be used on this machine with this model, each with its reason and remedy."""
-    checked = {name: knob.capability(values[name], machine, model, values) for name, knob in KNOBS.items()}
+    """The knobs whose value cannot be used on this machine with this model, each with its reason and remedy.
+
+    A knob that has no effect beside the others stops nothing.
+    """
+    checked = {
+        name: knob.capability(values[name], machine, model, values) for name, knob in KNOBS.items() if knob.when(values)
+    }
     return {name: capability for name, capability in checked.items() if not capability.ok}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.knobs import capability_attention as capability
+from workbench.knobs.capability_sdpa import sdpa_backend
 from workbench.knobs.kinds import Choice
 from workbench.knobs.knob import Group, Knob
 from workbench.results import Machine
@@ -49,6 +50,7 @@ KNOBS = (
         kind=Choice(("auto", "flash", "efficient", "cudnn", "math")),
         default="auto",
         when=_sdpa,
+        capability=sdpa_backend,
     ),
     Knob(
         name="attention_mask",
@@ -58,5 +60,6 @@ KNOBS = (
         group=Group.ATTENTION,
         kind=Choice(("tokenizer", "ones", "none")),
         default="tokenizer",
+        capability=capability.attention_mask,
     ),
 )

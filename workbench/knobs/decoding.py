@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.knobs import capability_cache
+from workbench.knobs import capability_cache, capability_compile
+from workbench.knobs.capability_cache import CACHE_BITS
 from workbench.knobs.kinds import Choice, Number
 from workbench.knobs.knob import Group, Knob
 from workbench.results import Machine
 
 CACHES = ("dynamic", "static", "offloaded", "offloaded_static", "quantized")
-# how many bits each backend of the quantised cache can keep (transformers.cache_utils, 5.23)
-CACHE_BITS = {"quanto": (2, 4), "hqq": (1, 2, 3, 4, 8)}
 
 
 def _compiled(values: Mapping[str, Any]) -> bool:
@@ -51,6 +50,7 @@ KNOBS = (
         group=Group.DECODING,
         kind=Choice(("off", "default", "reduce-overhead", "max-autotune")),
         default="off",
+        capability=capability_compile.compilation,
     ),
     Knob(
         name="freezing",
@@ -61,6 +61,7 @@ KNOBS = (
         kind=Choice(("auto", "on", "off")),
         default="auto",
         when=_compiled,
+        capability=capability_compile.freezing,
     ),
     Knob(
         name="cache",
@@ -82,6 +83,7 @@ KNOBS = (
         kind=Choice(tuple(CACHE_BITS)),
         default="quanto",
         when=_quantized,
+        capability=capability_cache.cache_backend,
     ),
     Knob(
         name="cache_bits",
@@ -93,6 +95,7 @@ KNOBS = (
         default="auto",
         when=_quantized,
         conflict=_bits,
+        capability=capability_cache.cache_bits,
     ),
     Knob(
         name="cache_length",
@@ -104,5 +107,6 @@ KNOBS = (
         default="auto",
         unit="tokens",
         when=_fixed_length,
+        capability=capability_cache.cache_length,
     ),
 )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from workbench.knobs import capability_precision
 from workbench.knobs.kinds import Choice, Toggle
 from workbench.knobs.knob import OK, Cost, Group, Knob
 from workbench.results import Capability, Machine, ModelFacts
@@ -41,6 +42,7 @@ KNOBS = (
         group=Group.PRECISION,
         kind=Choice(("off", "bfloat16", "float16")),
         default="off",
+        capability=capability_precision.autocast,
     ),
     Knob(
         name="tf32",
@@ -49,6 +51,7 @@ KNOBS = (
         group=Group.PRECISION,
         kind=Toggle(),
         default=False,
+        capability=capability_precision.tf32,
     ),
     Knob(
         name="cudnn_benchmark",
@@ -57,5 +60,6 @@ KNOBS = (
         group=Group.PRECISION,
         kind=Toggle(),
         default=False,
+        capability=capability_precision.cudnn_benchmark,
     ),
 )

@@ -19,7 +19,7 @@ from workbench.machine.facts import (
 from workbench.machine.findings import findings
 from workbench.machine.gpus import Driver, read_driver, visible_gpus
 from workbench.machine.limits import read_limits
-from workbench.machine.packages import PACKAGES, judge_all
+from workbench.machine.packages import DISTRIBUTIONS, judge_all
 from workbench.machine.power import read_power
 from workbench.machine.storage import read_storage
 from workbench.machine.torch_process import read_torch
@@ -29,7 +29,7 @@ from workbench.words import Message
 
 _BANDWIDTH = "copy_bandwidth"
 _IDENTITY = "cpu"
-_READ_BY_TORCH = ("torch", "transformers", *(entry.name for entry in PACKAGES))
+_READ_BY_TORCH = ("torch", "transformers", *DISTRIBUTIONS)
 
 
 def doctor(refresh: bool = False, *, measure: bool = False, progress: Callable[[str], None] | None = None) -> Machine:
@@ -87,6 +87,7 @@ def report(facts: Facts, copy_bandwidth: dict[str, float], more: tuple[Message, 
         torch=facts.torch,
         driver_cuda=".".join(map(str, facts.driver.cuda)) if facts.driver.cuda else None,
         packages=judge_all(facts),
+        tools=tuple(sorted(facts.tools)),
         threads=facts.threads,
         copy_bandwidth=copy_bandwidth,
         free_disk_bytes=facts.free_disk_bytes,

@@ -4,8 +4,10 @@ import os
 import platform
 import shutil
 import sys
+import sysconfig
 from dataclasses import dataclass, field
 from importlib import metadata
+from pathlib import Path
 
 from workbench.machine.gpus import Driver
 from workbench.machine.limits import Limits
@@ -13,6 +15,7 @@ from workbench.machine.visible import Visible
 from workbench.results import Cpu, Gpu, Power, Storage, ThreadChoice, Torch
 
 _TOOLS = ("g++", "clang++", "cl", "ninja", "nvcc")
+PYTHON_H = "Python.h"  # Inductor, Triton and C++ extensions include it; Debian keeps it in python3-dev
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Facts:
     machine_cpus     logical CPUs of the whole machine, of which `cpu` may be a share
     gpus             as torch numbers them
     visible          what CUDA_VISIBLE_DEVICES leaves of the driver's
-    tools            compilers found on PATH
+    tools            compilers found on PATH, and Python.h where this Python's headers are installed
     wait_policy_set  OMP_WAIT_POLICY as this process's environment has it
     """
 
@@ -86,7 +89,10 @@ def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
 
 
 def found_tools() -> frozenset[str]:
-    return frozenset(tool for tool in _TOOLS if shutil.which(tool))
+    tools = {tool for tool in _TOOLS if shutil.which(tool)}
+    if (Path(sysconfig.get_path("include")) / PYTHON_H).is_file():
+        tools.add(PYTHON_H)
+    return frozenset(tools)
 
 
 def wait_policy_set() -> str | None:

@@ -3,6 +3,7 @@
 A finding's code is `machine.<topic>.<what>`; the report shows it beside the row of that topic.
 """
 
+from workbench.machine import flash_attn
 from workbench.machine.facts import Facts
 from workbench.machine.power import holds
 from workbench.results import Cpu, Gpu
@@ -54,7 +55,7 @@ def _torch(facts: Facts) -> list[Message]:
         found.append(say("machine.torch.transformers_broken", problem=facts.torch.transformers_problem))
     if facts.torch.hip_runtime:
         found.append(say("machine.torch.rocm"))
-    return found
+    return found + flash_attn.findings(facts)
 
 
 def _cuda(facts: Facts) -> list[Message]:

@@ -14,6 +14,7 @@ from workbench.words import Message
 
 MODULE = "workbench.engine.torch_facts"
 _SECTION = "torch"
+_ASKED = 2  # another number whenever more is asked of torch: what was kept before does not answer it
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ def read_torch(versions: dict[str, str], driver: str | None, refresh: bool = Fal
     A failure is not kept: it may be cured without any version changing.
     """
     key: dict[str, Any] = {
+        "asked": _ASKED,
         "versions": versions,
         "python": platform.python_version(),
         "driver": driver,

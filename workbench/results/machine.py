@@ -6,11 +6,15 @@ from workbench.words import Message
 
 
 class Capability(Result):
-    """Whether something can be done here; when not, why, and the exact way out where there is one."""
+    """Whether something can be done here; when not, why, and the exact way out where there is one.
+
+    note  what it costs or leaves undone although it can be done
+    """
 
     ok: bool
     reason: Message | None = None
     remedy: Message | None = None
+    note: Message | None = None
 
 
 class Package(Result):
@@ -115,6 +119,10 @@ class Torch(Result):
     cpu_capability    the instruction set torch's own CPU kernels were dispatched to
     kernels_window    (at least, below): versions of the package `kernels` that this transformers accepts
     import_problems   compiled package -> last line of the error when it was imported; None: it loads
+    cxx11_abi         whether torch's C++ library has the C++11 ABI, which compiled packages must share
+    cudnn             version of cuDNN as torch numbers it (91200 = 9.12.0)
+    attention_modules module of an attention package that can be found -> the distributions that brought it, by whose
+                      names transformers decides whether it sees it; empty: a folder that no distribution owns
     """
 
     version: str
@@ -132,10 +140,16 @@ class Torch(Result):
     cache_implementations: tuple[str, ...] = ()
     kernels_window: tuple[str, str] | None = None
     import_problems: dict[str, str | None] = {}
+    cxx11_abi: bool | None = None
+    cudnn: int | None = None
+    attention_modules: dict[str, tuple[str, ...]] = {}
 
 
 class Machine(Result):
-    """The doctor's report. `label` is short and holds no host name, for charts and records."""
+    """The doctor's report. `label` is short and holds no host name, for charts and records.
+
+    tools  compilers and what they need, as found: g++, cl, ninja, nvcc, Python.h, …; None: not looked for
+    """
 
     label: str
     platform: str
@@ -145,6 +159,7 @@ class Machine(Result):
     torch: Torch | None
     driver_cuda: str | None = None
     packages: tuple[Package, ...]
+    tools: tuple[str, ...] | None = None
     threads: ThreadChoice | None = None
     copy_bandwidth: dict[str, float] = {}  # "cpu:1" or "cuda:0" -> bytes/s, read + write counted
     free_disk_bytes: int

@@ -137,7 +137,10 @@ class ModelFacts(Result):
     kv_bytes_per_token: int  # at the dtype in force, batch 1, summed over layers
     weight_bytes: int  # read by one decode step of a dense model: all weights but an untied embedding table
     supports_sdpa: bool = True
+    supports_flash: bool = True
+    supports_flex: bool = True
     supports_static_cache: bool = True
+    compiles_whole: bool = True  # transformers says that one graph can hold the forward
     random_weights: bool = False
     notes: tuple[Message, ...] = ()
     checkpoint_dtype: str | None = None  # of the files, whatever it was loaded as

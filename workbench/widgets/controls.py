@@ -67,11 +67,17 @@ class Control:
         set_class(self.box, "wb-off", not effective)
         notes = [] if effective else [text("panel.no_effect", values=self._why_no_effect(situation))]
         notes += self._impossible(situation)
+        notes += self._reservation(situation) if effective else []
         self._note.value = "<br>".join(escape(line, 400) for line in notes)
         self._note.layout.display = "" if notes else "none"
 
+    def _reservation(self, situation: Situation) -> list[str]:
+        """What the value in force costs, or leaves undone."""
+        note = situation.capability(self.knob, situation.values[self.knob.name]).note
+        return [] if note is None else [str(note)]
+
     def _impossible(self, situation: Situation) -> list[str]:
-        if not isinstance(self.knob.kind, Choice):
+        if not isinstance(self.knob.kind, Choice | Toggle):
             return []
         sentences: dict[str, list[str]] = {}
         for value in _values(self.knob, situation):
@@ -135,7 +141,7 @@ class _ToggleBody:
         value = situation.values[self._knob.name]
         self._box.value = value
         self._box.description = knob_value(value)
-        self._box.disabled = disabled
+        self._box.disabled = disabled or not situation.capability(self._knob, not value).ok
         self._showing = False
 
     def _changed(self, change: Any) -> None:
@@ -241,8 +247,10 @@ def _body(knob: Knob, situation: Situation, change: Change) -> Body:
     return _FieldBody(knob, kind, change)
 
 
-def _values(knob: Knob, situation: Situation) -> list[str]:
+def _values(knob: Knob, situation: Situation) -> list[Any]:
     """The listed values, those that only this machine can name (cuda:1), and the one in force."""
+    if isinstance(knob.kind, Toggle):
+        return [False, True]
     assert isinstance(knob.kind, Choice)
     values = list(knob.kind.values)
     pattern = knob.kind.pattern
