@@ -1,4 +1,4 @@
-"""workbench trace: which kernels really ran, and where the time went; or the same of two configurations side by side."""
+"""workbench trace: which kernels really ran and where the time went, of one configuration or of two side by side."""
 
 import argparse
 import sys
@@ -63,12 +63,11 @@ def run(args: argparse.Namespace) -> int:
 
 def lines(trace: Trace) -> list[str]:
     """What ran, what differs from what was asked, and the time of one forward pass of each phase."""
-    written = [
-        text(
-            "trace.ran", phase=name, backend=phase.backend or text("trace.unknown"), kernels=", ".join(_kernels(phase))
-        )
-        for name, phase in trace.phases.items()
-    ]
+    unknown = text("trace.unknown")
+    written = []
+    for name, phase in trace.phases.items():
+        kernels = ", ".join(phase.attention_kernels) or unknown
+        written.append(text("trace.ran", phase=name, backend=phase.backend or unknown, kernels=kernels))
     written += [text("trace.but", difference=difference) for difference in trace.differences]
     categories = dict.fromkeys(category for phase in trace.phases.values() for category in phase.time_by_category)
     rows = [
@@ -89,10 +88,6 @@ def lines(trace: Trace) -> list[str]:
 def diff_lines(diff: TraceDiff) -> list[str]:
     """The reasons in words."""
     return [*map(str, diff.reasons), *(text("cli.note", note=flag) for flag in diff.flags)]
-
-
-def _kernels(phase: Any) -> tuple[str, ...]:
-    return phase.attention_kernels or (text("trace.unknown"),)
 
 
 def _time(trace: Trace, phase: str, category: str) -> str:
