@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 from torch._dynamo.utils import counters
+from torch._inductor.codecache import PyCodeCache
 
 from workbench.engine import memory
 from workbench.engine.static_loop import RECOMPILES, StaticLoop
@@ -34,9 +35,10 @@ def freezes(config: Mapping[str, Any], device: torch.device) -> bool:
 
 
 class Loops:
-    """The compiled loops of one resident model; `clear` when it goes."""
+    """The compiled loops of one resident model; `clear` when it goes. `backend` of torch.compile."""
 
-    def __init__(self) -> None:
+    def __init__(self, backend: Any = "inductor") -> None:
+        self._backend = backend
         self._kept: OrderedDict[tuple[Any, ...], Counted] = OrderedDict()
         self._last: Counted | None = None
 
@@ -56,7 +58,8 @@ class Loops:
         if loop is None:
             while len(self._kept) >= KEPT:
                 self._drop(self._kept.popitem(last=False)[1])
-            loop = Counted(model, batch_size, length, config["compile"], freezes(config, model.device))
+            frozen = freezes(config, model.device)
+            loop = Counted(model, batch_size, length, config["compile"], frozen, self._backend)
         self._kept[key] = self._last = loop
         return loop.serve(streamer)
 
@@ -81,23 +84,24 @@ class Loops:
         memory.release(device)
 
 
-class Counted(StaticLoop):  # type: ignore[misc]  # written for people without the workbench: no annotations
+class Counted(StaticLoop):
     """A loop that counts what it compiles, says so while it does, and turns failures into words."""
 
-    def __init__(self, model: Any, batch_size: int, cache_length: int, mode: str, freezing: bool) -> None:
-        super().__init__(model, batch_size, cache_length, mode, freezing)
+    def __init__(self, model: Any, batch_size: int, cache_length: int, mode: str, freezing: bool, backend: Any) -> None:
+        super().__init__(model, batch_size, cache_length, mode, freezing, backend)
         self.mode = mode
         self.graphs = self.graph_breaks = self.recompiles = self.runs = self.held_bytes = 0
-        self.compile_s = 0.0
+        self.compile_s = self.last_run_s = 0.0
+        self._modules: list[Any] = []
         self._context: Any = None
         self._compiled = False
 
     def serve(self, streamer: Any) -> dict[str, Any]:
         """Arguments for the next run."""
         self.runs += 1
+        self.last_run_s = 0.0
         self._context = getattr(streamer, "context", None)
-        arguments: dict[str, Any] = self.arguments(streamer)
-        return arguments
+        return self.arguments(streamer)
 
     def decode(self, tokens: torch.Tensor, index: int) -> torch.Tensor:
         """One step; the first compiles it. CapabilityError when that fails or never ends."""
@@ -106,17 +110,18 @@ class Counted(StaticLoop):  # type: ignore[misc]  # written for people without t
             logits = self._attempt(tokens, index)
             if _graphs() != graphs:
                 self.recompiles += _graphs() - graphs
-                self.compile_s += time.perf_counter() - began
+                self._count(time.perf_counter() - began)
             return logits
         graphs, breaks = _graphs(), sum(counters["graph_break"].values())
-        before = memory.held_bytes(self.model.device)
+        before, modules = memory.held_bytes(self.model.device), len(PyCodeCache.modules)
         doing = self._context.doing if self._context else None
         if self._context:
             self._context.enter(say("phase.compiling"), killable=True)
         began = time.perf_counter()
         logits = self._attempt(tokens, index)
-        self.compile_s = time.perf_counter() - began
+        self._count(time.perf_counter() - began)
         self._compiled = True
+        self._modules = PyCodeCache.modules[modules:]
         self.graphs = _graphs() - graphs
         self.graph_breaks = sum(counters["graph_break"].values()) - breaks
         self.held_bytes = max(memory.held_bytes(self.model.device) - before, 0)
@@ -134,13 +139,22 @@ class Counted(StaticLoop):  # type: ignore[misc]  # written for people without t
             graph_breaks=self.graph_breaks,
             recompiles=self.recompiles,
             compile_s=self.compile_s,
+            last_run_s=self.last_run_s,
             runs=self.runs,
             held_bytes=self.held_bytes,
         )
 
     def forget(self) -> None:
-        """Lets go of model, cache and compiled code, whoever else still holds this loop."""
-        self.model = self.cache = self._step = self._context = None
+        """Lets go of model, cache, compiled code and frozen weights, whoever else still holds this loop."""
+        for module in self._modules:  # generated code, which Inductor keeps for ever, with its weights in it
+            for name, value in list(vars(module).items()):
+                if isinstance(value, torch.Tensor):
+                    delattr(module, name)
+        vars(self).clear()
+
+    def _count(self, seconds: float) -> None:
+        self.compile_s += seconds
+        self.last_run_s += seconds
 
     def _attempt(self, tokens: torch.Tensor, index: int) -> torch.Tensor:
         try:

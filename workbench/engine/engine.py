@@ -10,14 +10,23 @@ import torch
 
 from workbench.catalog.sources import Source
 from workbench.config import Config
-from workbench.engine import attached, generation, live, memory, readback, scope, warm_up
+from workbench.engine import attached, compiled, generation, live, memory, readback, scope, warm_up
 from workbench.engine.interrupt import between_layers
 from workbench.engine.loading import Checkpoint, choose_device
-from workbench.errors import ModelError, OutOfMemory, WorkbenchError
+from workbench.errors import ModelError, WorkbenchError
 from workbench.knobs import Cost
 from workbench.knobs.generation import generation_arguments
 from workbench.probes.context import Context
-from workbench.results import Applied, Completion, ModelFacts, Resolved, ThreadChoice
+from workbench.results import (
+    COMPILED_LOOP,
+    TRANSFORMERS_LOOP,
+    Applied,
+    CompileReport,
+    Completion,
+    ModelFacts,
+    Resolved,
+    ThreadChoice,
+)
 from workbench.words import Message, say
 
 RESIDUE_LIMIT = 0.05  # of the model's bytes; above it the process is worth replacing
@@ -50,6 +59,7 @@ class Engine:
         self._originals: live.Originals | None = None
         self._seen = readback.Seen()
         self._flags = scope.ProcessFlags.now()
+        self._compiled = compiled.Loops()
         self._kv_bytes = 0
         self._why: dict[str, Message] = {}
         self._base_bytes = 0
@@ -130,7 +140,7 @@ class Engine:
 
     def generate(self, context: Context, prompts: list[Any], max_new_tokens: int, **options: Any) -> list[Completion]:
         """Completions; each token is emitted as a Chunk. Options: seed, chat (see `engine.generation.generate`)."""
-        with self._out_of_memory(say("phase.generating")):
+        with memory.refusals_told(self.device, say("phase.generating")):
             return generation.generate(self, context, prompts, max_new_tokens, **options)
 
     @torch.inference_mode()
@@ -143,10 +153,13 @@ class Engine:
         ConfigError before the run when they do not fit into the cache; CapabilityError when no SDPA kernel can do it.
         """
         config = self.config.replace(do_sample=False) if fixed else self.config
-        live.check_cache_length(config, batch["input_ids"].shape[1] + new_tokens)
+        rows, prompt_tokens = batch["input_ids"].shape
+        live.check_cache_length(config, prompt_tokens + new_tokens)
         arguments = generation_arguments(config)
         if fixed:
             arguments |= {"min_new_tokens": new_tokens, "eos_token_id": None}
+        if config.compile != "off":
+            arguments |= self._compiled.options(config, self.model, rows, prompt_tokens + new_tokens, streamer)
         with scope.in_force(config, self.device):
             output = self.model.generate(
                 **scope.masked(batch, config.attention_mask),
@@ -156,8 +169,13 @@ class Engine:
                 **arguments,
                 **options,
             )
-        self._seen = readback.Seen(readback.cache_word(output.past_key_values))
+        loop = TRANSFORMERS_LOOP if config.compile == "off" else COMPILED_LOOP
+        self._seen = readback.Seen(readback.cache_word(output.past_key_values), loop)
         return output
+
+    def compile_report(self) -> CompileReport | None:
+        """Of the compiled loop that ran last."""
+        return self._compiled.report()
 
     def in_force(self) -> AbstractContextManager[None]:
         """The settings that hold only around a call, for a direct forward pass."""
@@ -182,7 +200,7 @@ class Engine:
 
     def probe(self, run: Any, params: dict[str, Any], context: Context) -> Any:
         """Runs one probe on this bench."""
-        with self._out_of_memory(say("phase.measuring")):
+        with memory.refusals_told(self.device, say("phase.measuring")):
             return run(self, params, context)
 
     def close(self) -> None:
@@ -190,6 +208,7 @@ class Engine:
         if self._found is not None:
             self._found.restore()
             self._found = None
+        self._compiled.clear()
         self.model = None
         self._flags.put()
         memory.release(self.device)
@@ -212,6 +231,7 @@ class Engine:
 
     def _drop(self) -> int:
         """Lets the model go; returns the bytes that stayed above what was held before the first load."""
+        self._compiled.clear()
         self.model = None
         memory.release(self.device)
         return max(memory.model_memory(self.device) - self._base_bytes, 0)
@@ -219,7 +239,7 @@ class Engine:
     def _load(self, config: Config, context: Context) -> None:
         assert self._checkpoint is not None, "open() comes first"
         self.device, why_device = choose_device(config.device)
-        with self._out_of_memory(say("phase.loading")):
+        with memory.refusals_told(self.device, say("phase.loading")):
             self.model = self._checkpoint.model(config, self.device)
             self._settle(config, self._checkpoint.source.label, self._checkpoint.source.revision, context)
         if why_device:
@@ -251,13 +271,14 @@ class Engine:
         scope.ProcessFlags.of(config).put()
         if changed & live.PROVED and not proven:
             self._prove(config, context, same_cache=not changed & live.CACHE_KNOBS)
-        self._why = why | ({"threads": why_threads} if why_threads else {}) | self._kept_why()
+        kept = {"device": self._why["device"]} if "device" in self._why else {}
+        self._why = why | ({"threads": why_threads} if why_threads else {}) | kept
         self.config = config
 
     def _prove(self, config: Config, context: Context, *, same_cache: bool) -> None:
         if live.first_use_compiles(config):
             context.enter(say("phase.first_use"), killable=True)
-        with self._out_of_memory(say("phase.switching")), between_layers(self.model, context):
+        with memory.refusals_told(self.device, say("phase.switching")), between_layers(self.model, context):
             cache = live.prove(self.model, config, same_cache=same_cache)
             self._seen = readback.Seen(readback.cache_word(cache))
             plain = self._seen.cache in ("dynamic", "static")
@@ -266,9 +287,6 @@ class Engine:
                 plain = True
         if plain:
             self._kv_bytes = readback.kv_bytes_per_token(cache)
-
-    def _kept_why(self) -> dict[str, Message]:
-        return {"device": self._why["device"]} if "device" in self._why else {}
 
     def _applied(self, cost: Cost, began: float, before: int, residue: int | None) -> Applied:
         return Applied(
@@ -280,18 +298,3 @@ class Engine:
             residue_bytes=residue,
             seconds=time.perf_counter() - began,
         )
-
-    @contextmanager
-    def _out_of_memory(self, doing: Message) -> Iterator[None]:
-        try:
-            yield
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            problem = str(error).splitlines()[0] if str(error) else type(error).__name__
-        except RuntimeError as error:
-            if "can't allocate memory" not in str(error):
-                raise
-            problem = str(error).splitlines()[0]
-        else:
-            return
-        memory.release(self.device)
-        raise OutOfMemory("model.out_of_memory", doing=str(doing), problem=problem)

@@ -51,7 +51,7 @@ class GuardedStreamer(BaseStreamer):  # type: ignore[misc]  # transformers ships
     """
 
     def __init__(self, context: Context, guard: Guard, on_tokens: Any) -> None:
-        self._context = context
+        self.context = context
         self._guard = guard
         self._on_tokens = on_tokens
         self._calls = 0
@@ -63,7 +63,7 @@ class GuardedStreamer(BaseStreamer):  # type: ignore[misc]  # transformers ships
         if self._calls == 2:
             self._guard.lift()
         self._on_tokens(value)
-        self._context.check()
+        self.context.check()
 
     def end(self) -> None:
         """Nothing is held back."""

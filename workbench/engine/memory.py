@@ -3,10 +3,15 @@
 import ctypes
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import torch
+
+from workbench.errors import OutOfMemory
+from workbench.words import Message
 
 _WEIGHT_FILES = (".safetensors", ".gguf", ".bin")
 
@@ -54,3 +59,20 @@ def release(device: torch.device) -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # absent from musl
         if trim is not None:
             trim(0)
+
+
+@contextmanager
+def refusals_told(device: torch.device, doing: Message) -> Iterator[None]:
+    """Within it a refused allocation becomes OutOfMemory, after what can be given back was."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            raise
+        problem = str(error).splitlines()[0]
+    else:
+        return
+    release(device)
+    raise OutOfMemory("model.out_of_memory", doing=str(doing), problem=problem)

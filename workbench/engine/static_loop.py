@@ -1,12 +1,13 @@
 """A decode loop over one static cache, for `model.generate(custom_generate=...)`: one compiled call per token.
 
-`generate` prepares the inputs, logits processors and stop criteria as for its own loop; the prompt runs uncompiled; each
-further token is one call of fixed shapes. Greedy search and sampling, batches padded on the left, streamers.
+`generate` prepares the inputs, logits processors and stop criteria as for its own loop; the prompt runs uncompiled;
+each further token is one call of fixed shapes. Greedy search and sampling, batches padded on the left, streamers.
 """
 
 from contextlib import ExitStack
 from functools import partial
 from types import FunctionType
+from typing import Any
 
 import torch
 from transformers import StaticCache
@@ -26,7 +27,15 @@ class StaticLoop:
     model's settings (attention, precision, threads) of the first run; make another loop for others.
     """
 
-    def __init__(self, model, batch_size, cache_length, mode="default", freezing=False, backend="inductor"):
+    def __init__(
+        self,
+        model: Any,
+        batch_size: int,
+        cache_length: int,
+        mode: str = "default",
+        freezing: bool = False,
+        backend: Any = "inductor",
+    ) -> None:
         self.model = model
         self.batch_size = batch_size
         self.cache_length = cache_length
@@ -45,7 +54,7 @@ class StaticLoop:
         step = _step_of(model, self.cache)
         self._step = torch.compile(step, dynamic=False, backend=backend, options=options)
 
-    def arguments(self, streamer=None):
+    def arguments(self, streamer: Any = None) -> dict[str, Any]:
         """Arguments of `generate` that put this loop to work on an empty cache. A callable gets no streamer from it."""
         with torch.inference_mode(False):
             self.cache.reset()
@@ -53,15 +62,15 @@ class StaticLoop:
 
     def __call__(
         self,
-        model,
-        input_ids,
-        logits_processor,
-        stopping_criteria,
-        generation_config,
-        synced_gpus=False,
-        streamer=None,
-        **model_kwargs,
-    ):
+        model: Any,
+        input_ids: torch.Tensor,
+        logits_processor: Any,
+        stopping_criteria: Any,
+        generation_config: Any,
+        synced_gpus: bool = False,
+        streamer: Any = None,
+        **model_kwargs: Any,
+    ) -> Any:
         """What `generate` calls, with the arguments of its own loop; returns what that returns."""
         if input_ids.shape[0] != self.batch_size or generation_config.max_length > self.cache_length:
             raise ValueError(
@@ -69,7 +78,8 @@ class StaticLoop:
                 f"{self.batch_size} rows of {self.cache_length}"
             )
         ends = any(hasattr(criterion, "eos_token_id") for criterion in stopping_criteria)
-        scores, raw_logits = [], []
+        scores: list[torch.Tensor] = []
+        raw_logits: list[torch.Tensor] = []
         with self._compiling(), torch.inference_mode(False), torch.no_grad():
             input_ids = input_ids.clone()
             going = torch.ones(self.batch_size, dtype=torch.long, device=input_ids.device)
@@ -105,16 +115,16 @@ class StaticLoop:
             past_key_values=self.cache,
         )
 
-    def decode(self, tokens, index):
+    def decode(self, tokens: torch.Tensor, index: int) -> Any:
         """Logits [batch, vocabulary] after `tokens` [batch], which stand at `index` of their rows."""
         self._tokens.copy_(tokens[:, None])
         self._positions.add_(1)
         self._mask[:, index] = 1
         if self.model.device.type == "cuda":
-            torch.compiler.cudagraph_mark_step_begin()
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         return self._step(self._tokens, self._positions, self._mask)
 
-    def _prefill(self, input_ids, model_kwargs):
+    def _prefill(self, input_ids: torch.Tensor, model_kwargs: dict[str, Any]) -> Any:
         """Logits [batch, vocabulary] after the prompt, run uncompiled into the cache."""
         length = input_ids.shape[1]
         mask = model_kwargs.get("attention_mask")  # None where every token counts
@@ -124,7 +134,7 @@ class StaticLoop:
         inputs = self.model.prepare_inputs_for_generation(input_ids, is_first_iteration=True, **model_kwargs)
         return self.model(**inputs).logits[:, -1]
 
-    def _compiling(self):
+    def _compiling(self) -> ExitStack:
         """Settings of the compiler that torch reads beside a call's options, for this run alone."""
         stack = ExitStack()
         stack.enter_context(torch._inductor.config.patch(freezing=self.freezing))
@@ -132,13 +142,13 @@ class StaticLoop:
         return stack
 
 
-def _step_of(model, cache):
+def _step_of(model: Any, cache: Any) -> FunctionType:
     """One decode step over `cache`, as a function with a code object of its own.
 
     torch keeps compiled code by code object: steps that shared one would recompile each other, and outlive their loop.
     """
 
-    def step(tokens, positions, mask):
+    def step(tokens: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor) -> Any:
         # The mask is as long as the cache, zeros where nothing is written yet: its shape never changes.
         return model(
             input_ids=tokens,

@@ -7,7 +7,7 @@ import torch
 
 from workbench.config import Config
 from workbench.probes.context import Context
-from workbench.results import ModelFacts, Resolved
+from workbench.results import CompileReport, ModelFacts, Resolved
 
 
 class Bench(Protocol):
@@ -38,6 +38,9 @@ class Bench(Protocol):
 
         fixed: greedy, exactly `new_tokens` per row, end of sequence off.
         """
+
+    def compile_report(self) -> CompileReport | None:
+        """What was compiled for the loop that ran last; None before a compiled one ran."""
 
     def in_force(self) -> AbstractContextManager[None]:
         """The settings that hold only around a call (SDPA kernel, autocast), for a direct forward pass."""

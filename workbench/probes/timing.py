@@ -21,13 +21,14 @@ from workbench.probes.bench import Bench
 from workbench.probes.context import Context
 from workbench.probes.device.cpu import Neighbours
 from workbench.probes.memory import Peak
-from workbench.results import Latencies, Measurement, WarmUp, Workload
+from workbench.results import Latencies, Measurement, WarmUp, Workload, break_even_tokens
 from workbench.stats import percentile, positive_mean_interval, relative_half_width
 from workbench.words import Message, say
 from workbench.words.format import THIN, number
 
 MIN_REPEATS = 4
 _P99_GAPS = 100
+_UNCOMPILED_TOKENS = 8  # of the short run without compiling: a break-even is no verdict
 _RATES = ("ttft_s", "tpot_s", "decode_tps", "prefill_tps", "e2e_s")
 
 
@@ -35,7 +36,7 @@ class Clock(BaseStreamer):  # type: ignore[misc]  # transformers ships no types
     """Stamps each step. `.stamps[0]` is the first new token; `.own_s` the thread time spent in here."""
 
     def __init__(self, context: Context, guard: Any) -> None:
-        self._context = context
+        self.context = context
         self._guard = guard
         self._prompt_seen = False
         self.stamps: list[float] = []
@@ -48,7 +49,7 @@ class Clock(BaseStreamer):  # type: ignore[misc]  # transformers ships no types
             self.stamps.append(now)
             if len(self.stamps) == 1:
                 self._guard.lift()
-            self._context.check()
+            self.context.check()
         self._prompt_seen = True
         self.own_s += time.thread_time() - began
 
@@ -120,9 +121,7 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> Measurement:
     batch = prepare(bench, workload)
     context.enter(say("phase.warming_up"))
     context.progress(say("progress.warm_up"), 0)
-    # a static cache is allocated for its full length, so only the whole run warms it up
-    warm_tokens = workload.new_tokens if bench.config.cache in STATIC else min(workload.new_tokens, 4)
-    warm_up = fixed_run(bench, batch, warm_tokens, context)
+    warm_up = _warm_up(bench, batch, workload, context)
 
     context.enter(say("phase.measuring"))
     samples: list[Sample] = []
@@ -146,6 +145,30 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> Measurement:
             )
     context.mark("end")
     return _measurement(bench, workload, batch, samples, peak, neighbours.cores, stopped_by, params, warm_up)
+
+
+def _warm_up(bench: Bench, batch: dict[str, torch.Tensor], workload: Workload, context: Context) -> WarmUp:
+    """What the samples shall not pay for; with `compile`, also a short run without it, for the break-even."""
+    config = bench.config
+    uncompiled_tpot_s = None
+    if config.compile != "off":
+        bench.switch(config.replace(compile="off", cache="dynamic"), context, proven=True)
+        try:
+            for tokens in (2, _UNCOMPILED_TOKENS):
+                uncompiled_tpot_s = fixed_run(bench, batch, min(tokens, workload.new_tokens), context).tpot_s
+        finally:
+            bench.switch(config, context, proven=True)
+    # a static cache is allocated for its full length, and code compiled for it: only the whole run warms them up
+    whole = config.compile != "off" or config.cache in STATIC
+    sample = fixed_run(bench, batch, workload.new_tokens if whole else min(workload.new_tokens, 4), context)
+    compiled = bench.compile_report() if config.compile != "off" else None
+    return WarmUp(
+        first_call_s=sample.e2e_s,
+        runs=1,
+        compiled=compiled,
+        compile_s=compiled.last_run_s if compiled else 0.0,
+        uncompiled_tpot_s=uncompiled_tpot_s,
+    )
 
 
 def _half_width(samples: list[Sample]) -> float:
@@ -174,7 +197,7 @@ def _measurement(
     neighbour_cores: float | None,
     stopped_by: str,
     params: dict[str, Any],
-    warm_up: Sample,
+    warm_up: WarmUp,
 ) -> Measurement:
     series = {name: tuple(getattr(sample, name) for sample in samples) for name in _RATES}
     gaps = [gap for sample in samples for gap in sample.gaps]
@@ -187,6 +210,11 @@ def _measurement(
         flags.append(say("flag.budget", percent=_percent(reached), asked=_percent(asked)))
     if peak.method == "sampled resident set":
         flags.append(say("flag.peak_sampled", period_ms=5))
+    compiled = bench.compile_report() if warm_up.compiled else None
+    if compiled and warm_up.uncompiled_tpot_s:
+        pays = break_even_tokens(compiled.compile_s, warm_up.uncompiled_tpot_s, means["tpot_s"])
+        warm_up = warm_up.model_copy(update={"break_even_tokens": pays})
+        flags.extend(compiled.flags(pays))
     bandwidth = params.get("bandwidth")
     prompt_tokens = batch["input_ids"].shape[1]
     done = workload.replace(prompt_tokens=prompt_tokens)
@@ -205,11 +233,12 @@ def _measurement(
         ci95={name: positive_mean_interval(values) for name, values in series.items()},
         samples=series,
         repeats=len(samples),
-        warm_up=WarmUp(first_call_s=warm_up.e2e_s, runs=1),
+        warm_up=warm_up,
         own_share=fmean(sample.own_share for sample in samples),
         decode_limit_share=bytes_read / means["tpot_s"] / bandwidth if bandwidth else None,
         cpu_busy_elsewhere=neighbour_cores,
         stopped_by=stopped_by,
+        loop=resolved.loop,
         workload=done,
         resolved=resolved,
         flags=tuple(flags),

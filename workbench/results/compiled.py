@@ -1,6 +1,7 @@
 """What torch.compile made of the decode step, and what it cost."""
 
 from workbench.results.base import Result
+from workbench.words import Message, say
 
 
 class CompileReport(Result):
@@ -14,6 +15,7 @@ class CompileReport(Result):
     graph_breaks   places where the step fell back to Python
     recompiles     graphs compiled by later steps, which fixed shapes should not need
     compile_s      seconds that the steps took in which something was compiled
+    last_run_s     those of them in the last call of `generate`
     runs           calls of `generate` that this loop has served
     held_bytes     growth of the process's memory while compiling: compiler, compiled code, frozen weights
     """
@@ -26,8 +28,20 @@ class CompileReport(Result):
     graph_breaks: int
     recompiles: int
     compile_s: float
+    last_run_s: float
     runs: int
     held_bytes: int
+
+    def flags(self, break_even: int | None) -> list[Message]:
+        """What belongs beside numbers that this loop earned. `break_even`: tokens, None where compiling never pays."""
+        found = []
+        if self.recompiles:
+            found.append(say("flag.recompiled", times=self.recompiles))
+        if self.graph_breaks:
+            found.append(say("flag.graph_breaks", breaks=self.graph_breaks))
+        if break_even is None:
+            found.append(say("flag.compile_no_gain"))
+        return found
 
 
 def break_even_tokens(compile_s: float, uncompiled_tpot_s: float, compiled_tpot_s: float) -> int | None:

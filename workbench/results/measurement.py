@@ -3,7 +3,8 @@
 from typing import Any, Self
 
 from workbench.results.base import Interval, Result, document
-from workbench.results.resolved import Resolved
+from workbench.results.compiled import CompileReport
+from workbench.results.resolved import TRANSFORMERS_LOOP, Resolved
 from workbench.results.workload import Workload
 from workbench.words import Message
 
@@ -18,10 +19,20 @@ class Latencies(Result):
 
 
 class WarmUp(Result):
-    """The runs before the samples: first call apart, because it pays for page-in, autotuning and compilation."""
+    """The runs before the samples: first call apart, because it pays for page-in, autotuning and compilation.
+
+    compiled            what torch.compile made of the decode step, where the compiled loop ran
+    compile_s           seconds of it that this warm-up paid for: 0 when it was compiled before
+    uncompiled_tpot_s   time per output token of a short run without compiling, for the break-even
+    break_even_tokens   output tokens after which the whole compilation has paid for itself; None: unknown, or never
+    """
 
     first_call_s: float
     runs: int
+    compiled: CompileReport | None = None
+    compile_s: float = 0.0
+    uncompiled_tpot_s: float | None = None
+    break_even_tokens: int | None = None
 
 
 class Measurement(Result):
@@ -54,7 +65,7 @@ class Measurement(Result):
     decode_limit_share: float | None = None
     cpu_busy_elsewhere: float | None = None  # cores used by other processes during the runs
     stopped_by: str
-    loop: str = "transformers.generate"
+    loop: str = TRANSFORMERS_LOOP
     workload: Workload
     resolved: Resolved
     flags: tuple[Message, ...] = ()
