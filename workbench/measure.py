@@ -1,6 +1,7 @@
 """Speed and memory of one configuration, kept with the conditions it was measured under."""
 
 from workbench import machine as machines
+from workbench.bandwidth import bandwidth
 from workbench.bench import Bench
 from workbench.results import Measurement, Workload, measurement_record
 
@@ -26,15 +27,3 @@ def measure(
     bench.last["measured_config"] = bench.config
     bench.tell(job, "result", {"kind": "measurement", "value": measurement, "config": bench.config})
     return measurement
-
-
-def bandwidth(bench: Bench, job: int) -> float:
-    """Copy bandwidth of the device in force, bytes/s; measured once a machine."""
-    device = bench.resolved.device
-    key = device if device != "cpu" else f"cpu:{bench.resolved.threads}"
-    if key not in bench.machine.copy_bandwidth:
-        data = bench.ask(job, "bandwidth", {})
-        machines.remember_bandwidth(data["key"], data["bytes_per_s"])
-        known = {**bench.machine.copy_bandwidth, data["key"]: data["bytes_per_s"]}
-        bench.machine = bench.machine.model_copy(update={"copy_bandwidth": known})
-    return bench.machine.copy_bandwidth[key]

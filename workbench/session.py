@@ -1,7 +1,7 @@
 """Session: what a notebook holds in its hand. It delegates and keeps one job at a time; it computes nothing."""
 
 import queue
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, Self
@@ -29,12 +29,14 @@ from workbench.results import (
     Completion,
     Forecast,
     Measurement,
+    Scan,
     Snippet,
     Trace,
     Way,
     Workload,
 )
 from workbench.runs import Runs
+from workbench.scan import scan
 from workbench.tracing import trace
 
 
@@ -216,6 +218,19 @@ class Session(Readings):
         result: Trace = self._jobs.wait(self.submit("trace", workload, steps=steps))
         return result
 
+    def scan(
+        self, parameter: str = "prompt_tokens", values: Sequence[int] | None = None, configs: Any = None, **options: Any
+    ) -> Scan:
+        """Prefill and decode over `values` of prompt_tokens, batch_size or threads (default: all there are).
+
+        configs  a line each: {"attention": [...]}, Configs, or changes; default: the usable attention implementations
+        options  workload, new_tokens (16), padded (shares of padding, a line each), precision (0.05), budget_s (120)
+
+        Ends with the values, the model's limit, memory (by forecast) or the budget; the result says which.
+        """
+        result: Scan = self._jobs.wait(self.submit("scan", parameter, values, configs, **options))
+        return result
+
     def forecast(
         self, config: Config | None = None, *, workload: Workload | None = None, on: str | None = None
     ) -> Forecast:
@@ -253,6 +268,7 @@ class Session(Readings):
             "compare": partial(compare, self._bench),
             "trace": partial(trace, self._bench),
             "agreement": partial(agreement, self._bench),
+            "scan": partial(scan, self._bench),
         }
         if operation not in operations:
             raise ConfigError("session.unknown_operation", operation=operation, operations=", ".join(operations))

@@ -21,6 +21,7 @@ from workbench.probes.bench import Bench
 from workbench.probes.context import Context
 from workbench.probes.device.cpu import Neighbours
 from workbench.probes.memory import Peak
+from workbench.probes.padding import padded
 from workbench.results import Latencies, Measurement, WarmUp, Workload, break_even_tokens
 from workbench.stats import percentile, positive_mean_interval, relative_half_width
 from workbench.words import Message, say
@@ -96,6 +97,8 @@ def prepare(bench: Bench, workload: Workload) -> dict[str, torch.Tensor]:
         row_ids = ids.repeat(repeats)[start : start + workload.prompt_tokens]
         input_ids = row_ids.repeat(workload.batch_size, 1)
         batch = {"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids)}
+    if workload.padded:
+        batch = padded(batch, workload.padded, bench.resolved())
     prompt_tokens = batch["input_ids"].shape[1]
     limit = bench.facts.context_length
     if prompt_tokens + workload.new_tokens > limit:

@@ -22,6 +22,7 @@ from workbench.results.machine import (
 from workbench.results.measurement import Latencies, Measurement, WarmUp, measurement_record
 from workbench.results.outputs import Forecast, Snippet
 from workbench.results.resolved import COMPILED_LOOP, TRANSFORMERS_LOOP, Applied, Difference, ModelFacts, Resolved
+from workbench.results.scan import Rung, RungLine, Scan, ScanEnd, ScanLine, ScanPoint, scan_record
 from workbench.results.trace import PHASES, KernelUse, Trace, TraceDiff, TracePhase, trace_record
 from workbench.results.workload import Workload
 
@@ -62,6 +63,12 @@ __all__ = [
     "Power",
     "Resolved",
     "Result",
+    "Rung",
+    "RungLine",
+    "Scan",
+    "ScanEnd",
+    "ScanLine",
+    "ScanPoint",
     "Snippet",
     "Storage",
     "ThreadChoice",
@@ -77,6 +84,7 @@ __all__ = [
     "comparison_record",
     "document",
     "measurement_record",
+    "scan_record",
     "trace_record",
     "versions",
 ]

@@ -27,6 +27,9 @@ class Workload(Result):
     prompts         None: text of the built-in suite cut to length; or a list of texts; or a `.jsonl` file of
                     strings or {"prompt": …} objects (padded by the config's padding_side)
     seed            picks where the built-in text starts
+    padded          share of the batch's prompt positions that are padding, from 0 to 0.5: the first row is whole and
+                    each further one shorter; a single row is padded itself. They count as prompt tokens, because the
+                    device computes them
     """
 
     prompt_tokens: int = 256
@@ -34,6 +37,7 @@ class Workload(Result):
     batch_size: int = 1
     prompts: tuple[str, ...] | None = None
     seed: int = 0
+    padded: float = 0.0
 
     def __init__(self, **values: Any) -> None:
         if isinstance(values.get("prompts"), str | Path):
@@ -61,6 +65,13 @@ class Workload(Result):
     def _at_least_two(cls, value: int) -> int:
         if value < 2:
             raise ValueError("must be at least 2: a decode rate needs a gap between two tokens")
+        return value
+
+    @field_validator("padded")
+    @classmethod
+    def _at_most_half(cls, value: float) -> float:
+        if not 0 <= value <= 0.5:
+            raise ValueError("must be from 0 to 0.5")
         return value
 
     @field_validator("prompts")

@@ -41,6 +41,7 @@ _FILES = (
     "panel",
     "probes",
     "runs",
+    "scan",
     "session",
     "tables",
     "tokenizer",

@@ -1,0 +1,26 @@
+"""Padding on purpose: what rows of unlike length cost."""
+
+import torch
+
+from workbench.results import Resolved
+
+
+def padded(batch: dict[str, torch.Tensor], share: float, resolved: Resolved) -> dict[str, torch.Tensor]:
+    """`batch` (input_ids [batch, time]) with `share` of its positions turned into padding, on the side in force.
+
+    The first of several rows stays whole; the others lose more and more, evenly. A single row loses `share` itself.
+    """
+    input_ids, mask = batch["input_ids"].clone(), batch["attention_mask"].clone()
+    rows, tokens = input_ids.shape
+    for row, length in enumerate(padding_of(rows, tokens, share)):
+        where = slice(0, length) if resolved.padding_side == "left" else slice(tokens - length, None)
+        input_ids[row, where] = resolved.pad_token_id or 0
+        mask[row, where] = 0
+    return {"input_ids": input_ids, "attention_mask": mask}
+
+
+def padding_of(rows: int, tokens: int, share: float) -> list[int]:
+    """Positions of padding in each row; together `share` of all, at least one token of each row stays."""
+    if rows == 1:
+        return [min(round(share * tokens), tokens - 1)]
+    return [min(round(2 * share * tokens * row / (rows - 1)), tokens - 1) for row in range(rows)]

@@ -1,0 +1,95 @@
+"""How speed changes along one parameter, for several configurations side by side."""
+
+from typing import Any, Literal
+
+from workbench.results.agreement import Agreement
+from workbench.results.base import Interval, Result, document
+from workbench.results.resolved import Resolved
+from workbench.results.workload import Workload
+from workbench.words.message import Message
+
+
+class RungLine(Result):
+    """One configuration at one value. `samples`: metric -> one value a round; `failed`: why there are none."""
+
+    samples: dict[str, tuple[float, ...]]
+    peak_bytes: int | None
+    peak_method: str
+    resolved: Resolved | None
+    failed: Message | None = None
+
+
+class Rung(Result):
+    """All configurations at one value, as the probe takes them: in rounds, forwards and backwards by turns."""
+
+    lines: tuple[RungLine, ...]
+    round_seconds: float
+    others_cores: float | None
+
+
+class ScanLine(Result):
+    """One configuration. `label`: what tells it from the others; `padded`: share of the prompt that is padding."""
+
+    label: str
+    config: dict[str, Any]
+    padded: float = 0.0
+
+
+class ScanPoint(Result):
+    """One configuration at one value.
+
+    mean, ci95        metric -> mean over the rounds and its 95 % interval
+    ratio, ratio_ci95  metric -> this line ÷ the first line, paired by round; empty on the first line
+    limit_tps         decode tokens/s that the measured memory bandwidth allows (`workbench.forecast`); None: not known
+    """
+
+    line: int
+    value: int
+    rounds: int
+    mean: dict[str, float]
+    ci95: dict[str, Interval]
+    ratio: dict[str, float]
+    ratio_ci95: dict[str, Interval]
+    peak_bytes: int | None
+    limit_tps: float | None
+    resolved: Resolved
+
+
+class ScanEnd(Result):
+    """Where a line ends before the scan does: the first value without a point, and why."""
+
+    line: int
+    value: int
+    reason: Message
+
+
+class Scan(Result):
+    """Prefill and decode over `values` of `parameter`, one line a configuration.
+
+    ended_by    values: all were done · limit: the model's context · memory · budget; `ended` says it in words
+    agreement   of each further line with the first, at one value
+    """
+
+    parameter: str
+    values: tuple[int, ...]
+    lines: tuple[ScanLine, ...]
+    points: tuple[ScanPoint, ...]
+    ends: tuple[ScanEnd, ...] = ()
+    ended_by: Literal["values", "limit", "memory", "budget"]
+    ended: Message
+    agreement: tuple[Agreement, ...] = ()
+    workload: Workload
+    cpu_busy_elsewhere: float | None = None
+    seconds: float
+    flags: tuple[Message, ...] = ()
+
+    def of(self, line: int) -> tuple[ScanPoint, ...]:
+        """The points of one line, by value."""
+        return tuple(sorted((point for point in self.points if point.line == line), key=lambda point: point.value))
+
+
+def scan_record(model: str, machine: Any, config: Any, scan: Scan) -> dict[str, Any]:
+    """The scan as it is stored, and as `--json` prints it; `config` is the first line's."""
+    return document(
+        "scan", model=model, machine=machine, config=config, workload=scan.workload, result=scan, flags=scan.flags
+    )
