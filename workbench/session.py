@@ -175,9 +175,9 @@ class Session(Readings):
         """b against a, by short runs that alternate: ratios, intervals, noise floor, verdicts, agreement.
 
         Both are Configs, or what to change in the one in force: `compare({"threads": 1}, {"threads": 2})`. Live knobs
-        compare on the resident model; the others in two engines where memory holds them, else by loads that alternate
-        (`compare_cost` tells first; `way` picks one). Ends when decode and prefill are known to ±`precision` (95 %) or
-        `budget_s` is spent. `quick`: an estimate without a verdict. Kept in `.runs`.
+        compare on the resident model; others in two engines where memory holds them, else by loads that alternate
+        (`compare_cost` tells first; `way` picks). Ends with decode and prefill known to ±`precision` (95 %), or with
+        `budget_s`. `quick`: an estimate without a verdict. Kept in `.runs`.
         """
         options = {"precision": precision, "budget_s": budget_s, "quick": quick, "way": way}
         result: Comparison = self._jobs.wait(self.submit("compare", a, b, workload, **options))
@@ -188,13 +188,10 @@ class Session(Readings):
         a: Config | Mapping[str, Any],
         b: Config | Mapping[str, Any],
         workload: Workload | None = None,
-        *,
-        precision: float = 0.05,
-        budget_s: float = 60.0,
-        way: Way | None = None,
+        **options: Any,
     ) -> CompareCost:
-        """What `compare` of the same arguments would take now: the way, loads × seconds, memory. Loads nothing."""
-        return compare_cost(self._bench, a, b, workload, precision=precision, budget_s=budget_s, way=way)
+        """What `compare` of the same arguments (precision, budget_s, way) would take now. Loads nothing."""
+        return compare_cost(self._bench, a, b, workload, **options)
 
     def agreement(
         self,

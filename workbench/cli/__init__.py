@@ -19,6 +19,7 @@ VERBS = (
     "doctor",
     "measure",
     "compare",
+    "scan",
     "trace",
     "export",
     "convert",

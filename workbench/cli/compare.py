@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from typing import get_args
 
 from workbench.cli.shared import (
     add_json,
@@ -18,10 +19,11 @@ from workbench.cli.shared import (
 from workbench.hosts.registry import WHEN_BUSY
 from workbench.judging import COMPARED
 from workbench.metrics import METRICS
-from workbench.results import Comparison, comparison_record
+from workbench.results import Comparison, Way, comparison_record
 from workbench.words import text
+from workbench.words.format import interval, ratio
 
-HELP = "Compare two live configurations by short runs that alternate, with a noise floor and a verdict."
+HELP = "Compare two configurations by short runs that alternate, with a noise floor and a verdict."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_workload(parser)
     parser.add_argument("--precision", type=float, default=0.05, metavar="SHARE", help=text("cli.precision_help"))
     parser.add_argument("--budget", type=float, default=60.0, metavar="SECONDS", help=text("cli.budget_help"))
+    parser.add_argument("--quick", action="store_true", help=text("compare.quick_help"))
+    parser.add_argument("--way", choices=get_args(Way), help=text("compare.way_help"))
     parser.add_argument("--when-busy", choices=WHEN_BUSY, help=text("engines.when_busy_help"))
     add_json(parser)
 
@@ -45,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
     print(text("cli.loading", model=args.model), file=sys.stderr)
     with Session(args.model, revision=args.revision, config=first, when_busy=args.when_busy) as session:
         session.on("progress", progress_on())
-        comparison = session.compare(second, first, workload, precision=args.precision, budget_s=args.budget)
+        options = {"precision": args.precision, "budget_s": args.budget, "way": args.way}
+        comparison = session.compare(second, first, workload, quick=args.quick, **options)
         record = comparison_record(session.facts.name, session.machine, first, comparison)
         emit(args, record, lines(comparison))
     return 0
@@ -58,11 +63,19 @@ def lines(comparison: Comparison) -> list[str]:
         (
             METRICS[name].label,
             f"{comparison.ratio[name]:.3f}×",
-            "[{:.3f}, {:.3f}]".format(*comparison.ci95[name]),
-            f"{comparison.noise_floor[name]:.3f}×",
+            interval(comparison.ci95.get(name), 4),
+            ratio(comparison.noise_floor.get(name)),
         )
         for name in COMPARED
     ]
     verdicts = [str(comparison.verdict[name]) for name in COMPARED]
-    told = text("compare.pairs", pairs=comparison.pairs, seconds=round(comparison.seconds), loop=comparison.loop)
+    if comparison.agreement is not None:
+        verdicts.append(str(comparison.agreement.verdict))
+    told = text(
+        f"compare.pairs_{comparison.way}",
+        pairs=comparison.pairs,
+        loads=comparison.loads,
+        seconds=round(comparison.seconds),
+        loop=comparison.loop,
+    )
     return [*verdicts, "", *table(rows, header), "", told, *(text("cli.note", note=flag) for flag in comparison.flags)]
