@@ -40,13 +40,13 @@ def attention(value: Any, machine: Machine, model: ModelFacts | None, values: Ma
     if value == "eager":
         return OK
     if value == "sdpa":
-        return _class_refuses(model, "sdpa", value) or OK
+        return _class_refuses(model, "sdpa") or OK
     if value == "flex_attention":
-        return _class_refuses(model, "flex", value) or _flex(machine, values)
+        return _class_refuses(model, "flex") or _flex(machine, values)
     if value in _FLASH:
-        return _class_refuses(model, "flash", value) or _flash(value, machine, model, values)
+        return _class_refuses(model, "flash") or _flash(value, machine, model, values)
     if "/" in str(value):
-        return _class_refuses(model, "flash", value) or _hub_kernel(value, machine, values)
+        return _class_refuses(model, "flash") or _hub_kernel(value, machine, values)
     if str(value).startswith("paged|"):
         return refuse(say("capability.paged"), say("capability.use_unpaged", value=str(value).partition("|")[2]))
     registered = machine.torch.attention_implementations if machine.torch is not None else ()
@@ -62,16 +62,12 @@ def attention_mask(value: Any, _machine: Machine, _model: ModelFacts | None, _va
     return OK if value == "tokenizer" else allow(say(f"capability.note.mask_{value}"))
 
 
-def _class_refuses(model: ModelFacts | None, way: str, value: Any) -> Capability | None:
+def _class_refuses(model: ModelFacts | None, way: str) -> Capability | None:
     """The model's class says which ways it was written for (`_supports_sdpa`, `_supports_flash_attn`, …)."""
     if model is None or getattr(model, f"supports_{way}"):
         return None
-    if way == "sdpa":
-        return refuse(
-            say("capability.class_without_sdpa", architecture=model.architecture), say("capability.use_eager")
-        )
     return refuse(
-        say("capability.class_without", architecture=model.architecture, implementation=value),
+        say(f"capability.class_without_{way}", architecture=model.architecture),
         say("capability.use_sdpa") if model.supports_sdpa else say("capability.use_eager"),
     )
 
@@ -80,7 +76,7 @@ def _flex(machine: Machine, values: Mapping[str, Any]) -> Capability:
     if not on_cuda(machine, values) and (is_macos(machine) or not _avx2(machine)):
         return refuse(say("capability.flex_cpu"), say("capability.use_sdpa"))
     note = "capability.note.flex_cuda" if on_cuda(machine, values) else "capability.note.flex_cpu"
-    return inductor(machine, values) or allow(say(note))
+    return inductor(machine, values, say("capability.use_sdpa")) or allow(say(note))
 
 
 def _avx2(machine: Machine) -> bool:

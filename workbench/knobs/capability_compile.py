@@ -20,15 +20,15 @@ from workbench.knobs.conditions import (
 )
 from workbench.knobs.knob import OK
 from workbench.results import Capability, Machine, ModelFacts
-from workbench.words import say
+from workbench.words import Message, say
 
 _PYTHON_H = "Python.h"
 
 
-def inductor(machine: Machine, values: Mapping[str, Any]) -> Capability | None:
-    """Why Inductor cannot make code on this machine; None where it can."""
+def inductor(machine: Machine, values: Mapping[str, Any], instead: Message) -> Capability | None:
+    """Why Inductor cannot make code on this machine; None where it can. `instead`: what to choose on too old a GPU."""
     if on_cuda(machine, values):
-        refusal = older_gpu(gpu_of(machine, values), (7, 0), say("capability.compile_off"))
+        refusal = older_gpu(gpu_of(machine, values), (7, 0), instead)
         refusal = refusal or unusable(machine.package("triton"), "triton")
         # Triton builds a small launcher in C for each kernel; on Windows triton-windows brings a compiler of its own
         return refusal or (None if is_windows(machine) else _builds(machine))
@@ -53,7 +53,7 @@ def compilation(value: Any, machine: Machine, model: ModelFacts | None, values: 
             say("capability.class_without_static_cache", architecture=model.architecture),
             say("capability.compile_off"),
         )
-    refusal = inductor(machine, values)
+    refusal = inductor(machine, values, say("capability.compile_off"))
     if refusal is not None:
         return refusal
     if model is not None and not model.compiles_whole:

@@ -35,6 +35,10 @@ def sdpa_backend(value: Any, machine: Machine, model: ModelFacts | None, values:
     """auto, flash, efficient, cudnn, math."""
     if value == "auto" or values.get("attention", "sdpa") != "sdpa":
         return OK
+    if model is not None and not model.supports_sdpa:
+        return refuse(
+            say("capability.class_without_sdpa", architecture=model.architecture), say("capability.use_eager")
+        )
     dims = head_dims(model)
     if not on_cuda(machine, values):
         return _on_cpu(value, dims)

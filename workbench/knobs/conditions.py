@@ -68,11 +68,13 @@ def older_gpu(gpu: Gpu | None, lowest: tuple[int, int], remedy: Message) -> Capa
 
 
 def arithmetic(model: ModelFacts | None, values: Mapping[str, Any]) -> str | None:
-    """The number format that attention computes in; None where only the checkpoint would tell and it is not known."""
+    """The number format that attention computes in; None where it is not known: no model yet, or quantised weights."""
     if values.get("autocast", "off") != "off":
         return str(values["autocast"])
     dtype = values.get("dtype", "auto")
-    return (model.checkpoint_dtype if model is not None else None) if dtype == "auto" else str(dtype)
+    if dtype == "auto":
+        dtype = model.checkpoint_dtype if model is not None else None
+    return dtype if dtype in ("float32", *SIXTEEN_BIT) else None
 
 
 def head_dims(model: ModelFacts | None) -> HeadDims | None:

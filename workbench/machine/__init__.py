@@ -8,5 +8,14 @@ from workbench.machine.examine import (
     worker_environment,
 )
 from workbench.machine.power import power_notes
+from workbench.machine.values import values
 
-__all__ = ["doctor", "power_notes", "remember_bandwidth", "thread_choice", "with_free_memory", "worker_environment"]
+__all__ = [
+    "doctor",
+    "power_notes",
+    "remember_bandwidth",
+    "thread_choice",
+    "values",
+    "with_free_memory",
+    "worker_environment",
+]

@@ -72,9 +72,9 @@ def plain(machine: Machine) -> str:
         ((name, version, usable), (purpose, why)) for name, version, usable, purpose, why in package_rows(machine)
     ]
     lines = [
-        *_aligned([((topic,), (value, consequence)) for topic, value, consequence in rows(machine)]),
+        *aligned([((topic,), (value, consequence)) for topic, value, consequence in rows(machine)]),
         "",
-        *_aligned(packages),
+        *aligned(packages),
     ]
     return "\n".join(lines).replace(THIN, " ")
 
@@ -85,8 +85,8 @@ def html(machine: Machine) -> str:
     unusable = [package.usable is False for package in machine.packages]
     return (
         f'<div class="wb-machine">{_STYLE}'
-        f"{_table(('topic', 'value', 'consequence'), rows(machine), marks, 'wb-problem')}"
-        f"{_table(('package', 'version', 'usable', 'purpose', 'why'), package_rows(machine), unusable, 'wb-unusable')}"
+        f"{table(('topic', 'value', 'consequence'), rows(machine), marks, 'wb-problem')}"
+        f"{table(('package', 'version', 'usable', 'purpose', 'why'), package_rows(machine), unusable, 'wb-unusable')}"
         "</div>"
     )
 
@@ -217,7 +217,7 @@ def _why(package: Package) -> str:
     return " → ".join(str(part) for part in (package.reason, package.remedy) if part)
 
 
-def _aligned(table: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> list[str]:
+def aligned(table: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> list[str]:
     """Rows of (short cells, paragraphs): cells padded to the widest of their column, paragraphs wrapped beside them."""
     if not table:
         return []
@@ -241,7 +241,7 @@ def _first_then(head: str) -> Iterator[str]:
         yield " " * len(head)
 
 
-def _table(head: Sequence[str], table: Sequence[Sequence[str]], marked: Sequence[bool], mark: str) -> str:
+def table(head: Sequence[str], table: Sequence[Sequence[str]], marked: Sequence[bool], mark: str) -> str:
     titles = "".join(f'<th scope="col">{escape(text(f"machine.head.{name}"))}</th>' for name in head)
     body = "".join(
         (f'<tr class="{mark}">' if is_marked else "<tr>")

@@ -26,7 +26,8 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "capability.package_unknown": "whether the package {package} can be used here was not found out",
     "capability.run_doctor": "run: workbench doctor --refresh",
     # attention
-    "capability.class_without": "{architecture} does not support {implementation} in this transformers",
+    "capability.class_without_flash": "{architecture} does not support FlashAttention in this transformers",
+    "capability.class_without_flex": "{architecture} does not support flex_attention in this transformers",
     "capability.use_sdpa": "choose attention=sdpa",
     "capability.not_registered": "this transformers has no implementation {value!r}; it has {known}",
     "capability.paged": "needs the paged cache of continuous batching, which generate does not use",
@@ -87,6 +88,11 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "capability.note.no_convolutions": "no effect: cuDNN tries convolutions, and a decoder-only language model has none",
     "capability.note.autocast_idle": "no effect: the weights are {dtype} already",
     "capability.note.cpu_converts": "this processor has no {dtype} arithmetic: every product is converted, and usually slower than float32",
+    "capability.setting_refused": (
+        "This model cannot run with {settings}: {problem}",
+        "One token was tried; the settings in force before stay.",
+        "Choose another value; workbench doctor lists what can be used here.",
+    ),
     "capability.no_sdpa_kernel": (
         "SDPA's {backend} kernel cannot compute this attention: {problem}",
         "Masks, number formats, head sizes and devices decide which kernels can; sdpa_backend leaves torch only this one.",
