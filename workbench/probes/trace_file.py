@@ -61,9 +61,9 @@ def _compress(plain: Path, path: Path, name: str) -> None:
     with plain.open("rb") as source, path.open("wb") as target:
         with gzip.GzipFile(name.removesuffix(".gz"), "wb", _LEVEL, target, mtime=0) as packed:
             while chunk := source.read(_CHUNK if size - read > 2 * _CHUNK else 2 * _CHUNK):
-                if read == 0:
+                first, read = read == 0, read + len(chunk)
+                if first:
                     chunk = _HOST.sub(b'"host_name": ""', chunk, count=1)
-                read += len(chunk)
                 if read >= size:
                     chunk = _NAME.sub(b'"traceName": ' + json.dumps(name).encode(), chunk)
                 packed.write(chunk)

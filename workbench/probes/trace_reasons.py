@@ -59,7 +59,8 @@ def reasons(
 def _whole(config: Mapping[str, Any], resolved: Resolved, decode: TracePhase) -> Iterator[Message]:
     asked = config["attention"]
     if resolved.attention != asked:
-        yield say("trace.substituted", asked=asked, ran=resolved.attention)
+        from_hub = "/" in resolved.attention
+        yield say("trace.substituted" if from_hub else "trace.not_asked", asked=asked, ran=resolved.attention)
     flash = asked.startswith("flash_attention") or "/" in asked
     if flash and resolved.dtype == "float32" and config["autocast"] == "off":
         yield say("trace.flash_float32", asked=asked)

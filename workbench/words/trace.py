@@ -29,6 +29,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "chart.trace.moved_hover": "{category}, {phase}: {by} a forward pass",
     "trace.no_gpu": "the model runs on the CPU: no GPU could be idle",
     "trace.substituted": "attention={asked} was asked; {ran} is in force: transformers put a kernel of the hub in its place and only warned",
+    "trace.not_asked": "attention={asked} was asked; {ran} is in force: the model was changed from outside",
     "trace.flash_float32": "{asked} computes in 16 bits, the weights are float32: every layer converts to 16 bits and back; set dtype=bfloat16",
     "trace.not_compiled": "compile={asked} was asked; no compiled code ran in decode",
     "trace.compiled_by_itself": "compile=off was asked; decode ran compiled code: transformers compiles by itself for a {cache} cache",
