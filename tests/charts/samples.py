@@ -4,7 +4,8 @@ from typing import Any
 
 from workbench.charts import Run
 from workbench.config import Config
-from workbench.results import Latencies, Measurement, Resolved, WarmUp, Workload
+from workbench.judging import floor_of, judge
+from workbench.results import Comparison, Latencies, Measurement, Resolved, Trace, TracePhase, WarmUp, Workload
 
 MIB = 1 << 20
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m\u202e" + "x" * 500
@@ -52,3 +53,63 @@ def measurement(decode_tps: float = 16.0, **changes: Any) -> Measurement:
 
 def run(config: Config | None = None, **changes: Any) -> Run:
     return Run(config=(config or Config()).to_dict(), measurement=measurement(**changes))
+
+
+def phase(backend: str | None = "CPU flash", steps: int = 1, **changes: Any) -> TracePhase:
+    values: dict[str, Any] = {
+        "steps": steps,
+        "seconds": 0.5,
+        "attention_kernels": ("aten::some_kernel",),
+        "backend": backend,
+        "time_by_category": {"attention": 0.1, "linear": 0.3, "python": 0.1},
+        "launches": 300,
+        **changes,
+    }
+    return TracePhase(**values)
+
+
+def trace(config: Config | None = None, **changes: Any) -> Trace:
+    values: dict[str, Any] = {
+        "prefill": phase(),
+        "decode": phase(steps=3),
+        "device": "cpu",
+        "seconds": 2.5,
+        "config": (config or Config()).to_dict(),
+        "resolved": resolved(),
+        "workload": Workload(prompt_tokens=64, new_tokens=4),
+        **changes,
+    }
+    return Trace(**values)
+
+
+def comparison(prefill: float = 1.3, decode: float = 1.0, **changes: Any) -> Comparison:
+    """sdpa against eager over eight pairs: `prefill` times as fast to read, `decode` times as fast to write."""
+    noise = (0.99, 1.01, 1.0, 0.995, 1.005, 1.0, 1.01, 0.99)
+
+    def side(times: tuple[float, float], wobble: float) -> dict[str, float]:
+        read, write = times
+        return {
+            "prefill_tps": 500 * read * wobble,
+            "decode_tps": 16 * write / wobble,
+            "ttft_s": 0.5 / read / wobble,
+            "tpot_s": wobble / 16 / write,
+            "e2e_s": 0.5 / read / wobble + 4 * wobble / write,
+        }
+
+    pairs = [(side((1.0, 1.0), each), side((prefill, decode), 2 - each)) for each in noise]
+    same = [(side((1.0, 1.0), each), side((1.0, 1.0), 2 - each)) for each in noise]
+    floor = floor_of(same)
+    values: dict[str, Any] = {
+        "a": Config(attention="eager").to_dict(),
+        "b": Config().to_dict(),
+        "resolved_a": resolved(attention="eager"),
+        "resolved_b": resolved(),
+        "workload": Workload(prompt_tokens=256, new_tokens=64),
+        "pairs": len(pairs),
+        "floor": floor,
+        "stopped_by": "precision",
+        "seconds": 20.0,
+        **judge(pairs, floor, ("eager", "sdpa")),
+        **changes,
+    }
+    return Comparison(**values)

@@ -20,7 +20,7 @@ def test_the_three_lines_are_there_from_the_start(panel: Driver) -> None:
     assert "float32" in panel["asked"].value
     assert resolved.attention in panel["ran"].value
     assert "kernel not traced" in panel["ran"].value
-    assert "limit not measured" in panel["ran"].value
+    assert "limit" not in panel["ran"].value
     assert "nothing measured yet" in panel["last"].value
     assert "random weights" in panel["title"].value
     assert panel["stop"].disabled
@@ -86,7 +86,6 @@ def test_each_measurement_adds_a_point_and_a_line_of_history(panel: Driver) -> N
     assert number(first.decode_tps) in panel["last"].value
     assert f"n = {first.repeats}" in panel["last"].value
     assert "limit" in panel["ran"].value
-    assert "not measured" not in panel["ran"].value
 
     panel.press("knob-attention-eager")
     other, now, _ = panel["chart-speed"].data

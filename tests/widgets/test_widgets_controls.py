@@ -9,7 +9,8 @@ from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError
 from workbench.knobs import KNOBS, Choice, Group, Knob
 from workbench.results import Machine
-from workbench.widgets.controls import Control, Situation, checked, waits
+from workbench.widgets.bodies import Situation
+from workbench.widgets.controls import Control, checked, waits
 from workbench.widgets.knob_board import KnobBoard
 
 PLAIN = Machine(
@@ -43,7 +44,7 @@ def control(name: str, at: Situation) -> tuple[Control, list[tuple[str, Any]]]:
 def buttons(made: Control) -> dict[str, Any]:
     options = made.box.children[1]
     row = options if options.children and hasattr(options.children[0], "description") else options.children[0]
-    return {each.description.removeprefix("• "): each for each in row.children}
+    return {each.description.removeprefix("• "): each for each in row.children if hasattr(each, "on_click")}
 
 
 def note(made: Control) -> str:
@@ -54,7 +55,7 @@ def test_an_impossible_choice_stays_with_its_reason_and_remedy() -> None:
     made, _ = control("device", situation())
     assert buttons(made)["cuda"].disabled
     assert not buttons(made)["cpu"].disabled
-    assert "cuda: needs a CUDA GPU" in note(made)
+    assert "<b>cuda</b>: needs a CUDA GPU" in note(made)
     assert "NVIDIA GPU" in note(made)
 
 
@@ -64,9 +65,30 @@ def test_a_possible_choice_has_no_note() -> None:
     assert made.box.children[2].layout.display == "none"
 
 
-def test_a_possible_choice_tells_what_it_costs() -> None:
-    assert "compiles at the first call" in note(control("compile", situation(compile="default"))[0])
-    assert "compiles at the first call" not in note(control("compile", situation())[0])
+def test_what_a_value_costs_is_told_before_it_is_chosen() -> None:
+    said = note(control("compile", situation())[0])
+    assert "<b>default</b>: compiles at the first call" in said
+    assert "<b>off</b>" not in said
+
+
+def test_refused_values_with_one_reason_share_a_line_and_their_remedy_unfolds() -> None:
+    made, _ = control("attention", situation())
+    assert note(made).count("needs a CUDA GPU") == 1
+    assert "<summary><b>flash_attention_2, flash_attention_3, flash_attention_4</b>: needs a CUDA GPU" in note(made)
+    assert "NVIDIA GPU" in note(made).partition("</summary>")[2]
+
+
+def test_values_that_only_the_libraries_name_can_be_typed_and_refused_ones_are_told() -> None:
+    torch = PLAIN.torch.model_copy(update={"cache_implementations": ("dynamic", "hybrid", "offloaded_hybrid")})
+    made, changed = control("cache", situation(PLAIN.model_copy(update={"torch": torch})))
+    field = made.box.children[1].children[-1]
+    assert field.options == ("hybrid",)
+    assert "offloaded_hybrid" in note(made)
+    field.value = "hybrid"
+    assert changed == [("cache", "hybrid")]
+    made.show(situation(PLAIN.model_copy(update={"torch": torch}), cache="hybrid"))
+    assert field.value == "hybrid"
+    assert changed == [("cache", "hybrid")]
 
 
 def test_a_switch_that_cannot_be_turned_on_says_why() -> None:

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from workbench.widgets.parts import classed
 
-Draw = Callable[[], dict[str, Any]]  # -> {"data": traces, "layout": layout}, always with the same traces
+Draw = Callable[[], dict[str, Any]]  # -> {"data": traces, "layout": layout}
 
 
 class LiveFigure:
@@ -24,10 +24,15 @@ class LiveFigure:
     def redraw(self) -> None:
         """Show what `draw` says now. Only changes are handed over: plotly checks each value, 70 ms for a figure."""
         spec, before = self._draw(), self._shown
+        same = [trace["type"] for trace in spec["data"]] == [trace["type"] for trace in before["data"]]
         with self.widget.batch_update():
-            for trace, old, new in zip(self.widget.data, before["data"], spec["data"], strict=True):
-                trace.update(_changes(old, new))
+            if same:
+                for trace, old, new in zip(self.widget.data, before["data"], spec["data"], strict=True):
+                    trace.update(_changes(old, new))
             self.widget.layout.update(_changes(before["layout"], spec["layout"]))
+        if not same:
+            self.widget.data = ()
+            self.widget.add_traces(spec["data"])
         self._shown = spec
 
     def on_point(self, clicked: Callable[[int], None]) -> None:

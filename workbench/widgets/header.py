@@ -1,11 +1,11 @@
 """The top of the panel: title, state, and the three lines that are always there and always text."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from workbench.charts.runs import Run
-from workbench.results import Measurement, ModelFacts, Resolved, Snippet
+from workbench.results import ModelFacts, Resolved, Snippet
 from workbench.widgets import lines
+from workbench.widgets.evidence import Evidence
 from workbench.widgets.page import Code
 from workbench.widgets.parts import button, classed, column, markup, row
 from workbench.words import text
@@ -35,18 +35,17 @@ class Header:
         kind = "idle" if state == "idle" else "closed" if state in ("closed", "failed", "released") else "busy"
         self._state.value = f"<div class='wb-dot-{kind}'>● {escape(text(f'panel.state.{state}'))}</div>"
 
-    def tell(
-        self, config: Mapping[str, Any], resolved: Resolved | None, measurement: Measurement | None, runs: Sequence[Run]
-    ) -> None:
+    def tell(self, config: Mapping[str, Any], resolved: Resolved | None, evidence: Evidence) -> None:
         """Set the three lines."""
-        ran = escape(lines.ran(config, resolved, measurement), MOST_LINE)
-        differs = lines.but(config, resolved)
+        trace = evidence.trace_of(config, resolved)
+        ran = escape(lines.ran(resolved, trace, evidence.measurement), MOST_LINE)
+        differs = lines.but(config, resolved, trace)
         if differs:
             ran += f" · <b class='wb-but'>{escape(text('panel.ran.but'))}</b> {escape(differs, MOST_LINE)}"
         for widget, code, words in (
             (self._asked, "panel.asked", escape(lines.asked(config), MOST_LINE)),
             (self._ran, "panel.ran", ran),
-            (self._last, "panel.last", escape(lines.last(runs), MOST_LINE)),
+            (self._last, "panel.last", escape(lines.last(evidence), MOST_LINE)),
         ):
             widget.value = f"<div><span class='wb-word'>{escape(text(code))}</span> <span>{words}</span></div>"
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 import ipywidgets
 
 from workbench.knobs import KNOBS, Group
-from workbench.widgets.controls import Change, Control, Situation
+from workbench.widgets.bodies import Change, Situation
+from workbench.widgets.controls import Control
 from workbench.widgets.parts import classed, column, markup
 from workbench.words import text
 from workbench.words.format import escape

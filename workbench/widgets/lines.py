@@ -1,16 +1,22 @@
-"""The panel's lines of text: title, asked, ran, last, pending, progress. Pure; what they return is not escaped."""
+"""The panel's lines at the top: title, asked, ran, last. Pure; what they return is not escaped."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.charts.runs import Run, changes, workload_words
-from workbench.knobs import KNOBS, Cost, cost_of
+from workbench.charts.runs import Run, changes, work, workload_words
+from workbench.judging import JUDGED
+from workbench.knobs import KNOBS
 from workbench.metrics import METRICS
-from workbench.results import Applied, Forecast, Measurement, ModelFacts, Resolved
+from workbench.results import Comparison, Measurement, ModelFacts, Resolved, Trace
+from workbench.widgets.evidence import Evidence
 from workbench.words import templates, text
-from workbench.words.format import amount, knob_value, measured, printable, seconds, share, size
+from workbench.words.format import knob_value, measured, printable, share, size
 
 SEPARATOR = " · "
+# knobs that are named whatever their value; the others only where they differ from their default
+CORE = ("attention", "compile", "cache", "dtype", "padding_side", "do_sample")
+# fields of Resolved that are worth a word only where they are not the ordinary ones
+_EXPERT = ("sdpa_backend", "attention_mask", "autocast", "tf32", "cudnn_benchmark")
 
 
 def where(resolved: Resolved) -> str:
@@ -30,75 +36,111 @@ def title(name: str, facts: ModelFacts | None, resolved: Resolved | None) -> str
 
 
 def asked(config: Mapping[str, Any]) -> str:
-    """Every knob's value that has an effect, in the registry's order; those left to the workbench together at the end.
+    """The core knobs, and of the others those that differ from their default; only what has an effect.
 
     A new knob appears as name=value.
     """
-    phrases, automatic = [], []
+    phrases = []
     for name, knob in KNOBS.items():
-        if not knob.when(config):
-            continue
         value = config[name]
+        if not knob.when(config) or (name not in CORE and value == knob.default):
+            continue
         code = f"panel.asked.{name}"
-        if isinstance(value, bool) and name == "do_sample":
+        if name == "do_sample":
             phrases.append(text("panel.asked.sampling" if value else "panel.asked.greedy"))
-        elif value == "auto":
-            automatic.append(name)
         elif code in templates():
             phrases.append(text(code, value=knob_value(value)))
         else:
             phrases.append(f"{name}={knob_value(value)}")
-    if automatic:
-        phrases.append(text("panel.asked.auto", knobs=", ".join(automatic)))
     return SEPARATOR.join(phrases)
 
 
-def ran(config: Mapping[str, Any], resolved: Resolved | None, last: Measurement | None) -> str:
-    """What is in force, read back; its share of the limit where the last measurement ran in this very state."""
+def ran(resolved: Resolved | None, trace: Trace | None, last: Measurement | None) -> str:
+    """What is in force, read back; the kernels of its last trace; its share of the limit where that was measured."""
     if resolved is None:
         return text("panel.nothing_loaded")
-    if resolved.attention_kernels is None:
-        attention = text("panel.ran.attention", attention=resolved.attention)
-    else:
-        attention = text(
-            "panel.ran.attention_kernels", attention=resolved.attention, kernels=", ".join(resolved.attention_kernels)
-        )
-    pad = text("panel.ran.pad", pad=knob_value(resolved.pad_token_id), side=resolved.padding_side)
+    ordinary = Resolved.model_fields
     phrases = [
-        attention,
+        kernels(resolved, trace),
         resolved.dtype,
-        text("panel.ran.weights", size=size(resolved.weight_bytes)),
-        where(resolved),
+        size(resolved.weight_bytes),
+        resolved.loop,
         text("panel.ran.cache", cache=resolved.cache),
-        pad,
+        text("panel.ran.pad", pad=knob_value(resolved.pad_token_id), side=resolved.padding_side),
+        *(
+            f"{name}={knob_value(getattr(resolved, name))}"
+            for name in _EXPERT
+            if getattr(resolved, name) != ordinary[name].default
+        ),
     ]
-    if last is not None and last.resolved == resolved and last.decode_limit_share is not None:
+    if last is not None and last.decode_limit_share is not None and _untraced(last.resolved) == _untraced(resolved):
         phrases.append(text("panel.ran.limit", share=share(last.decode_limit_share)))
-    else:
-        phrases.append(text("panel.ran.limit_unknown"))
     return SEPARATOR.join(phrases)
 
 
-def but(config: Mapping[str, Any], resolved: Resolved | None) -> str:
+def _untraced(resolved: Resolved) -> Resolved:
+    return resolved.model_copy(update={"attention_kernels": None})
+
+
+def kernels(resolved: Resolved, trace: Trace | None) -> str:
+    """sdpa → CPU flash kernel (traced at 64+4)."""
+    if trace is None:
+        return text("panel.ran.attention", attention=resolved.attention)
+    prefill, decode = (_backend(trace.backend[phase]) for phase in ("prefill", "decode"))
+    code = "panel.ran.kernels" if prefill == decode else "panel.ran.kernels_two"
+    return text(code, attention=resolved.attention, prefill=prefill, decode=decode, work=work(trace.workload))
+
+
+def _backend(backend: str | None) -> str:
+    if backend is None:
+        return text("panel.ran.no_kernel")
+    if backend == "eager":
+        return text("panel.ran.no_own_kernel")
+    return text("panel.ran.kernel", name=backend.replace("sdpa ", ""))
+
+
+def but(config: Mapping[str, Any], resolved: Resolved | None, trace: Trace | None = None) -> str:
     """Where asked and ran differ, and why; empty when they agree."""
     if resolved is None:
         return ""
-    return "; ".join(printable(str(difference), 300) for difference in resolved.differences(config))
+    found = [*resolved.differences(config), *(trace.differences if trace is not None else ())]
+    return "; ".join(printable(str(difference), 300) for difference in found)
 
 
-def last(runs: Sequence[Run]) -> str:
-    """The last measurement in words, with what weakens it. Two measurements side by side are no verdict: it says so."""
+def last(evidence: Evidence) -> str:
+    """The last verdict: a comparison's sentences, or a measurement, of which two side by side are no verdict."""
+    if evidence.newest is not None and evidence.newest is evidence.comparison:
+        return verdict(evidence.comparison)
+    return measurement(evidence.runs)
+
+
+def verdict(comparison: Comparison) -> str:
+    """sdpa is 1.31× faster than eager at prefill [1.27, 1.36]; no difference seen at decode … · 256 → 64 tokens."""
+    said = "; ".join(printable(str(comparison.verdict[metric]), 300) for metric in verdict_order(comparison))
+    phrases = [said, workload_words(comparison.workload)]
+    if comparison.agreement is not None and comparison.agreement.level not in ("same", "agrees"):
+        phrases.append(printable(str(comparison.agreement.verdict), 300))
+    return SEPARATOR.join([*phrases, *(printable(str(flag), 160) for flag in comparison.flags)])
+
+
+def verdict_order(comparison: Comparison) -> list[str]:
+    """The judged metrics, those with a difference first."""
+    return sorted(JUDGED, key=lambda metric: metric not in comparison.seen)
+
+
+def measurement(runs: Sequence[Run]) -> str:
+    """The last measurement in words, with what weakens it, and the one before."""
     if not runs:
         return text("panel.last.nothing")
-    measurement = runs[-1].measurement
+    newest = runs[-1].measurement
     words = text(
         "panel.last.run",
-        decode=_metric(measurement, "decode_tps"),
-        prefill=_metric(measurement, "prefill_tps"),
-        workload=workload_words(measurement.workload),
-        n=measurement.repeats,
+        decode=_metric(newest, "decode_tps"),
+        prefill=_metric(newest, "prefill_tps"),
+        workload=workload_words(newest.workload),
+        n=newest.repeats,
     )
-    flags = [printable(flag, 160) for flag in measurement.flags]
+    flags = [printable(flag, 160) for flag in newest.flags]
     return SEPARATOR.join([words, *(_before(runs) if len(runs) > 1 else []), *flags])
 
 
@@ -113,74 +155,6 @@ def _before(runs: Sequence[Run]) -> list[str]:
     else:
         said = text("panel.last.same", decode=decode)
     return [said, text("panel.last.unpaired")]
-
-
-def pending(
-    changed: Mapping[str, tuple[Any, Any]], forecast: Forecast | None, seconds_by_cost: Mapping[str, float]
-) -> list[str]:
-    """What Apply would change, what it costs, how many bytes it needs and whether they are there."""
-    if not changed:
-        return [text("panel.pending.none")]
-    cost = cost_of(changed)
-    phrases = [f"{name} {knob_value(old)}→{knob_value(new)}" for name, (old, new) in changed.items()]
-    if cost is Cost.LIVE:
-        phrases.append(text("panel.pending.live"))
-    elif cost in seconds_by_cost:
-        phrases.append(
-            text("panel.pending.takes", cost=text(f"panel.cost.{cost}"), seconds=seconds(seconds_by_cost[cost]))
-        )
-    else:
-        phrases.append(text("panel.pending.takes_unknown", cost=text(f"panel.cost.{cost}")))
-    if forecast is not None:
-        phrases.append(
-            text(
-                "panel.pending.bytes",
-                total=size(forecast.total),
-                weights=size(forecast.weights),
-                kv_cache=size(forecast.kv_cache),
-                workspace=size(forecast.workspace),
-            )
-        )
-        phrases.append(fit(forecast))
-    return phrases
-
-
-def fit(forecast: Forecast) -> str:
-    if forecast.fits is None:
-        return text("panel.pending.fit_unknown")
-    code = "panel.pending.fits" if forecast.fits else "panel.pending.fits_not"
-    return text(code, available=size(forecast.available))
-
-
-def progress(data: Mapping[str, Any]) -> str:
-    """A progress event's data as a sentence."""
-    what, total = printable(data["what"], 120), data["total"]
-    done, elapsed = amount(data["done"], data.get("unit")), seconds(data["elapsed_s"])
-    if data.get("per_s"):
-        what = text("panel.progress_speed", what=what, speed=f"{size(data['per_s'])}/s")
-    if total is None:
-        return text("panel.progress_open", what=what, done=done, elapsed=elapsed)
-    total = amount(total, data.get("unit"))
-    if data["left_s"] is None:
-        return text("panel.progress_no_left", what=what, done=done, total=total, elapsed=elapsed)
-    return text("panel.progress", what=what, done=done, total=total, elapsed=elapsed, left=seconds(data["left_s"]))
-
-
-def applied(result: Applied) -> str:
-    if result.cost == Cost.LIVE:
-        return text("panel.applied_live", seconds=seconds(result.seconds))
-    phrases = [
-        text(
-            "panel.applied",
-            cost=text(f"panel.cost.{result.cost}"),
-            seconds=seconds(result.seconds),
-            before=size(result.memory_before),
-            after=size(result.memory_after),
-        )
-    ]
-    if result.residue_bytes is not None:
-        phrases.append(text("panel.applied_residue", residue=size(result.residue_bytes)))
-    return SEPARATOR.join(phrases)
 
 
 def _metric(measurement: Measurement, key: str) -> str:

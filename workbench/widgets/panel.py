@@ -5,9 +5,10 @@ session holds and from its events. A callback returns at once.
 
 Class names for tests and style sheets: wb-panel, wb-title, wb-state, wb-asked, wb-ran, wb-last, wb-export,
 wb-snippet, wb-copy, wb-knob-<knob>, wb-knob-<knob>-<value>, wb-knob-<knob>-field, wb-knob-<knob>-toggle, wb-more,
-wb-pending, wb-apply, wb-discard, wb-workload, wb-work-<field>, wb-budget, wb-measure, wb-stop, wb-tabs,
-wb-metric-<key>, wb-chart-speed, wb-chart-memory, wb-history, wb-prompt, wb-new-tokens, wb-generate, wb-output,
-wb-rate, wb-status, wb-error, wb-details; wb-on marks the chosen button.
+wb-pending, wb-apply, wb-discard, wb-workload, wb-work-<field>, wb-budget, wb-measure, wb-compare, wb-trace, wb-stop,
+wb-sides, wb-offer, wb-compare-start, wb-compare-quick, wb-compare-not, wb-tabs, wb-metric-<key>, wb-chart-<tab>,
+wb-comparison, wb-traced, wb-history, wb-prompt, wb-new-tokens, wb-generate, wb-output, wb-rate, wb-status, wb-error,
+wb-details; wb-on marks the chosen button.
 """
 
 from collections.abc import Iterable
@@ -16,20 +17,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.charts import Run
 from workbench.config import Config
-from workbench.errors import WorkbenchError
 from workbench.knobs import KNOBS
-from workbench.results import DOING, Applied, Event, Forecast, Measurement, Resolved
-from workbench.widgets import lines
+from workbench.results import DOING, Applied, Event
+from workbench.widgets import action_lines
+from workbench.widgets.actions import Actions
 from workbench.widgets.answer import Answer
-from workbench.widgets.controls import Situation, checked, waits
+from workbench.widgets.bodies import Situation
+from workbench.widgets.comparing import Comparing
+from workbench.widgets.controls import checked, waits
+from workbench.widgets.evidence import Evidence
 from workbench.widgets.guard import Guard
 from workbench.widgets.header import Header
 from workbench.widgets.knob_board import KnobBoard
 from workbench.widgets.page import Page
-from workbench.widgets.parts import button, close_tree, column, markup, notice, only_one, row
+from workbench.widgets.parts import close_tree, column, only_one, row
 from workbench.widgets.status import Status
 from workbench.widgets.tabs import TABS, Tabs
-from workbench.widgets.work import WorkloadChoice
+from workbench.widgets.view import View
 from workbench.words import text
 
 if TYPE_CHECKING:
@@ -45,7 +49,7 @@ class TuningPanel:
 
     session  a `workbench.Session`
     groups   names of the knob groups that stand open (workbench.knobs.Group); the others are folded away
-    chart    the tab that is in front: speed, memory or history
+    chart    the tab that is in front: speed, memory, compare, trace or history
     budget_s what the field "at most, s" says at first: Measure ends earlier when the intervals are tight enough
 
     One panel is open in a kernel: making a new one closes the one before. ValueError for an unknown group or chart.
@@ -55,7 +59,7 @@ class TuningPanel:
         self,
         session: "Session",
         groups: Iterable[str] | None = None,
-        chart: Literal["speed", "memory", "history"] = "speed",
+        chart: Literal["speed", "memory", "compare", "trace", "history"] = "speed",
         budget_s: float = 60.0,
     ) -> None:
         if chart not in TABS:
@@ -64,6 +68,8 @@ class TuningPanel:
         self._status = Status()
         self._guard = Guard(self._failed)
         self._pending: dict[str, Any] = {}
+        self._view = View(session)
+        self._evidence = Evidence.of(session)
         self._seconds_by_cost: dict[str, float] = {}
         self._state = str(session.state)
         self._changing = False  # whether the work under way changes the model
@@ -106,29 +112,34 @@ class TuningPanel:
         self._header = Header()
         self._header.export.on_click(self._guard(self._export_clicked))
         self._board = KnobBoard(groups, self._situation(), self._guard(self._knob_changed))
-        self._waiting = markup("", "wb-pending")
-        self._apply = button(text("panel.apply"), "wb-apply", "wb-primary")
-        self._discard = button(text("panel.discard"), "wb-discard")
-        self._measure = button(text("panel.measure"), "wb-measure", "wb-primary")
-        self._stop = button(text("panel.stop"), "wb-stop")
-        self._work = WorkloadChoice(self._guard, budget_s)
-        for made, clicked in (
-            (self._apply, self._apply_clicked),
-            (self._discard, self._discard_clicked),
-            (self._measure, self._measure_clicked),
-            (self._stop, self._stop_clicked),
-        ):
-            made.on_click(self._guard(clicked))
-        actions = column(
-            [self._waiting, row([self._apply, self._discard]), self._work.box, row([self._measure, self._stop])],
-            "wb-actions",
+        self._actions = Actions(
+            self._guard,
+            budget_s,
+            {
+                "apply": lambda: self._submit("apply", **self._pending),
+                "discard": self._discard_clicked,
+                "measure": self._measure_clicked,
+                "compare": lambda: self._comparing.clicked(self._pending),
+                "compare-start": lambda: self._comparing.start(),
+                "compare-quick": lambda: self._comparing.start(quick=True),
+                "compare-not": lambda: self._comparing.withdraw(),
+                "trace": lambda: self._submit("trace", self._actions.work.workload()),
+                "stop": self._stop_clicked,
+            },
         )
+        self._comparing = Comparing(self._session, self._actions.work, self._submit, self._actions.offer)
         self._tabs = Tabs(
-            self._session, self._page, self._guard, chart, lambda: self._forecast({}), self._resolved, self._run_clicked
+            self._session,
+            self._evidence,
+            self._page,
+            self._guard,
+            chart,
+            lambda: self._view.forecast({}, self._actions.work.workload()),
+            self._run_clicked,
         )
         self._answer = Answer(self._generate)
         self._answer.button.on_click(self._guard(lambda _button: self._answer.clicked()))
-        left = column([self._board.box, actions], "wb-left")
+        left = column([self._board.box, self._actions.box], "wb-left")
         right = column([self._tabs.box, self._answer.box], "wb-right")
         self.box = column(
             [self._page, self._header.box, row([left, right], "wb-columns"), self._status.box], "wb-panel"
@@ -145,39 +156,28 @@ class TuningPanel:
             busy=self._state not in READY,
         )
 
-    def _resolved(self) -> Resolved | None:
-        try:
-            return self._session.resolved
-        except WorkbenchError:  # nothing is loaded: the lines say so
-            return None
-
-    def _forecast(self, changes: dict[str, Any]) -> Forecast | None:
-        try:
-            config = self._session.config.replace(**changes)
-            return self._session.forecast(config, workload=self._work.workload())
-        except WorkbenchError:  # no forecast without a model; the panel shows none
-            return None
-
     # --- showing
 
     def _lines(self) -> None:
-        session, resolved = self._session, self._resolved()
+        session, resolved = self._session, self._view.resolved
         self._header.title(session.facts.name, session.facts, resolved)
         self._header.state(self._state)
-        self._header.tell(session.config, resolved, self._tabs.last, self._tabs.runs)
+        self._header.tell(session.config, resolved, self._evidence)
 
     def _controls(self) -> None:
         ready = self._state in READY
         situation = self._situation()
         self._board.show(situation)
         changed = self._session.config.diff(situation.values)
-        phrases = lines.pending(changed, self._forecast(self._pending) if changed else None, self._seconds_by_cost)
-        self._waiting.value = notice(phrases, text("panel.pending") if changed else "")
-        self._apply.disabled = self._discard.disabled = not (ready and changed)
-        self._measure.disabled = self._answer.button.disabled = not ready
-        self._header.export.disabled = not ready
-        self._stop.disabled = self._state in (*READY, "stopping", "closed")
-        self._work.enable(ready)
+        forecast = self._view.forecast(self._pending, self._actions.work.workload()) if changed else None
+        self._actions.show(
+            ready=ready,
+            stoppable=self._state not in (*READY, "stopping", "closed"),
+            pending=action_lines.pending(changed, forecast, self._seconds_by_cost),
+            changed=bool(changed),
+            sides=action_lines.sides(self._comparing.sides(self._pending)),
+        )
+        self._answer.button.disabled = self._header.export.disabled = not ready
 
     def _failed(self, error: Exception) -> None:
         """An error of a callback or of the work: shown, and every control back to what is in force."""
@@ -202,21 +202,20 @@ class TuningPanel:
             return
         self._submit("apply", **{name: value})
 
-    def _apply_clicked(self, _button: Any) -> None:
-        self._submit("apply", **self._pending)
-
-    def _discard_clicked(self, _button: Any) -> None:
+    def _discard_clicked(self) -> None:
         self._pending.clear()
+        self._comparing.withdraw()
         self._controls()
 
-    def _measure_clicked(self, _button: Any) -> None:
-        self._submit("measure", self._work.workload(), budget_s=self._work.budget_s)
+    def _measure_clicked(self) -> None:
+        work = self._actions.work
+        self._submit("measure", work.workload(), budget_s=work.budget_s)
 
     def _generate(self, prompt: str, new_tokens: int) -> None:
         self._submit("generate", [prompt], max_new_tokens=new_tokens)
 
-    def _stop_clicked(self, _button: Any) -> None:
-        self._stop.disabled = True
+    def _stop_clicked(self) -> None:
+        self._actions.buttons["stop"].disabled = True
         self._session.stop()
 
     def _export_clicked(self, _button: Any) -> None:
@@ -233,6 +232,7 @@ class TuningPanel:
     def _submit(self, what: str, *args: Any, **kwargs: Any) -> None:
         """Start work and return at once; what became of it comes as events."""
         self._status.clear()
+        self._comparing.withdraw()
         self._status.say(text("panel.ready"))
         future = self._session.submit(what, *args, **kwargs)
         self._state = DOING[what]  # disabled from here on: its own event comes a moment later
@@ -268,7 +268,7 @@ class TuningPanel:
     def _on_progress(self, event: Event) -> None:
         total = event.data["total"]
         share = event.data["done"] / total if total else None
-        self._status.run(lines.progress(event.data), share)
+        self._status.run(action_lines.progress(event.data), share)
 
     def _on_token(self, event: Event) -> None:
         self._answer.take(event.job, event.data)
@@ -277,24 +277,20 @@ class TuningPanel:
         result: Applied = event.data
         self._seconds_by_cost[str(result.cost)] = result.seconds
         config = self._session.config
+        self._comparing.changed(config)
         self._pending = {name: value for name, value in self._pending.items() if config[name] != value}
         self._header.hide_snippet()
-        self._status.say(lines.applied(result))
+        self._status.say(action_lines.applied(result))
         self._lines()
         self._controls()
         self._tabs.redraw()
 
     def _on_result(self, event: Event) -> None:
         value = event.data["value"]
-        if isinstance(value, Measurement):
-            config = event.data.get("config") or self._session.config
-            self._tabs.add(Run(config=config.to_dict(), measurement=value, model=self._session.facts.name))
-            self._status.say(
-                text("panel.measured", n=value.repeats, stopped_by=text(f"panel.stopped_by.{value.stopped_by}"))
-            )
+        if self._evidence.take(value, event.data.get("config") or self._session.config):
+            self._tabs.found(value)
             self._lines()
-        elif event.data["kind"] == "completions":
-            self._status.say(text("panel.generated"))
+        self._status.say(action_lines.outcome(event.data["kind"], value))
 
     def _on_error(self, event: Event) -> None:
         if self._changing:

@@ -18,7 +18,7 @@ class Status:
     def __init__(self) -> None:
         self._line = markup("", "wb-status")
         self._error = markup("", "wb-error")
-        self._trace = markup("", "wb-trace")
+        self._trace = markup("", "wb-traceback")
         self._details = classed(ipywidgets.Accordion([self._trace], titles=(text("panel.details"),)), "wb-details")
         self._failure = column([self._error, self._details], "wb-failure")
         self.box = row([self._line, self._failure], "wb-bottom")

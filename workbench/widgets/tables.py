@@ -4,47 +4,13 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from workbench.results import Applied, Completion, Forecast, Measurement, ModelFacts, Resolved
+from workbench.widgets.proof_tables import PROOFS
+from workbench.widgets.table import Row, Table
 from workbench.words import text
-from workbench.words.format import count, escape, measured, printable, quantity, seconds, share, size
-
-Row = tuple[str, str]
-_TEXT_LIMIT = 2000
-
-
-@dataclass(frozen=True)
-class Table:
-    """`heading` names the columns after the first; every cell is text, escaped where it becomes HTML."""
-
-    heading: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def _repr_html_(self) -> str:
-        head = "".join(f"<th style='text-align:left'>{escape(cell)}</th>" for cell in ("", *self.heading))
-        body = "".join(
-            f"<tr><th style='text-align:left'>{escape(row[0])}</th>"
-            + "".join(
-                f"<td style='text-align:left;white-space:pre-wrap'>{escape(cell, _TEXT_LIMIT)}</td>" for cell in row[1:]
-            )
-            + "</tr>"
-            for row in self.rows
-        )
-        top = f"<tr>{head}</tr>" if any(self.heading) else ""
-        return f"<table class='wb-result'>{top}{body}</table>"
-
-    def __repr__(self) -> str:
-        whole = [("", *self.heading), *self.rows] if any(self.heading) else list(self.rows)
-        lines = [[printable(cell, _TEXT_LIMIT) for cell in line] for line in whole]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-        return "\n".join(
-            "  ".join(
-                printable(cell, _TEXT_LIMIT).ljust(width) for cell, width in zip(line, widths, strict=True)
-            ).rstrip()
-            for line in lines
-        )
+from workbench.words.format import count, measured, quantity, seconds, share, size
 
 
 def show(results: Any) -> Table:
@@ -60,6 +26,9 @@ def show(results: Any) -> Table:
         )
     if isinstance(results, Sequence) and results and all(isinstance(each, Completion) for each in results):
         return _completions(results)
+    for kind, table in PROOFS.items():
+        if isinstance(results, kind):
+            return table(results)
     return Table(("",), tuple(_rows(results)))
 
 

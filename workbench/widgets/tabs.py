@@ -1,4 +1,4 @@
-"""The tabs on the right: the speed chart, the memory chart and the history of this model."""
+"""The tabs on the right: charts of speed, memory, comparisons and traces, and the history of this model."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -8,57 +8,68 @@ import ipywidgets
 from workbench.charts import DARK, LIGHT, Run, Theme, memory, speed
 from workbench.errors import StoreError
 from workbench.metrics import METRICS
-from workbench.results import Forecast, Measurement, Resolved
+from workbench.results import Comparison, Forecast, Trace
 from workbench.widgets import history
+from workbench.widgets.evidence import Evidence
 from workbench.widgets.figure import LiveFigure
 from workbench.widgets.guard import Guard
 from workbench.widgets.page import Page
 from workbench.widgets.parts import Options, classed, column, markup
+from workbench.widgets.proof_tabs import CompareTab, TraceTab
+from workbench.widgets.view import View
 from workbench.words import text
 
 if TYPE_CHECKING:
     from workbench.session import Session
 
-TABS = ("speed", "memory", "history")
+TABS = ("speed", "memory", "compare", "trace", "history")
 SPEEDS = ("decode_tps", "prefill_tps")
 MOST_HISTORY = 100
 
 
 class Tabs:
-    """`wb-tabs`, `wb-chart-speed`, `wb-metric-<key>`, `wb-chart-memory`, `wb-history`.
+    """`wb-tabs`, `wb-chart-speed`, `wb-metric-<key>`, `wb-chart-memory`, `wb-history`, and those of `proof_tabs`.
 
-    runs      the measurements of this session since the panel, and the one before it, in order
+    evidence  what was found so far
     forecast  of the config in force, or None where there is no model
-    resolved  what is in force, or None
     clicked   called with the run whose point was clicked
     """
 
     def __init__(
         self,
         session: "Session",
+        evidence: Evidence,
         page: Page,
         guard: Guard,
         chart: str,
         forecast: Callable[[], Forecast | None],
-        resolved: Callable[[], Resolved | None],
         clicked: Callable[[Run], None],
     ) -> None:
         self._session = session
+        self._evidence = evidence
         self._page = page
         self._forecast = forecast
-        self._resolved = resolved
+        self._view = View(session)
         self._metric = SPEEDS[0]
-        self.runs = _runs_so_far(session)
         self._speed = LiveFigure(self._draw_speed, "wb-chart-speed")
-        self._speed.on_point(guard(lambda index: clicked(self.runs[index])))
+        self._speed.on_point(guard(lambda index: clicked(evidence.runs[index])))
         self._memory = LiveFigure(self._draw_memory, "wb-chart-memory")
         self._metrics = Options(SPEEDS, "wb-metric", guard(self._chosen))
         for key, made in self._metrics.buttons.items():
             made.tooltip = METRICS[key].definition
+        self._compare = CompareTab(evidence, lambda: self._theme)
+        self._trace = TraceTab(evidence, lambda: self._theme)
         self._history = markup("", "wb-history")
+        pages = {
+            "speed": column([self._metrics.box, self._speed.widget]),
+            "memory": column([self._memory.widget]),
+            "compare": self._compare.box,
+            "trace": self._trace.box,
+            "history": self._history,
+        }
         self.box = classed(
             ipywidgets.Tab(
-                [column([self._metrics.box, self._speed.widget]), column([self._memory.widget]), self._history],
+                [pages[name] for name in TABS],
                 titles=tuple(text(f"panel.tab.{name}") for name in TABS),
                 selected_index=TABS.index(chart),
             ),
@@ -68,20 +79,23 @@ class Tabs:
         self._show_history()
         page.observe(guard(lambda _change: self.redraw()), "dark")
 
-    @property
-    def last(self) -> Measurement | None:
-        return self.runs[-1].measurement if self.runs else None
-
-    def add(self, run: Run) -> None:
-        """One more measurement: a point in both charts and a line of history."""
-        self.runs.append(run)
-        self.redraw()
-        self._show_history()
+    def found(self, result: Any) -> None:
+        """One more result is in the evidence: shown where it belongs; a comparison or a trace comes to the front."""
+        if isinstance(result, Comparison):
+            self._compare.redraw()
+            self.box.selected_index = TABS.index("compare")
+        elif isinstance(result, Trace):
+            self._trace.redraw()
+            self.box.selected_index = TABS.index("trace")
+        else:
+            self._speed.redraw()
+            self._memory.redraw()
+            self._show_history()
 
     def redraw(self) -> None:
         """The charts as the config in force and the page's theme want them."""
-        self._speed.redraw()
-        self._memory.redraw()
+        for each in (self._speed, self._memory, self._compare, self._trace):
+            each.redraw()
 
     @property
     def _theme(self) -> Theme:
@@ -90,11 +104,11 @@ class Tabs:
     def _draw_speed(self) -> dict[str, Any]:
         forecast = self._forecast() if self._metric == "decode_tps" else None
         limit = forecast.decode_limit_tps if forecast else None
-        return speed(self.runs, self._theme, self._metric, limit, in_force=self._session.config)
+        return speed(self._evidence.runs, self._theme, self._metric, limit, in_force=self._session.config)
 
     def _draw_memory(self) -> dict[str, Any]:
-        resolved = self._resolved()
-        return memory(self.runs, self._theme, resolved.bytes_by_dtype if resolved else None)
+        resolved = self._view.resolved
+        return memory(self._evidence.runs, self._theme, resolved.bytes_by_dtype if resolved else None)
 
     def _chosen(self, metric: str) -> None:
         self._metric = metric
@@ -112,15 +126,6 @@ class Tabs:
             self._history.value = history.table(*_stored(self._session))
         except StoreError as error:  # the panel works without its store, and says what is wrong with it
             self._history.value = history.refused(error)
-
-
-def _runs_so_far(session: "Session") -> list[Run]:
-    """The measurement that the session made before the panel was opened, if any."""
-    measurement = session.last.get("measurement")
-    if measurement is None:
-        return []
-    config = session.last.get("measured_config") or session.config
-    return [Run(config=config.to_dict(), measurement=measurement, model=session.facts.name)]
 
 
 def _stored(session: "Session") -> tuple[list[Run], int]:

@@ -1,0 +1,152 @@
+"""The comparison chart: how many times as fast b is as a, with its interval, over what chance alone could show."""
+
+from math import isfinite, log10
+from typing import Any
+
+from workbench.charts.runs import workload_words
+from workbench.charts.theme import Theme, layout, note
+from workbench.config import Config
+from workbench.judging import names_of
+from workbench.metrics import METRICS, Better
+from workbench.results import Comparison
+from workbench.words import text, translate
+from workbench.words.format import escape, interval, ratio
+
+# from the top; time to first token and time per token say the same as prefill and decode, upside down
+ROWS = ("prefill_tps", "decode_tps", "e2e_s")
+HEIGHT = 320
+_TICKS = [0.1, 0.2, 0.5, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10]
+
+
+def compare(comparison: Comparison | None, theme: Theme) -> dict[str, Any]:
+    """A plotly figure as a dictionary: traces "chance", "equal", "difference seen", "no difference seen".
+
+    The axis is b ÷ a as a speed: right of 1, b is faster, also for times, whose ratio is turned over. Logarithmic, so
+    that twice as fast and half as fast lie equally far from 1.
+    """
+    places = {metric: len(ROWS) - index for index, metric in enumerate(ROWS)}
+    shown = [metric for metric in ROWS if comparison is not None and metric in comparison.ratio]
+    seen = [metric for metric in shown if comparison is not None and metric in comparison.seen]
+    rest = [metric for metric in shown if metric not in seen]
+    spec = layout(theme, _title(comparison), HEIGHT)
+    spec["margin"] |= {"t": 92, "b": 48}
+    spec["xaxis"] = {
+        "title": {"text": text("chart.compare.x")},
+        "type": "log",
+        "range": _range(comparison, shown),
+        "tickvals": _TICKS,
+        "ticktext": [f"{tick:g}×" for tick in _TICKS],
+        "fixedrange": True,
+    }
+    spec["yaxis"] = {
+        "tickvals": list(places.values()),
+        "ticktext": [translate(METRICS[metric].label) for metric in places],
+        "range": [0.4, len(ROWS) + 0.6],
+        "showgrid": False,
+        "zeroline": False,
+        "fixedrange": True,
+    }
+    spec["annotations"] = note(theme, "" if shown else text("chart.compare.empty"))
+    traces = [
+        _chance(comparison, shown, places, theme),
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": text("chart.compare.equal"),
+            "x": [1.0, 1.0],
+            "y": [0.4, len(ROWS) + 0.6],
+            "line": {"dash": "dash", "width": 2, "color": theme.muted},
+            "hoverinfo": "skip",
+            "showlegend": False,
+        },
+        _points(comparison, seen, places, "diamond", theme.first, text("chart.compare.seen")),
+        _points(comparison, rest, places, "circle-open", theme.second, text("chart.compare.not_seen")),
+    ]
+    return {"data": traces, "layout": spec}
+
+
+def speed_ratio(comparison: Comparison, metric: str) -> tuple[float, tuple[float, float] | None]:
+    """b ÷ a as a speed, with its interval: a time's ratio is turned over."""
+    value, bounds = comparison.ratio[metric], comparison.ci95.get(metric)
+    if METRICS[metric].better is Better.HIGHER:
+        return value, bounds
+    return 1 / value, (1 / bounds[1], 1 / bounds[0]) if bounds is not None else None
+
+
+def _title(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return text("chart.compare.title_empty")
+    a, b = names_of(Config(**comparison.a), Config(**comparison.b))
+    code = "chart.compare.title_quick" if comparison.quick else "chart.compare.title"
+    question = text(code, a=escape(a, 60), b=escape(b, 60))
+    return f"{question}<br><span style='font-size:12px'>{escape(_work(comparison))}</span>"
+
+
+def _work(comparison: Comparison) -> str:
+    return text("chart.compare.work", workload=workload_words(comparison.workload), pairs=comparison.pairs)
+
+
+def _range(comparison: Comparison | None, shown: list[str]) -> list[float]:
+    """In powers of ten; holds every interval and floor, and never less than ±10 %."""
+    reach = 1.1
+    for metric in shown:
+        assert comparison is not None
+        value, bounds = speed_ratio(comparison, metric)
+        ends = [value, *(bounds or ()), comparison.noise_floor.get(metric, 1.0)]
+        reach = max(reach, *(max(end, 1 / end) for end in ends if end > 0 and isfinite(end)))
+    width = log10(min(reach, 100.0)) * 1.25
+    return [-width, width]
+
+
+def _chance(comparison: Comparison | None, shown: list[str], places: dict[str, int], theme: Theme) -> dict[str, Any]:
+    """What one configuration against itself could show, as a broad band on each row."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    hover: list[str] = []
+    for metric in shown:
+        floor = comparison.noise_floor.get(metric) if comparison is not None else None
+        if floor is not None:
+            said = text("chart.compare.hover_chance", low=ratio(1 / floor), high=ratio(floor))
+            x += [1 / floor, floor, None]
+            y += [places[metric]] * 2 + [None]
+            hover += [said] * 3
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": text("chart.compare.chance"),
+        "x": x,
+        "y": y,
+        "line": {"width": 26, "color": theme.grid},
+        "hoverinfo": "text",
+        "hovertext": hover,
+        "showlegend": bool(x),
+    }
+
+
+def _points(
+    comparison: Comparison | None, metrics: list[str], places: dict[str, int], symbol: str, colour: str, name: str
+) -> dict[str, Any]:
+    values = [speed_ratio(comparison, metric) for metric in metrics] if comparison is not None else []
+    return {
+        "type": "scatter",
+        "mode": "markers+text",
+        "name": name,
+        "x": [value for value, _ in values],
+        "y": [places[metric] for metric in metrics],
+        "text": [f"{ratio(value)} {interval(bounds)}" for value, bounds in values],
+        "textposition": "top center",
+        "textfont": {"color": colour},
+        "marker": {"symbol": symbol, "size": 12, "color": colour, "line": {"width": 2, "color": colour}},
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [bounds[1] - value if bounds is not None else None for value, bounds in values],
+            "arrayminus": [value - bounds[0] if bounds is not None else None for value, bounds in values],
+            "thickness": 2,
+            "width": 7,
+            "color": colour,
+        },
+        "hoverinfo": "text",
+        "hovertext": [escape(str(comparison.verdict[metric]), 300) for metric in metrics] if comparison else [],
+        "showlegend": bool(metrics),
+    }

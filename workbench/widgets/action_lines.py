@@ -1,0 +1,101 @@
+"""The panel's lines about work: what waits and what it would cost, how far it is, how it ended. Pure, not escaped."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from workbench.config import Config
+from workbench.knobs import Cost, cost_of
+from workbench.results import Applied, Comparison, Forecast, Measurement, Trace
+from workbench.words import text
+from workbench.words.format import amount, knob_value, printable, seconds, size
+
+SEPARATOR = " · "
+
+
+def sides(pair: tuple[Config, Config] | None) -> str | None:
+    """What [Compare] would set against each other."""
+    if pair is None:
+        return None
+    changed = ", ".join(
+        f"{name} {knob_value(old)}→{knob_value(new)}" for name, (old, new) in pair[0].diff(pair[1]).items()
+    )
+    return text("panel.compare.sides", changes=printable(changed, 160))
+
+
+def pending(
+    changed: Mapping[str, tuple[Any, Any]], forecast: Forecast | None, seconds_by_cost: Mapping[str, float]
+) -> list[str]:
+    """What Apply would change, what it costs, how many bytes it needs and whether they are there."""
+    if not changed:
+        return [text("panel.pending.none")]
+    cost = cost_of(changed)
+    phrases = [f"{name} {knob_value(old)}→{knob_value(new)}" for name, (old, new) in changed.items()]
+    if cost is Cost.LIVE:
+        phrases.append(text("panel.pending.live"))
+    elif cost in seconds_by_cost:
+        phrases.append(
+            text("panel.pending.takes", cost=text(f"panel.cost.{cost}"), seconds=seconds(seconds_by_cost[cost]))
+        )
+    else:
+        phrases.append(text("panel.pending.takes_unknown", cost=text(f"panel.cost.{cost}")))
+    if forecast is not None:
+        phrases.append(
+            text(
+                "panel.pending.bytes",
+                total=size(forecast.total),
+                weights=size(forecast.weights),
+                kv_cache=size(forecast.kv_cache),
+                workspace=size(forecast.workspace),
+            )
+        )
+        phrases.append(fit(forecast))
+    return phrases
+
+
+def fit(forecast: Forecast) -> str:
+    if forecast.fits is None:
+        return text("panel.pending.fit_unknown")
+    code = "panel.pending.fits" if forecast.fits else "panel.pending.fits_not"
+    return text(code, available=size(forecast.available))
+
+
+def progress(data: Mapping[str, Any]) -> str:
+    """A progress event's data as a sentence."""
+    what, total = printable(data["what"], 120), data["total"]
+    done, elapsed = amount(data["done"], data.get("unit")), seconds(data["elapsed_s"])
+    if data.get("per_s"):
+        what = text("panel.progress_speed", what=what, speed=f"{size(data['per_s'])}/s")
+    if total is None:
+        return text("panel.progress_open", what=what, done=done, elapsed=elapsed)
+    total = amount(total, data.get("unit"))
+    if data["left_s"] is None:
+        return text("panel.progress_no_left", what=what, done=done, total=total, elapsed=elapsed)
+    return text("panel.progress", what=what, done=done, total=total, elapsed=elapsed, left=seconds(data["left_s"]))
+
+
+def applied(result: Applied) -> str:
+    if result.cost == Cost.LIVE:
+        return text("panel.applied_live", seconds=seconds(result.seconds))
+    phrases = [
+        text(
+            "panel.applied",
+            cost=text(f"panel.cost.{result.cost}"),
+            seconds=seconds(result.seconds),
+            before=size(result.memory_before),
+            after=size(result.memory_after),
+        )
+    ]
+    if result.residue_bytes is not None:
+        phrases.append(text("panel.applied_residue", residue=size(result.residue_bytes)))
+    return SEPARATOR.join(phrases)
+
+
+def outcome(kind: str, value: Any) -> str:
+    """How the work ended, in one sentence."""
+    if isinstance(value, Measurement):
+        return text("panel.measured", n=value.repeats, stopped_by=text(f"panel.stopped_by.{value.stopped_by}"))
+    if isinstance(value, Comparison):
+        return text("panel.compared", n=value.pairs, stopped_by=text(f"panel.stopped_by.{value.stopped_by}"))
+    if isinstance(value, Trace):
+        return text("panel.traced", seconds=seconds(value.seconds))
+    return text("panel.generated" if kind == "completions" else "panel.done")

@@ -1,0 +1,72 @@
+"""What the panel has seen found out: measurements, traces, comparisons and scans of this session, newest last."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from workbench.charts.runs import Run, same_config
+from workbench.results import Comparison, Measurement, Resolved, Trace
+
+if TYPE_CHECKING:
+    from workbench.session import Session
+
+# fields of Resolved that must not have moved since a trace for its kernels to be those of now
+_DECIDES = ("attention", "sdpa_backend", "attention_mask", "dtype", "autocast", "compile", "cache", "device_map")
+
+
+class Evidence:
+    """runs: measurements since the panel was opened, and the one before it; newest: the last verdict or measurement."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.runs: list[Run] = []
+        self.traces: list[Trace] = []
+        self.comparison: Comparison | None = None
+        self.newest: Measurement | Comparison | None = None
+
+    @classmethod
+    def of(cls, session: "Session") -> Self:
+        """With what the session found before the panel was opened: the last of each kind."""
+        found, last = cls(session.facts.name), session.last
+        for kind, config in (("measurement", "measured_config"), ("comparison", ""), ("trace", "traced_config")):
+            if last.get(kind) is not None:
+                found.take(last[kind], last.get(config) or session.config)
+        return found
+
+    def take(self, result: Any, config: Mapping[str, Any]) -> bool:
+        """Keeps one more result; `config` was in force. Whether it is of a kind that is kept."""
+        if isinstance(result, Measurement):
+            self.runs.append(Run(config=dict(config), measurement=result, model=self._name))
+            self.newest = result
+        elif isinstance(result, Comparison):
+            self.comparison = self.newest = result
+        elif isinstance(result, Trace):
+            self.traces.append(result)
+        else:
+            return False
+        return True
+
+    @property
+    def measurement(self) -> Measurement | None:
+        return self.runs[-1].measurement if self.runs else None
+
+    @property
+    def trace(self) -> Trace | None:
+        """The last one, of whatever configuration."""
+        return self.traces[-1] if self.traces else None
+
+    def comparable(self, trace: Trace) -> Trace | None:
+        """The last trace before this one of another configuration at the same work."""
+        earlier = self.traces[: self.traces.index(trace)]
+        others = (each for each in reversed(earlier) if not same_config(each.config, trace.config))
+        return next((each for each in others if each.workload == trace.workload), None)
+
+    def trace_of(self, config: Mapping[str, Any], resolved: Resolved | None) -> Trace | None:
+        """The last trace of this configuration as it is in force; None: not traced yet."""
+        for trace in reversed(self.traces):
+            if resolved is not None and same_config(trace.config, config) and _same_state(trace.resolved, resolved):
+                return trace
+        return None
+
+
+def _same_state(traced: Resolved, now: Resolved) -> bool:
+    return all(getattr(traced, field) == getattr(now, field) for field in _DECIDES)

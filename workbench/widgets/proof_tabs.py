@@ -1,0 +1,81 @@
+"""The tabs of proof: a comparison with its interval and noise floor, and a trace with its kernels and reasons."""
+
+from collections.abc import Callable
+
+from workbench.charts import Theme
+from workbench.charts import compare as compare_chart
+from workbench.charts.trace import trace as trace_chart
+from workbench.config import Config
+from workbench.judging import names_of
+from workbench.results import Trace
+from workbench.results.trace_diff import trace_diff
+from workbench.widgets import proof_tables
+from workbench.widgets.evidence import Evidence
+from workbench.widgets.figure import LiveFigure
+from workbench.widgets.parts import column, markup
+from workbench.widgets.table import Table
+from workbench.words import text
+from workbench.words.format import escape
+
+
+class CompareTab:
+    """`wb-chart-compare`, and under it the same as a table: `wb-comparison`."""
+
+    def __init__(self, evidence: Evidence, theme: Callable[[], Theme]) -> None:
+        self._evidence = evidence
+        self._figure = LiveFigure(lambda: compare_chart(evidence.comparison, theme()), "wb-chart-compare")
+        self._table = markup("", "wb-comparison", "wb-below")
+        self.box = column([self._figure.widget, self._table])
+        self._tell()
+
+    def redraw(self) -> None:
+        self._figure.redraw()
+        self._tell()
+
+    def _tell(self) -> None:
+        comparison = self._evidence.comparison
+        self._table.value = html(proof_tables.comparison(comparison)) if comparison is not None else ""
+
+
+class TraceTab:
+    """`wb-chart-trace`; under it the kernels, what differs and why, and where the file is: `wb-traced`."""
+
+    def __init__(self, evidence: Evidence, theme: Callable[[], Theme]) -> None:
+        self._evidence = evidence
+        self._figure = LiveFigure(lambda: trace_chart(evidence.trace, theme()), "wb-chart-trace")
+        self._told = markup("", "wb-traced", "wb-below")
+        self.box = column([self._figure.widget, self._told])
+        self._tell()
+
+    def redraw(self) -> None:
+        self._figure.redraw()
+        self._tell()
+
+    def _tell(self) -> None:
+        trace = self._evidence.trace
+        if trace is None:
+            self._told.value = ""
+            return
+        self._told.value = f"{html(proof_tables.trace(trace))}{self._against_before(trace)}{_file(trace)}"
+
+    def _against_before(self, trace: Trace) -> str:
+        """Why it differs from the last trace of another configuration that did the same work."""
+        before = self._evidence.comparable(trace)
+        if before is None:
+            return ""
+        names = names_of(Config(**before.config), Config(**trace.config))
+        said = text("panel.trace_before", a=names[0], b=names[1])
+        reasons = [str(reason) for reason in trace_diff(before, trace).reasons] or [text("panel.trace_no_reason")]
+        listed = "".join(f"<li>{escape(reason, 400)}</li>" for reason in reasons)
+        return f"<div class='wb-because'>{escape(said, 200)}<ul>{listed}</ul></div>"
+
+
+def html(table: Table) -> str:
+    """A table of ours as HTML in the panel's style; its cells are escaped."""
+    return f"<div class='wb-scroll'>{table._repr_html_()}</div>".replace("'wb-result'", "'wb-table'", 1)
+
+
+def _file(trace: Trace) -> str:
+    if trace.artifact is None:
+        return ""
+    return f"<div class='wb-note'>{escape(text('panel.trace_file', name=trace.artifact), 300)}</div>"

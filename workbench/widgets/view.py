@@ -1,0 +1,29 @@
+"""What a session shows right now, None where it has no model: the panel's lines and charts ask here."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import WorkbenchError
+from workbench.results import Forecast, Resolved, Workload
+
+if TYPE_CHECKING:
+    from workbench.session import Session
+
+
+class View:
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+
+    @property
+    def resolved(self) -> Resolved | None:
+        try:
+            return self._session.resolved
+        except WorkbenchError:  # nothing is loaded: the lines say so
+            return None
+
+    def forecast(self, changes: Mapping[str, Any], workload: Workload) -> Forecast | None:
+        """Of the config in force with `changes`."""
+        try:
+            return self._session.forecast(self._session.config.replace(**changes), workload=workload)
+        except WorkbenchError:  # no forecast without a model; the panel shows none
+            return None
