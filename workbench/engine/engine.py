@@ -11,6 +11,7 @@ import torch
 from workbench.catalog.sources import Source
 from workbench.config import Config
 from workbench.engine import attached, compiled, generation, live, memory, readback, scope, warm_up
+from workbench.engine.cache_bytes import cache_bytes
 from workbench.engine.interrupt import between_layers
 from workbench.engine.loading import Checkpoint, choose_device
 from workbench.errors import ModelError, WorkbenchError
@@ -120,9 +121,7 @@ class Engine:
 
         fresh: the weights are loaded anew whatever the change, for comparisons whose sampling unit is the load.
         """
-        began = time.perf_counter()
-        before = memory.held_bytes(self.device)
-        old = self.config
+        began, before, old = time.perf_counter(), memory.held_bytes(self.device), self.config
         if self.model is None or fresh or old.cost_to(config) is not Cost.LIVE:
             residue = self._reload(config, context)
             return self._applied(Cost.RELOAD, began, before, residue)
@@ -170,11 +169,16 @@ class Engine:
                 **options,
             )
         loop = TRANSFORMERS_LOOP if config.compile == "off" else COMPILED_LOOP
-        self._seen = readback.Seen(readback.cache_word(output.past_key_values), loop)
+        cache = output.past_key_values
+        self._seen = readback.Seen(readback.cache_word(cache), cache_bytes(cache), loop)
         return output
 
+    @property
+    def cache_bytes(self) -> dict[str, int]:
+        """device -> bytes of the KV cache at the end of the last call."""
+        return self._seen.cache_bytes
+
     def compile_report(self) -> CompileReport | None:
-        """Of the compiled loop that ran last."""
         return self._compiled.report()
 
     def in_force(self) -> AbstractContextManager[None]:
@@ -191,7 +195,7 @@ class Engine:
 
     @contextmanager
     def interruptible(self, context: Context) -> Iterator[Any]:
-        """Within it Stop is noticed between two layers; yields the guard that a streamer lifts after prefill."""
+        """Within it Stop is noticed between two layers; yields the guard to lift after prefill."""
         with between_layers(self.model, context) as guard:
             yield guard
 
@@ -271,22 +275,18 @@ class Engine:
         scope.ProcessFlags.of(config).put()
         if changed & live.PROVED and not proven:
             self._prove(config, context, same_cache=not changed & live.CACHE_KNOBS)
-        kept = {"device": self._why["device"]} if "device" in self._why else {}
-        self._why = why | ({"threads": why_threads} if why_threads else {}) | kept
+        kept = {name: said for name, said in self._why.items() if name == "device"}
+        self._why = kept | why | ({"threads": why_threads} if why_threads else {})
         self.config = config
 
     def _prove(self, config: Config, context: Context, *, same_cache: bool) -> None:
         if live.first_use_compiles(config):
             context.enter(say("phase.first_use"), killable=True)
         with memory.refusals_told(self.device, say("phase.switching")), between_layers(self.model, context):
-            cache = live.prove(self.model, config, same_cache=same_cache)
-            self._seen = readback.Seen(readback.cache_word(cache))
-            plain = self._seen.cache in ("dynamic", "static")
-            if not plain and not self._kv_bytes:  # how many bytes an unchanged cache would take
-                cache = live.prove(self.model, config.replace(cache="dynamic", compile="off"))
-                plain = True
-        if plain:
-            self._kv_bytes = readback.kv_bytes_per_token(cache)
+            self._seen, kv_bytes = live.proof(self.model, config, same_cache=same_cache)
+            if not kv_bytes and not self._kv_bytes:  # of a cache that is kept as it was computed
+                kv_bytes = live.proof(self.model, config.replace(cache="dynamic", compile="off"))[1]
+        self._kv_bytes = kv_bytes or self._kv_bytes
 
     def _applied(self, cost: Cost, began: float, before: int, residue: int | None) -> Applied:
         return Applied(

@@ -7,7 +7,8 @@ from typing import Any, Self
 import torch
 
 from workbench.config import Config
-from workbench.engine.readback import as_ids
+from workbench.engine.cache_bytes import cache_bytes
+from workbench.engine.readback import Seen, as_ids, cache_word, kv_bytes_per_token
 from workbench.engine.scope import in_force
 from workbench.errors import CapabilityError, ConfigError
 from workbench.knobs.generation import generation_arguments
@@ -142,6 +143,22 @@ def prove(model: Any, config: Config, *, same_cache: bool = False) -> Any:
             return_dict_in_generate=True,
             **generation_arguments(config.replace(do_sample=False)),
         ).past_key_values
+
+
+def proof(model: Any, config: Config, *, same_cache: bool = False) -> tuple[Seen, int]:
+    """What `prove` showed: the kind of cache, and a token's bytes in it (0: kept in another form than computed).
+
+    CapabilityError when a library refuses this model: it then never got as far as a token.
+    """
+    try:
+        cache = prove(model, config, same_cache=same_cache)
+    except (AssertionError, ImportError, NotImplementedError, ValueError) as error:
+        settings = ", ".join(f"{name}={config[name]!r}" for name in sorted(PROVED) if config[name] != Config()[name])
+        raise CapabilityError(
+            "capability.setting_refused", settings=settings or "defaults", problem=f"{type(error).__name__}: {error}"
+        ) from error
+    kind = cache_word(cache)
+    return Seen(kind, cache_bytes(cache)), kv_bytes_per_token(cache) if kind in ("dynamic", "static") else 0
 
 
 def check_cache_length(config: Config, tokens: int) -> None:

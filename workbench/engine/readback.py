@@ -1,7 +1,7 @@
 """The state in force, read from the model itself."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -26,6 +26,7 @@ class Seen:
     """What only the last call showed: the kind of cache, and the loop that decoded."""
 
     cache: str = ""
+    cache_bytes: dict[str, int] = field(default_factory=dict)  # by device
     loop: str = TRANSFORMERS_LOOP
 
 

@@ -42,6 +42,10 @@ class Bench(Protocol):
     def compile_report(self) -> CompileReport | None:
         """What was compiled for the loop that ran last; None before a compiled one ran."""
 
+    @property
+    def cache_bytes(self) -> dict[str, int]:
+        """device -> bytes of the KV cache at the end of the last call."""
+
     def in_force(self) -> AbstractContextManager[None]:
         """The settings that hold only around a call (SDPA kernel, autocast), for a direct forward pass."""
 

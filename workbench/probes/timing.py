@@ -233,6 +233,7 @@ def _measurement(
         ),
         peak_bytes=peak.bytes,
         peak_method=peak.method,
+        kv_cache_bytes=bench.cache_bytes,
         ci95={name: positive_mean_interval(values) for name, values in series.items()},
         samples=series,
         repeats=len(samples),

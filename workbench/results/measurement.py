@@ -42,6 +42,7 @@ class Measurement(Result):
     itl_s                   percentiles of inter-token latency, seconds
     decode_tps, prefill_tps tokens per second, all rows together
     peak_bytes              highest memory during the runs; `peak_method` says how it was read
+    kv_cache_bytes          device -> bytes that the KV cache held at the end of a run
     ci95                    metric -> (low, high), from the repeats
     samples                 metric -> one value per repeat, in order
     own_share               the measuring code's own thread time ÷ wall time of a token
@@ -56,6 +57,7 @@ class Measurement(Result):
     prefill_tps: float
     e2e_s: float
     peak_bytes: int
+    kv_cache_bytes: dict[str, int] = {}
     peak_method: str
     ci95: dict[str, Interval]
     samples: dict[str, tuple[float, ...]]
