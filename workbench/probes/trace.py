@@ -36,7 +36,7 @@ class Steps(BaseStreamer):  # type: ignore[misc]  # transformers ships no types
     """Marks each new token in the profile, and ends the run after prefill and `steps` decode steps."""
 
     def __init__(self, context: Context, guard: Any, steps: int) -> None:
-        self._context = context
+        self.context = context
         self._guard = guard
         self._left = steps + 1
         self._prompt_seen = False
@@ -47,7 +47,7 @@ class Steps(BaseStreamer):  # type: ignore[misc]  # transformers ships no types
             return
         mark(TOKEN)
         self._guard.lift()
-        self._context.check()
+        self.context.check()
         self._left -= 1
         if not self._left:
             raise Enough
