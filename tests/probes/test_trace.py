@@ -231,3 +231,23 @@ def test_tracing_does_not_change_what_is_computed(llama: wb.Session) -> None:
     llama.trace(WORK)
     assert llama.generate("The sea", 8)[0].token_ids == before
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.slow
+def test_compiled_decode_is_entered_once_a_step_and_its_kernel_is_named(demo_home: Path) -> None:
+    with session_of("random:deepseek-llm-7b-base?scale=tiny&layers=1", compile="default") as session:
+        trace = session.trace(WORK, steps=STEPS)
+    assert trace.decode.compiled_regions == STEPS
+    assert trace.prefill.compiled_regions == 0
+    assert trace.decode.time_by_category["compiled"] > 0
+    assert trace.backend["decode"] == "CPU flash"
+    assert trace.differences == ()
+    assert [note.code for note in trace.notes] == ["trace.unmarked"]
+
+
+@pytest.mark.slow
+def test_flex_attention_is_seen_by_what_it_compiled(demo_home: Path) -> None:
+    with session_of("random:deepseek-llm-7b-base?scale=tiny&layers=1", attention="flex_attention") as session:
+        trace = session.trace(WORK, steps=1)
+    assert trace.backend == {"prefill": "flex", "decode": "flex"}
+    assert trace.differences == ()

@@ -120,6 +120,10 @@ def test_zeros_that_only_shut_flash_out_are_a_note() -> None:
     assert told({}, backend="sdpa efficient") == ([], [])
 
 
+def test_beside_compiled_code_the_missing_marks_are_a_note() -> None:
+    assert told({"compile": "default"}, regions=3) == ([], ["trace.unmarked"])
+
+
 def test_an_unknown_name_is_told_when_it_takes_time() -> None:
     around = Circumstances(on_gpu=True, zeros_in_mask=False, calls={})
     phases = {"prefill": phase(big_kernel=0.5), "decode": phase(small_kernel=0.001)}

@@ -108,6 +108,8 @@ def _why_math(phase: str, around: Circumstances) -> Iterator[Message]:
 
 
 def _notes(config: Mapping[str, Any], phases: Mapping[str, TracePhase], around: Circumstances) -> Iterator[Message]:
+    if config["compile"] != "off":
+        yield say("trace.unmarked")
     for name, phase in phases.items():
         backend = phase.backend or ""
         if around.on_gpu and around.zeros_in_mask and config["attention"] == "sdpa" and "sdpa efficient" in backend:

@@ -65,6 +65,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "trace_diff.profiled": "times were taken under the profiler, a few steps each: they say why, compare says whether",
     "trace_diff.other_work": "the two traces are of different work",
     "trace_diff.other_device": "the two traces are of different devices: {a}, {b}",
+    "trace.unmarked": "beside compiled code no part of the model is marked: what norms and rotary positions add and multiply counts as elementwise",
     "trace.unrecognised": "unrecognised: {name}",
     "trace.too_many_events": "no file was kept: {events} events are more than {most}; trace a shorter prompt",
     "trace.too_large": "no file was kept: it would be larger than {most_mib} MiB even compressed; trace a shorter prompt",
