@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from workbench import export
+from workbench.catalog.sources import find
 from workbench.config import Config
+from workbench.engine import random_model
+from workbench.engine.engine import Engine
+from workbench.probes.context import Context
 from workbench.session import Session
 
 pytestmark = pytest.mark.model
@@ -38,11 +43,15 @@ print(json.dumps({
 """
 
 
+# torch's own modules, which come with its compiler; packages that compile at import bring them too
+QUIET = ("-W", "ignore:`torch.jit.script_method`:DeprecationWarning", "-W", "ignore:TypedStorage:UserWarning")
+
+
 def fresh(words: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
     """A process with nothing of ours in its environment."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
     return subprocess.run(
-        [sys.executable, "-I", "-W", "error", *words],
+        [sys.executable, "-I", "-W", "error", *QUIET, *words],
         env={**kept, "HF_HUB_OFFLINE": "1", **environment},
         capture_output=True,
         text=True,
@@ -50,8 +59,8 @@ def fresh(words: list[str], **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def ask(file: Path, prompts: list[str]) -> dict[str, Any]:
-    done = fresh(["-c", CALLER, str(file), json.dumps(prompts)])
+def ask(file: Path, prompts: list[str], **environment: str) -> dict[str, Any]:
+    done = fresh(["-c", CALLER, str(file), json.dumps(prompts)], **environment)
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
@@ -60,7 +69,6 @@ def ask(file: Path, prompts: list[str]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny Llama with a word tokenizer that knows no chat and no pad token, saved as float32."""
-    import torch
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import Whitespace
@@ -84,6 +92,16 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
         initializer_range=0.5,  # far from uniform, so that two ways of computing agree on the likeliest token
     )
     LlamaForCausalLM(shape).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def random_llama(tmp_path_factory: pytest.TempPathFactory, demo_home: Path) -> Path:
+    """One layer with random weights and the demo's tokenizer, which the engine opens as any model."""
+    folder = tmp_path_factory.mktemp("llama")
+    spec = random_model.parse("random:deepseek-llm-7b-base?scale=tiny&layers=1")
+    for part in random_model.build(spec, torch.float32, torch.device("cpu")):
+        part.save_pretrained(folder)
     return folder
 
 
@@ -114,6 +132,46 @@ def test_a_fresh_process_has_what_was_exported(directory: Path, tmp_path: Path, 
     if config.threads != "auto":
         assert seen["threads"] == config.threads
     assert len(seen["ids"]) == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"autocast": "bfloat16", "sdpa_backend": "math", "attention_mask": "ones", "tf32": True},
+        {"cache": "quantized", "cache_backend": "hqq", "cache_bits": 8},
+        pytest.param({"compile": "default", "freezing": "off"}, marks=pytest.mark.slow),
+        pytest.param({"compile": "max-autotune"}, marks=pytest.mark.slow),
+    ],
+    ids=["scoped", "quantized", "compiled", "autotuned"],
+)
+def test_kernels_caches_and_loops_say_what_the_engine_says(
+    random_llama: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    config = Config(dtype="float32", threads=1, **changes)
+    code = write(tmp_path, export.render("transformers", config, model=str(random_llama)))
+    assert ask(code, PROMPTS)["ids"] == said_by_the_engine(random_llama, config)
+
+
+def test_the_carried_loop_decodes_as_the_engine_does(random_llama: Path, tmp_path: Path) -> None:
+    """Without the compiler, which the slow tests have: everything but the machine code."""
+    config = Config(dtype="float32", threads=1, compile="default", cache_length=128)
+    code = write(tmp_path, export.render("transformers", config, model=str(random_llama)))
+    plain = config.replace(compile="off")
+    assert ask(code, PROMPTS, TORCHDYNAMO_DISABLE="1")["ids"] == said_by_the_engine(random_llama, plain)
+
+
+def said_by_the_engine(directory: Path, config: Config) -> list[list[int]]:
+    """Its token ids for PROMPTS, filled with the pad token as `generate` fills them."""
+    engine = Engine()
+    context = Context(lambda _name, _data: None)
+    engine.open(find(str(directory)), config, context)
+    try:
+        answers = [list(answer.token_ids) for answer in engine.generate(context, PROMPTS, 8)]
+        pad = engine.tokenizer.pad_token_id
+    finally:
+        engine.close()
+    longest = max(map(len, answers))
+    return [ids + [pad] * (longest - len(ids)) for ids in answers]
 
 
 def test_run_as_a_program_it_prints_text(directory: Path, tmp_path: Path) -> None:

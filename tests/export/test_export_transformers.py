@@ -15,9 +15,13 @@ from hypothesis import strategies as st
 
 from workbench import export
 from workbench.config import Config
+from workbench.engine import static_loop
+from workbench.engine.scope import SDPA_BACKENDS
 from workbench.errors import ConfigError, ModelError
 from workbench.knobs import KNOBS, Choice, Number, Toggle, TokenIds
+from workbench.knobs.decoding import CACHE_BITS
 from workbench.knobs.generation import generation_arguments
+from workbench.results import CompileReport, WarmUp
 
 Make = Callable[..., Any]
 HUB_ID = "deepseek-ai/deepseek-llm-7b-base"
@@ -41,6 +45,8 @@ def configs(draw: st.DrawFn) -> Config:
     values = {name: draw(values_of(knob.kind)) for name, knob in KNOBS.items()}
     if values["do_sample"] and values["temperature"] == 0.0:
         values["temperature"] = 0.7
+    if values["cache_bits"] != "auto":
+        values["cache_bits"] = draw(st.sampled_from(CACHE_BITS[values["cache_backend"]]))
     return Config(**values)
 
 
@@ -79,6 +85,9 @@ def test_every_config_becomes_code_that_says_the_same(config: Config) -> None:
     assert {name: generate[name] for name in wanted} == wanted
     assert {"temperature", "top_p", "top_k"}.isdisjoint(generate) is (not config.do_sample)
 
+    assert keywords(call_of(tree, "model.generate")).get("attention_mask") == MASKS[config.attention_mask]
+    assert decorators(tree) == wanted_decorators(config)
+
     threads = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and "set_num_threads" in ast.unparse(node)]
     assert [ast.literal_eval(node.args[0]) for node in threads] == (
         [] if config.threads == "auto" else [config.threads]
@@ -86,12 +95,53 @@ def test_every_config_becomes_code_that_says_the_same(config: Config) -> None:
     text = ast.unparse(tree)
     assert f"tokenizer.padding_side = '{config.padding_side}'" in text
     assert "model.generation_config.pad_token_id = tokenizer.pad_token_id" in text
+    assert ("torch.set_float32_matmul_precision('high')" in text) is config.tf32
+    assert ("torch.backends.cudnn.benchmark = True" in text) is config.cudnn_benchmark
+    assert ("class StaticLoop" in text) is (config.compile != "off")
+    if config.compile != "off":
+        loop = keywords(call_of(tree, "StaticLoop"))
+        assert loop["mode"] == repr(config.compile)
+        assert loop["freezing"] == {"on": "True", "off": "False", "auto": "model.device.type == 'cpu'"}[config.freezing]
+        length = "rounded_length(tokens)" if config.cache_length == "auto" else config.cache_length
+        assert f"length = {length}\n" in text
+        assert keywords(call_of(tree, "model.generate"))["**"] == "loop.arguments()"
     if config.eos_token_ids != "auto":
         assert f"eos_token_ids = {list(config.eos_token_ids)}" in text
     if isinstance(config.pad_token, int):
         assert f"tokenizer.pad_token = tokenizer.convert_ids_to_tokens({config.pad_token})" in text
     devices = {"auto": "'cuda:0' if torch.cuda.is_available() else 'cpu'", "cuda": "'cuda:0'"}
     assert f"DEVICE = {devices.get(config.device, repr(config.device))}" in text
+
+
+MASKS = {
+    "tokenizer": "inputs['attention_mask']",
+    "ones": "torch.ones_like(inputs['input_ids'])",
+    "none": None,
+}
+
+
+def decorators(tree: ast.Module) -> list[str]:
+    """Those of the exported `generate`."""
+    found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "generate"]
+    return [ast.unparse(decorator) for decorator in found[0].decorator_list]
+
+
+def wanted_decorators(config: Config) -> list[str]:
+    wanted = []
+    if config.attention == "sdpa" and config.sdpa_backend != "auto":
+        wanted.append(f"sdpa_kernel(SDPBackend.{SDPA_BACKENDS[config.sdpa_backend].name})")
+    if config.autocast != "off":
+        wanted.append(f"torch.autocast(torch.device(DEVICE).type, dtype=torch.{config.autocast})")
+    return wanted
+
+
+def test_the_loop_is_the_engines_own_word_for_word() -> None:
+    engines = Path(static_loop.__file__).read_text(encoding="utf-8")
+    carried = export.render("transformers", Config(compile="default"), model=HUB_ID)
+    written = {part for part in ast.parse(engines).body if isinstance(part, ast.ClassDef | ast.FunctionDef)}
+    assert {part.name for part in written} >= {"StaticLoop"}
+    for part in written:
+        assert ast.get_source_segment(engines, part) in carried
 
 
 FOLDER_NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40)
@@ -141,7 +191,16 @@ def test_what_is_no_model_is_refused(model: str) -> None:
         export.render("transformers", Config(), model=model)
 
 
-@pytest.mark.parametrize("changes", [{}, {"do_sample": True, "cache": "static", "dtype": "float16", "threads": 3}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"do_sample": True, "cache": "static", "dtype": "float16", "threads": 3, "cache_length": 512},
+        {"cache": "quantized", "cache_backend": "hqq", "cache_bits": 8, "sdpa_backend": "math", "autocast": "bfloat16"},
+        {"compile": "max-autotune", "tf32": True, "cudnn_benchmark": True, "attention_mask": "ones"},
+    ],
+    ids=["default", "static", "quantized", "compiled"],
+)
 @pytest.mark.parametrize("model", [HUB_ID, "a/" + "very-long-name" * 5, "a/" + "longer" * 12])
 @pytest.mark.parametrize("measured", [False, True])
 def test_ruff_neither_reformats_nor_complains(
@@ -197,6 +256,28 @@ def test_static_cache_says_what_it_switches_off() -> None:
     assert "disable_compile=True" in code
     assert "On CUDA generate compiles by itself" in code
     assert "compile" not in export.render("transformers", Config(), model=HUB_ID)
+
+
+def test_what_compiling_cost_stands_beside_the_numbers(measurement: Make) -> None:
+    report = CompileReport(
+        mode="default",
+        freezing=True,
+        batch_size=1,
+        cache_tokens=512,
+        graphs=1,
+        graph_breaks=0,
+        recompiles=0,
+        compile_s=85.0,
+        last_run_s=85.0,
+        runs=5,
+        held_bytes=0,
+    )
+    for pays, words in ((1234, "it pays after 1234 new tokens"), (None, "after how many tokens it pays is unknown")):
+        warm_up = WarmUp(first_call_s=90.0, runs=1, compiled=report, break_even_tokens=pays)
+        made = export.render(
+            "transformers", Config(compile="default"), model=HUB_ID, measurement=measurement(warm_up=warm_up)
+        )
+        assert f"compiling took 85.0 s, for a cache of 512 tokens; {words}" in made
 
 
 def test_random_weights_have_no_loader_but_a_config() -> None:

@@ -11,22 +11,19 @@ from torch._dynamo.utils import counters
 from torch._inductor.codecache import PyCodeCache
 
 from workbench.engine import memory
-from workbench.engine.static_loop import RECOMPILES, StaticLoop
+from workbench.engine.static_loop import RECOMPILES, StaticLoop, rounded_length
 from workbench.errors import CapabilityError
 from workbench.results import CompileReport
 from workbench.words import say
 
 KEPT = 3  # loops; each may hold a second copy of the weights
-SHORTEST = 256  # tokens of cache
 # what a compiled step is bound to, beside the shapes: torch recompiles when one of them changes
 _BOUND_TO = ("compile", "freezing", "attention", "sdpa_backend", "autocast", "tf32")
 
 
 def cache_tokens(config: Mapping[str, Any], tokens: int) -> int:
-    """Length of the loop's cache for prompt and answer of `tokens`: rounded up, so that few lengths are compiled."""
-    if config["cache_length"] != "auto":
-        return int(config["cache_length"])
-    return max(SHORTEST, 1 << (tokens - 1).bit_length())
+    """Length of the loop's cache for prompt and answer of `tokens`."""
+    return rounded_length(tokens) if config["cache_length"] == "auto" else int(config["cache_length"])
 
 
 def freezes(config: Mapping[str, Any], device: torch.device) -> bool:

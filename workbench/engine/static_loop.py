@@ -13,7 +13,13 @@ import torch
 from transformers import StaticCache
 from transformers.generation.utils import GenerateDecoderOnlyOutput
 
+SHORTEST = 256  # tokens of cache
 RECOMPILES = 8  # a step of fixed shapes compiles once; where a model makes it compile more often, this ends it
+
+
+def rounded_length(tokens: int) -> int:
+    """Length of a cache for prompt and answer of `tokens`: a power of two, so that few lengths are ever compiled."""
+    return max(SHORTEST, 1 << (tokens - 1).bit_length())
 
 
 class StaticLoop:

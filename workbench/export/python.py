@@ -12,6 +12,8 @@ def literal(value: Any) -> str:
     """The literal of a plain value, read back by `ast.literal_eval`; strings in double quotes where ruff has them."""
     if isinstance(value, str):
         return _string(value)
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{literal(key)}: {literal(part)}' for key, part in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(literal(part) for part in value)}]"
     return repr(value)

@@ -5,103 +5,17 @@ from typing import Any
 
 from workbench import __version__
 from workbench.catalog.sources import Source
-from workbench.export.numbers import conditions, rows
+from workbench.export import decoding
+from workbench.export.numbers import compiling, conditions, rows
 from workbench.export.python import arguments, assignment, comment, fill, literal
 from workbench.export.request import Request
 from workbench.export.source import loadable, origin
+from workbench.export.template import TEMPLATE
 from workbench.knobs import KNOBS
 from workbench.knobs.generation import generation_arguments
 from workbench.results import versions
 
 _PACKAGES = ("torch", "transformers", "accelerate", "safetensors")
-
-_TEMPLATE = '''\
-# Loads a language model in one configuration and generates from it.
-$header
-import os
-
-# OpenMP reads this once, when torch starts its threads: it is set before the import.
-os.environ["OMP_WAIT_POLICY"] = $wait_policy
-
-import torch
-from transformers import $imports
-
-$constants
-
-
-def load():
-    """Return (tokenizer, model): the model in evaluation mode on DEVICE."""
-    $threads
-    tokenizer = AutoTokenizer.from_pretrained(
-        MODEL,
-        $where
-    )
-    model = AutoModelForCausalLM.from_pretrained(
-        MODEL,
-        $where
-        $weights
-        dtype=$dtype,
-        attn_implementation=$attention,
-        device_map={"": DEVICE},
-    )
-    model.eval()
-
-    ran = {
-        "attention": model.config._attn_implementation,
-        $ran
-    }
-    exported = {
-        "attention": $attention,
-        $exported
-    }
-    if ran != exported:
-        raise RuntimeError(f"exported with {exported}, but {ran} is in force")
-
-    $end_tokens
-    $pad_token
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
-    tokenizer.padding_side = $padding_side
-    return tokenizer, model
-
-
-def generate(tokenizer, model, prompts, max_new_tokens=64):
-    """Return the new token ids of each prompt.
-
-    A prompt is one user turn where the tokenizer knows chats, else a text to continue.
-    """
-    chat = bool(tokenizer.chat_template)
-    if chat:
-        prompts = [
-            tokenizer.apply_chat_template(
-                [{"role": "user", "content": prompt}],
-                tokenize=False,
-                add_generation_prompt=True,
-            )
-            for prompt in prompts
-        ]
-    inputs = tokenizer(
-        prompts,
-        padding=len(prompts) > 1,
-        add_special_tokens=not chat,  # the chat template wrote them
-        return_tensors="pt",
-    ).to(model.device)
-    $generate_note
-    output = model.generate(
-        input_ids=inputs["input_ids"],
-        attention_mask=inputs["attention_mask"],
-        max_new_tokens=max_new_tokens,
-        $generate
-    )
-    return output[:, inputs["input_ids"].shape[1] :].tolist()
-
-
-if __name__ == "__main__":
-    $seed
-    tokenizer, model = load()
-    prompt = "Explain in two sentences what the KV cache of a language model is for."
-    for ids in generate(tokenizer, model, [prompt]):
-        print(tokenizer.decode(ids, skip_special_tokens=True))
-'''
 
 
 def loader(request: Request) -> str:
@@ -117,12 +31,13 @@ def loader(request: Request) -> str:
         where["revision"] = source.revision
     if source.gguf_file:
         where["gguf_file"] = source.gguf_file
+    classes = ["AutoModelForCausalLM", "AutoTokenizer", *(["GgufConfig"] if source.gguf_file else [])]
     return fill(
-        _TEMPLATE,
+        TEMPLATE,
         {
             "header": _header(request, source),
             "wait_policy": literal(_wait_policy(request)),
-            "imports": "AutoModelForCausalLM, AutoTokenizer" + (", GgufConfig" if source.gguf_file else ""),
+            "imports": ", ".join(sorted([*classes, *decoding.classes(config)])),
             "constants": _constants(request, source),
             "threads": _threads(request),
             "where": arguments(where),
@@ -136,11 +51,12 @@ def loader(request: Request) -> str:
             "end_tokens": _end_tokens(request),
             "pad_token": _pad_token(request),
             "padding_side": literal(config.padding_side),
-            "generate_note": _generate_note(generate),
+            "generate_note": decoding.note(generate),
             "generate": arguments(generate),
             "seed": ["torch.manual_seed(0)  # sampling draws: the same seed gives the same text"]
             if config.do_sample
             else [],
+            **decoding.lines(config),
         },
     )
 
@@ -167,6 +83,7 @@ def _header(request: Request, source: Source) -> list[str]:
         for label, value, bounds in rows(request.measurement):
             lines.append(f"    {label:<22} {value}" + (f"   {bounds}" if bounds else ""))
         lines.append(f"    {conditions(request.measurement, request.workload)}; brackets: 95 % interval of the mean")
+        lines += [f"    {sentence}" for sentence in compiling(request.measurement)]
         lines += [f"    note: {flag}" for flag in request.measurement.flags]
     return [comment(line) for line in lines]
 
@@ -227,12 +144,3 @@ def _pad_token(request: Request) -> list[str]:
         return ["tokenizer.pad_token = tokenizer.unk_token"]
     first_end = "tokenizer.pad_token = tokenizer.convert_ids_to_tokens(eos_token_ids[0])"
     return [first_end] if asked == "eos" else ["if tokenizer.pad_token_id is None:", f"    {first_end}"]
-
-
-def _generate_note(generate: dict[str, Any]) -> list[str]:
-    if "disable_compile" not in generate:
-        return []
-    return [
-        "# On CUDA generate compiles by itself once the cache is static: a second change,",
-        "# switched off as it was in the workbench. Delete disable_compile to have it.",
-    ]
