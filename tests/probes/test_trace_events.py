@@ -143,6 +143,14 @@ def test_compiled_code_is_counted_each_time_it_is_entered() -> None:
     assert ns(decode.time_by_category)["compiled"] == 1600
 
 
+def test_flex_is_known_by_the_compiled_code_that_its_function_enters() -> None:
+    region = op("Torch-Compiled Region: 1/2", 310, 390)
+    prefill, _ = phases_of(within(mark("attention[flex_attention]", 300, 400), region))
+    assert (prefill.backend, prefill.attention_kernels) == ("flex", ("Torch-Compiled Region: 1/2",))
+    other, _ = phases_of(within(mark("attention[sdpa]", 300, 400), region))
+    assert other.backend is None
+
+
 def test_another_thread_does_not_count_on_the_host() -> None:
     prefill, _ = phases_of(within(Event("aten::mm", "op", 100, 200, DRIVER + 1)))
     assert prefill.launches == 0

@@ -18,6 +18,7 @@ from workbench.results.trace import IDLE, PYTHON
 MARK = "workbench::"  # of our own marks: what follows is a category, or one of these three
 BEGIN, TOKEN, FORWARD = "begin", "token", "forward"
 TOP = 12
+_FLEX = MARK + "attention[flex_attention]"
 _REGION = re.compile(r"^Torch-Compiled Region")
 _RUNTIME = re.compile(r"^(cuda|cu|hip)[A-Z]")
 _LAUNCH = re.compile(r"^(cuda|cu|hip)\w*(Launch\w*Kernel|GraphLaunch)")
@@ -223,6 +224,8 @@ def _close(frame: _Frame, stack: list[_Frame], phase: Any) -> None:
         return
     if _REGION.match(event.name):
         tally.regions += 1
+        if any(around.event.name == _FLEX for around in stack):  # its code has no names on a CPU
+            tally.host.fused.setdefault(event.name, "flex")
     if not frame.within_op:
         tally.calls += 1
     tally.host.add(event.name, frame.context, max(length_ns - frame.inner_ns, 0) / 1e9)
