@@ -246,6 +246,7 @@ def test_compiled_decode_is_entered_once_a_step_and_its_kernel_is_named(demo_hom
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:_compile flag on create_block_mask:DeprecationWarning")  # transformers' own use
 def test_flex_attention_is_seen_by_what_it_compiled(demo_home: Path) -> None:
     with session_of("random:deepseek-llm-7b-base?scale=tiny&layers=1", attention="flex_attention") as session:
         trace = session.trace(WORK, steps=1)
