@@ -9,7 +9,7 @@ def bandwidth(bench: Bench, job: int) -> float:
     device = bench.resolved.device
     key = device if device != "cpu" else f"cpu:{bench.resolved.threads}"
     if key not in bench.machine.copy_bandwidth:
-        data = bench.ask(job, "bandwidth", {})
+        data = bench.call(job, "bandwidth", {})
         machines.remember_bandwidth(data["key"], data["bytes_per_s"])
         known = {**bench.machine.copy_bandwidth, data["key"]: data["bytes_per_s"]}
         bench.machine = bench.machine.model_copy(update={"copy_bandwidth": known})

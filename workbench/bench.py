@@ -14,7 +14,7 @@ from workbench.catalog.sources import Source, needs_hub
 from workbench.checks import as_batch, at_least_one, refuse_impossible
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, Stopped, StoreError, WorkbenchError, WorkerDied
-from workbench.events import Dispatcher, forwarding
+from workbench.events import Dispatcher, forwarding, stopping
 from workbench.hosts import registry
 from workbench.hosts.connection import OnEvent
 from workbench.hosts.process import ProcessHost
@@ -82,6 +82,7 @@ class Bench:
         self._dispatcher = dispatcher
         self._show = show
         self._stop = threading.Event()  # of work done here, not in the host
+        self._here = 0  # the job that does it
         self._source: Source | None = None
         self._environment: dict[str, str] = {}
         self.host: InlineHost | ProcessHost
@@ -204,19 +205,17 @@ class Bench:
         return ()
 
     def context(self, job: int) -> Context:
-        """Of work that is done here, not in the host: where it reports to, and whether Stop was asked for since."""
+        """Of work that is done here, or in several calls of the host: where it reports to, and Stop since now."""
         self._stop.clear()
+        self._here = job
         return Context(self._events_of(job), self._stop)
 
     def call(self, job: int, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """An operation of the host (`hosts.operations`) as part of `job`; what it says of the state is kept."""
-        data = self.ask(job, operation, parameters)
-        self._keep(data)
+        data = self.host.call(operation, parameters, self._events_of(job))
+        if "config" in data:
+            self._keep(data)
         return data
-
-    def ask(self, job: int, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """The same for an operation that says nothing of the state."""
-        return self.host.call(operation, parameters, self._events_of(job))
 
     def tell(self, job: int, event: str, data: Any) -> None:
         """Sends an event to the session's listeners."""
@@ -290,7 +289,8 @@ class Bench:
         return applied
 
     def _events_of(self, job: int, on_chunk: Callable[[Chunk], None] | None = None) -> Callable[[str, Any], None]:
-        return forwarding(self._dispatcher, job, self._show, on_chunk)
+        pass_on = forwarding(self._dispatcher, job, self._show, on_chunk)
+        return stopping(pass_on, self._stop, self.stop) if job == self._here else pass_on
 
 
 def _known(value: T | None) -> T:

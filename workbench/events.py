@@ -105,3 +105,16 @@ def forwarding(
                 show(data["state"], job)
 
     return pass_on
+
+
+def stopping(
+    pass_on: Callable[[str, Any], None], stop: threading.Event, halt: Callable[[], None]
+) -> Callable[[str, Any], None]:
+    """`pass_on`, for work in several calls: a Stop that came between two of them halts the next at its first event."""
+
+    def look(name: str, data: Any) -> None:
+        if stop.is_set():
+            halt()
+        pass_on(name, data)
+
+    return look

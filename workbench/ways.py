@@ -41,6 +41,7 @@ def restored(bench: Bench, job: int) -> Iterator[None]:
     except BaseException:
         if bench.closed:
             raise
+        bench.context(job)  # the Stop that ended the block is not meant for the way back
         try:
             put(bench, job, before)
         except WorkbenchError as error:

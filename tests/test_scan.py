@@ -1,0 +1,166 @@
+"""Session.scan on a tiny model, and how its points and its end come about."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import workbench as wb
+from tests.charts.samples import resolved
+from workbench import scan as scans
+from workbench.config import Config
+from workbench.probes.padding import padding_of
+from workbench.results import Forecast, Rung, RungLine, Scan
+from workbench.scannable import PARAMETERS, labels_of
+from workbench.scanning import Line, Step, next_seconds, points_of
+
+CONFIG = wb.Config(dtype="float32", threads=1)
+BOTH = {"attention": ["eager", "sdpa"]}
+
+
+@pytest.fixture(scope="module")
+def session(demo_home: Path) -> Iterator[wb.Session]:
+    with wb.Session("random:deepseek-llm-7b-base?scale=tiny&layers=2", config=CONFIG, host="inline") as session:
+        yield session
+
+
+def rung_line(*decode: float, failed: bool = False) -> RungLine:
+    return RungLine(
+        samples={"decode_tps": decode}, peak_bytes=None if failed else 1000, peak_method="", resolved=resolved()
+    )
+
+
+def steps(*places: int) -> list[Step]:
+    return [Step(Line(place, str(place), Config()), Config(), wb.Workload(), 50.0) for place in places]
+
+
+def test_ratios_are_paired_by_round_against_the_first_line() -> None:
+    rung = Rung(lines=(rung_line(10.0, 20.0, 40.0), rung_line(11.0, 22.0, 44.0)), round_seconds=1.0, others_cores=None)
+    first, second = points_of(rung, steps(0, 1), 64)
+    assert first.ratio == {}
+    assert second.ratio["decode_tps"] == pytest.approx(1.1)
+    low, high = second.ratio_ci95["decode_tps"]
+    assert high - low < 1e-9  # the drift of the rounds cancels
+    assert first.ci95["decode_tps"][1] - first.ci95["decode_tps"][0] > 20
+    assert (second.rounds, second.limit_tps, second.value) == (3, 50.0, 64)
+
+
+def test_without_the_first_line_there_is_no_ratio() -> None:
+    rung = Rung(lines=(rung_line(11.0, 22.0, 44.0),), round_seconds=1.0, others_cores=None)
+    assert points_of(rung, steps(1), 64)[0].ratio == {}
+
+
+def test_the_next_value_is_expected_to_grow_as_the_last_did() -> None:
+    assert next_seconds([2.0], [64, 128], 1) == 4.0
+    assert next_seconds([1.0, 4.0], [64, 128, 256], 2) == 16.0
+    assert next_seconds([2.0, 2.0], [64, 128, 256], 2) == 4.0
+
+
+@pytest.mark.parametrize(
+    ("rows", "share", "padding"), [(1, 0.25, [25]), (3, 0.25, [0, 25, 50]), (2, 0.5, [0, 99]), (1, 0.0, [0])]
+)
+def test_padding_is_shared_out_over_the_rows(rows: int, share: float, padding: list[int]) -> None:
+    assert padding_of(rows, 100, share) == padding
+
+
+def test_lines_are_named_by_what_differs() -> None:
+    assert labels_of([CONFIG, CONFIG.replace(attention="eager")]) == ["sdpa", "eager"]
+    assert labels_of([CONFIG]) == [""]
+
+
+@pytest.mark.model
+def test_lines_points_ratios_and_agreement(session: wb.Session) -> None:
+    found = session.scan("prompt_tokens", [16, 32], BOTH, new_tokens=4, precision=0.9)
+    assert [line.label for line in found.lines] == ["eager", "sdpa"]
+    assert [(point.value, point.line) for point in found.points] == [(16, 0), (16, 1), (32, 0), (32, 1)]
+    assert (found.ended_by, found.values) == ("values", (16, 32))
+    assert {point.resolved.attention for point in found.of(0)} == {"eager"}
+    assert all(point.peak_bytes and point.limit_tps and point.rounds >= 3 for point in found.points)
+    assert all(set(point.ratio) == set(point.mean) for point in found.of(1))
+    assert [one.level for one in found.agreement] == ["agrees"]
+    assert session.config == CONFIG
+    stored = session.runs.list(kind="scan")[0]
+    assert Scan.from_dict(stored["result"]) == found
+
+
+@pytest.mark.model
+def test_padded_and_not(session: wb.Session) -> None:
+    work = wb.Workload(batch_size=2)
+    found = session.scan("prompt_tokens", [16], [{}], workload=work, new_tokens=4, padded=(0.0, 0.5), precision=0.9)
+    assert [line.label for line in found.lines] == ["0 % padding", "50 % padding"]
+    assert [line.padded for line in found.lines] == [0.0, 0.5]
+    assert found.agreement == ()
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(("parameter", "values"), [("threads", [1, 2]), ("batch_size", [1, 2])])
+def test_other_parameters(session: wb.Session, parameter: str, values: list[int]) -> None:
+    work = wb.Workload(prompt_tokens=8)
+    found = session.scan(parameter, values, [{}], workload=work, new_tokens=4, precision=0.9)
+    assert list(found.values) == values
+    if parameter == "threads":
+        assert [point.resolved.threads for point in found.points] == values
+    assert session.config == CONFIG
+
+
+@pytest.mark.model
+def test_the_models_limit_ends_it(session: wb.Session) -> None:
+    limit = session.facts.context_length - 4
+    values = PARAMETERS["prompt_tokens"].values(session.facts, session.machine, wb.Workload(new_tokens=4))
+    assert values[0] == 64
+    assert values[-1] == limit
+    found = session.scan("prompt_tokens", [limit], [{}], new_tokens=4, precision=0.9)
+    assert found.ended_by == "limit"
+    assert str(limit) in str(found.ended)
+
+
+@pytest.mark.model
+def test_the_budget_ends_it_after_the_first_value(session: wb.Session) -> None:
+    found = session.scan("prompt_tokens", [16, 1024], [{}], new_tokens=4, budget_s=0.01)
+    assert (found.ended_by, found.values) == ("budget", (16,))
+    assert "1024" in str(found.ended)
+
+
+@pytest.mark.model
+def test_memory_ends_a_line_and_then_the_scan(session: wb.Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = scans.forecasts.forecast
+
+    def small(facts: object, config: Config, workload: wb.Workload, *given: object, **options: object) -> Forecast:
+        known = real(facts, config, workload, *given, **options)  # type: ignore[arg-type]
+        room = {"eager": 16, "sdpa": 32}[config.attention]
+        return known.model_copy(update={"fits": workload.prompt_tokens <= room})
+
+    monkeypatch.setattr(scans.forecasts, "forecast", small)
+    found = session.scan("prompt_tokens", [16, 32, 64], BOTH, new_tokens=4, precision=0.9)
+    assert (found.ended_by, found.values) == ("memory", (16, 32))
+    assert [(end.line, end.value) for end in found.ends] == [(0, 32), (1, 64)]
+    assert found.of(1)[1].ratio == {}
+    assert "the forecast asks for" in str(found.ended)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("arguments", "kind", "code"),
+    [
+        (("beams",), wb.ConfigError, "scan.unknown_parameter"),
+        (("prompt_tokens", [32, 16]), wb.ConfigError, "scan.values"),
+        (("prompt_tokens", [16], [{}, {}]), wb.ConfigError, "scan.configs"),
+        (("prompt_tokens", [16], [{"dtype": "bfloat16"}]), wb.CapabilityError, "scan.needs_reload"),
+    ],
+)
+def test_what_cannot_be_scanned_is_told(
+    session: wb.Session, arguments: tuple[object, ...], kind: type[wb.WorkbenchError], code: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        session.scan(*arguments)  # type: ignore[arg-type]
+    assert caught.value.code == code
+
+
+@pytest.mark.model
+def test_stop_ends_a_scan_and_the_config_stays(session: wb.Session) -> None:
+    stopping = session.on("progress", lambda event: event.data["what"].code == "progress.scan" and session.stop())
+    with pytest.raises(wb.Stopped):
+        session.scan("prompt_tokens", [512], BOTH, new_tokens=64, precision=0.0001, budget_s=20)
+    stopping()
+    assert session.config == CONFIG
+    assert session.resolved.attention == "sdpa"
