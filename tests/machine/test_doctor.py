@@ -157,3 +157,27 @@ def test_the_table_takes_its_colours_from_jupyterlab() -> None:
     assert "--jp-ui-font-color1" in shown
     assert "#fff" not in shown
     assert "white;" not in shown
+
+
+def test_a_look_alike_of_flash_attention_is_found_with_its_owner(workbench_home: Path, broken: Path) -> None:
+    (broken / "fa3_fwd_interface.py").write_text("")
+    owner = broken / "fa3_fwd-0.0.3.dist-info"
+    owner.mkdir()
+    (owner / "METADATA").write_text("Metadata-Version: 2.1\nName: fa3_fwd\nVersion: 0.0.3\n")
+    (owner / "top_level.txt").write_text("fa3_fwd_interface\n")
+    (broken / "vllm_flash_attn.py").write_text("")  # a folder on the path that no distribution owns
+    machine = wb.doctor()
+    assert machine.torch is not None
+    assert machine.torch.attention_modules == {"fa3_fwd_interface": ("fa3-fwd",), "vllm_flash_attn": ()}
+    assert machine.torch.cxx11_abi is not None
+    lines = [str(line) for line in machine.lines if line.code == "machine.transformers.look_alike"]
+    assert len(lines) == 2
+    assert "distribution: fa3-fwd" in " ".join(lines)
+    assert "fa3_fwd_interface" in plain(machine)
+
+
+def test_the_tools_that_were_found_are_told(known_home: Path) -> None:
+    tools = wb.doctor().tools
+    assert tools is not None
+    assert ("g++" in tools) == (shutil.which("g++") is not None)
+    assert ("ninja" in tools) == (shutil.which("ninja") is not None)
