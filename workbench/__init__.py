@@ -29,7 +29,7 @@ _HOMES = {
     "WorkerDied": "workbench.errors",
     "Stopped": "workbench.errors",
 }
-_ROOMS = ("charts", "export", "forecast", "knobs", "metrics", "widgets")
+_ROOMS = ("charts", "export", "forecast", "knobs", "machine", "metrics", "widgets")
 
 __all__ = [*_HOMES, *_ROOMS]
 

@@ -1,6 +1,7 @@
 """Plotly figures from results, given a theme: pure functions, no widget and no session."""
 
 from workbench.charts.compare import compare
+from workbench.charts.figure import figure
 from workbench.charts.memory import memory
 from workbench.charts.runs import Run, runs_of
 from workbench.charts.scan import scan
@@ -16,6 +17,7 @@ __all__ = [
     "Run",
     "Theme",
     "compare",
+    "figure",
     "memory",
     "runs_of",
     "scan",

@@ -5,7 +5,7 @@ from typing import Any
 
 from workbench.config import Config
 from workbench.knobs import Cost, cost_of
-from workbench.results import Applied, Comparison, Forecast, Measurement, Trace
+from workbench.results import Applied, Comparison, Forecast, Measurement, Scan, Trace
 from workbench.words import text
 from workbench.words.format import amount, knob_value, printable, seconds, size
 
@@ -98,4 +98,6 @@ def outcome(kind: str, value: Any) -> str:
         return text("panel.compared", n=value.pairs, stopped_by=text(f"panel.stopped_by.{value.stopped_by}"))
     if isinstance(value, Trace):
         return text("panel.traced", seconds=seconds(value.seconds))
+    if isinstance(value, Scan):
+        return text("panel.scanned", n=len(value.values), seconds=seconds(value.seconds))
     return text("panel.generated" if kind == "completions" else "panel.done")

@@ -13,11 +13,12 @@ from workbench.words.format import escape
 WAITING = {"apply": ("wb-primary",), "discard": ()}
 OFFER = {"compare-start": ("wb-primary",), "compare-quick": (), "compare-not": ()}
 WORK = {"measure": ("wb-primary",), "compare": (), "trace": (), "stop": ()}
+ELSEWHERE = {"scan": ()}  # shown in its tab
 
 
 class Actions:
     """`wb-pending`, `wb-apply`, `wb-discard`; `wb-offer`, `wb-compare-start`, `wb-compare-quick`, `wb-compare-not`;
-    `wb-measure`, `wb-compare`, `wb-trace`, `wb-stop`, `wb-sides`; and the fields of the work.
+    `wb-measure`, `wb-compare`, `wb-trace`, `wb-stop`, `wb-sides`, `wb-scan`; and the fields of the work.
 
     clicked  button -> what a click on it does
     """
@@ -25,7 +26,7 @@ class Actions:
     def __init__(self, guard: Guard, budget_s: float, clicked: Mapping[str, Callable[[], None]]) -> None:
         self.buttons = {
             name: button(text(f"panel.{name.replace('-', '_')}"), f"wb-{name}", *classes)
-            for names in (WAITING, OFFER, WORK)
+            for names in (WAITING, OFFER, WORK, ELSEWHERE)
             for name, classes in names.items()
         }
         for name, made in self.buttons.items():
@@ -58,6 +59,7 @@ class Actions:
             "measure": ready,
             "compare": ready and sides is not None,
             "trace": ready,
+            "scan": ready,
             "stop": stoppable,
         }
         for name, enabled in able.items():

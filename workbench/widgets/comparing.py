@@ -68,6 +68,14 @@ class Comparing:
         if sides is not None:
             self._submit("compare", *sides, self._work.workload(), budget_s=self._work.budget_s, quick=quick)
 
+    def scan(self) -> None:
+        """Both sides over the prompt's length, where they share the resident model; else what is in force alone."""
+        a, b = self._before, self._now
+        configs = [a, b] if a is not None and a.cost_to(b) is Cost.LIVE else [b]
+        self._submit(
+            "scan", "prompt_tokens", None, configs, workload=self._work.workload(), budget_s=self._work.budget_s
+        )
+
     def withdraw(self) -> None:
         self._offered = None
         self._offer(None)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from workbench.charts.runs import Run, same_config
-from workbench.results import Comparison, Measurement, Resolved, Trace
+from workbench.results import Comparison, Measurement, Resolved, Scan, Trace
 
 if TYPE_CHECKING:
     from workbench.session import Session
@@ -21,13 +21,19 @@ class Evidence:
         self.runs: list[Run] = []
         self.traces: list[Trace] = []
         self.comparison: Comparison | None = None
+        self.scan: Scan | None = None
         self.newest: Measurement | Comparison | None = None
 
     @classmethod
     def of(cls, session: "Session") -> Self:
         """With what the session found before the panel was opened: the last of each kind."""
         found, last = cls(session.facts.name), session.last
-        for kind, config in (("measurement", "measured_config"), ("comparison", ""), ("trace", "traced_config")):
+        for kind, config in (
+            ("measurement", "measured_config"),
+            ("comparison", ""),
+            ("trace", "traced_config"),
+            ("scan", ""),
+        ):
             if last.get(kind) is not None:
                 found.take(last[kind], last.get(config) or session.config)
         return found
@@ -41,6 +47,8 @@ class Evidence:
             self.comparison = self.newest = result
         elif isinstance(result, Trace):
             self.traces.append(result)
+        elif isinstance(result, Scan):
+            self.scan = result
         else:
             return False
         return True

@@ -3,12 +3,8 @@
 It measures nothing and knows no torch: clicks become `session.submit(...)`, and everything shown comes from what the
 session holds and from its events. A callback returns at once.
 
-Class names for tests and style sheets: wb-panel, wb-title, wb-state, wb-asked, wb-ran, wb-last, wb-export,
-wb-snippet, wb-copy, wb-knob-<knob>, wb-knob-<knob>-<value>, wb-knob-<knob>-field, wb-knob-<knob>-toggle, wb-more,
-wb-pending, wb-apply, wb-discard, wb-workload, wb-work-<field>, wb-budget, wb-measure, wb-compare, wb-trace, wb-stop,
-wb-sides, wb-offer, wb-compare-start, wb-compare-quick, wb-compare-not, wb-tabs, wb-metric-<key>, wb-chart-<tab>,
-wb-comparison, wb-traced, wb-history, wb-prompt, wb-new-tokens, wb-generate, wb-output, wb-rate, wb-status, wb-error,
-wb-details; wb-on marks the chosen button.
+Class names for tests and style sheets: wb-panel here, and those that header, bodies, actions, tabs, proof_tabs, answer
+and status name; wb-more is the folded knobs, wb-on marks the chosen button.
 """
 
 from collections.abc import Iterable
@@ -49,7 +45,7 @@ class TuningPanel:
 
     session  a `workbench.Session`
     groups   names of the knob groups that stand open (workbench.knobs.Group); the others are folded away
-    chart    the tab that is in front: speed, memory, compare, trace or history
+    chart    the tab that is in front: speed, memory, compare, trace, scan or history
     budget_s what the field "at most, s" says at first: Measure ends earlier when the intervals are tight enough
 
     One panel is open in a kernel: making a new one closes the one before. ValueError for an unknown group or chart.
@@ -59,7 +55,7 @@ class TuningPanel:
         self,
         session: "Session",
         groups: Iterable[str] | None = None,
-        chart: Literal["speed", "memory", "compare", "trace", "history"] = "speed",
+        chart: Literal["speed", "memory", "compare", "trace", "scan", "history"] = "speed",
         budget_s: float = 60.0,
     ) -> None:
         if chart not in TABS:
@@ -124,6 +120,7 @@ class TuningPanel:
                 "compare-quick": lambda: self._comparing.start(quick=True),
                 "compare-not": lambda: self._comparing.withdraw(),
                 "trace": lambda: self._submit("trace", self._actions.work.workload()),
+                "scan": lambda: self._comparing.scan(),
                 "stop": self._stop_clicked,
             },
         )
@@ -136,6 +133,7 @@ class TuningPanel:
             chart,
             lambda: self._view.forecast({}, self._actions.work.workload()),
             self._run_clicked,
+            self._actions.buttons["scan"],
         )
         self._answer = Answer(self._generate)
         self._answer.button.on_click(self._guard(lambda _button: self._answer.clicked()))

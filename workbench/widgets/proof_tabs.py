@@ -1,10 +1,12 @@
-"""The tabs of proof: a comparison with its interval and noise floor, and a trace with its kernels and reasons."""
+"""The tabs of proof: a comparison with its interval and noise floor, a trace with its kernels and reasons, a scan."""
 
 from collections.abc import Callable
+from typing import Any
 
 from workbench.charts import Theme
 from workbench.charts import compare as compare_chart
-from workbench.charts.trace import trace as trace_chart
+from workbench.charts import scan as scan_chart
+from workbench.charts import trace as trace_chart
 from workbench.config import Config
 from workbench.judging import names_of
 from workbench.results import Trace
@@ -12,7 +14,7 @@ from workbench.results.trace_diff import trace_diff
 from workbench.widgets import proof_tables
 from workbench.widgets.evidence import Evidence
 from workbench.widgets.figure import LiveFigure
-from workbench.widgets.parts import column, markup
+from workbench.widgets.parts import column, markup, row
 from workbench.widgets.table import Table
 from workbench.words import text
 from workbench.words.format import escape
@@ -68,6 +70,27 @@ class TraceTab:
         reasons = [str(reason) for reason in trace_diff(before, trace).reasons] or [text("panel.trace_no_reason")]
         listed = "".join(f"<li>{escape(reason, 400)}</li>" for reason in reasons)
         return f"<div class='wb-because'>{escape(said, 200)}<ul>{listed}</ul></div>"
+
+
+class ScanTab:
+    """`wb-scan` starts it; `wb-chart-scan`, and under it where and why it ended: `wb-scanned`."""
+
+    def __init__(self, evidence: Evidence, theme: Callable[[], Theme], start: Any) -> None:
+        self._evidence = evidence
+        self._figure = LiveFigure(lambda: scan_chart(evidence.scan, theme()), "wb-chart-scan")
+        self._told = markup("", "wb-scanned", "wb-below")
+        help_line = markup(f"<span class='wb-note'>{escape(text('panel.scan_help'))}</span>", "wb-beside")
+        self.box = column([row([start, help_line], "wb-scan-row"), self._figure.widget, self._told])
+        self._tell()
+
+    def redraw(self) -> None:
+        self._figure.redraw()
+        self._tell()
+
+    def _tell(self) -> None:
+        found = self._evidence.scan
+        said = [] if found is None else [found.ended, *(each.verdict for each in found.agreement), *found.flags]
+        self._told.value = "".join(f"<div class='wb-note'>{escape(str(each), 400)}</div>" for each in said)
 
 
 def html(table: Table) -> str:

@@ -8,21 +8,21 @@ import ipywidgets
 from workbench.charts import DARK, LIGHT, Run, Theme, memory, speed
 from workbench.errors import StoreError
 from workbench.metrics import METRICS
-from workbench.results import Comparison, Forecast, Trace
+from workbench.results import Comparison, Forecast, Scan, Trace
 from workbench.widgets import history
 from workbench.widgets.evidence import Evidence
 from workbench.widgets.figure import LiveFigure
 from workbench.widgets.guard import Guard
 from workbench.widgets.page import Page
 from workbench.widgets.parts import Options, classed, column, markup
-from workbench.widgets.proof_tabs import CompareTab, TraceTab
+from workbench.widgets.proof_tabs import CompareTab, ScanTab, TraceTab
 from workbench.widgets.view import View
 from workbench.words import text
 
 if TYPE_CHECKING:
     from workbench.session import Session
 
-TABS = ("speed", "memory", "compare", "trace", "history")
+TABS = ("speed", "memory", "compare", "trace", "scan", "history")
 SPEEDS = ("decode_tps", "prefill_tps")
 MOST_HISTORY = 100
 
@@ -33,6 +33,7 @@ class Tabs:
     evidence  what was found so far
     forecast  of the config in force, or None where there is no model
     clicked   called with the run whose point was clicked
+    scan_button  stands in the tab of scans
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Tabs:
         chart: str,
         forecast: Callable[[], Forecast | None],
         clicked: Callable[[Run], None],
+        scan_button: Any,
     ) -> None:
         self._session = session
         self._evidence = evidence
@@ -59,12 +61,14 @@ class Tabs:
             made.tooltip = METRICS[key].definition
         self._compare = CompareTab(evidence, lambda: self._theme)
         self._trace = TraceTab(evidence, lambda: self._theme)
+        self._scan = ScanTab(evidence, lambda: self._theme, scan_button)
         self._history = markup("", "wb-history")
         pages = {
             "speed": column([self._metrics.box, self._speed.widget]),
             "memory": column([self._memory.widget]),
             "compare": self._compare.box,
             "trace": self._trace.box,
+            "scan": self._scan.box,
             "history": self._history,
         }
         self.box = classed(
@@ -80,21 +84,23 @@ class Tabs:
         page.observe(guard(lambda _change: self.redraw()), "dark")
 
     def found(self, result: Any) -> None:
-        """One more result is in the evidence: shown where it belongs; a comparison or a trace comes to the front."""
-        if isinstance(result, Comparison):
-            self._compare.redraw()
-            self.box.selected_index = TABS.index("compare")
-        elif isinstance(result, Trace):
-            self._trace.redraw()
-            self.box.selected_index = TABS.index("trace")
-        else:
-            self._speed.redraw()
-            self._memory.redraw()
-            self._show_history()
+        """One more result is in the evidence: shown where it belongs; all but a measurement come to the front."""
+        for kind, name, tab in (
+            (Comparison, "compare", self._compare),
+            (Trace, "trace", self._trace),
+            (Scan, "scan", self._scan),
+        ):
+            if isinstance(result, kind):
+                tab.redraw()
+                self.box.selected_index = TABS.index(name)
+                return
+        self._speed.redraw()
+        self._memory.redraw()
+        self._show_history()
 
     def redraw(self) -> None:
         """The charts as the config in force and the page's theme want them."""
-        for each in (self._speed, self._memory, self._compare, self._trace):
+        for each in (self._speed, self._memory, self._compare, self._trace, self._scan):
             each.redraw()
 
     @property
