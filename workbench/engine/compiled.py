@@ -66,18 +66,18 @@ class Loops:
 
     def clear(self) -> None:
         """Drops every loop and gives back what it held."""
+        # Parts of a broken step hang on the library's own functions, CUDA graphs on a pool: both outlive their loop.
+        lasting = any(loop.graph_breaks or loop.model.device.type == "cuda" for loop in self._kept.values())
         while self._kept:
             self._drop(self._kept.popitem()[1])
-        self._last = None
+        if lasting:
+            torch.compiler.reset()
 
     def _drop(self, loop: "Counted") -> None:
         if loop is self._last:
             self._last = None
-        broken = loop.graph_breaks > 0
         device = loop.model.device
         loop.forget()
-        if broken:  # parts of the step hang on the library's own functions, which outlive the loop
-            torch.compiler.reset()
         memory.release(device)
 
 

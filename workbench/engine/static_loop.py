@@ -10,7 +10,8 @@ from types import FunctionType
 from typing import Any
 
 import torch
-from transformers import StaticCache
+from transformers import DynamicCache, StaticCache
+from transformers.cache_utils import StaticLayer
 from transformers.generation.utils import GenerateDecoderOnlyOutput
 
 SHORTEST = 256  # tokens of cache
@@ -56,7 +57,8 @@ class StaticLoop:
         options = None
         if backend == "inductor":
             quiet = {"autotune_num_choices_displayed": 0, "max_autotune_report_choices_stats": False}
-            options = {**torch._inductor.list_mode_options(mode), "freezing": freezing, **quiet}
+            known = {name: value for name, value in quiet.items() if hasattr(torch._inductor.config, name)}
+            options = {**torch._inductor.list_mode_options(mode), "freezing": freezing, **known}
         step = _step_of(model, self.cache)
         self._step = torch.compile(step, dynamic=False, backend=backend, options=options)
 
@@ -131,14 +133,26 @@ class StaticLoop:
         return self._step(self._tokens, self._positions, self._mask)
 
     def _prefill(self, input_ids: torch.Tensor, model_kwargs: dict[str, Any]) -> Any:
-        """Logits [batch, vocabulary] after the prompt, run uncompiled into the cache."""
+        """Logits [batch, vocabulary] after the prompt, run uncompiled.
+
+        It runs over a growing cache, as in `generate`'s own loop: a static one would keep attention from its causal
+        kernels. Kinds of layers that keep more than keys and values are filled directly.
+        """
         length = input_ids.shape[1]
         mask = model_kwargs.get("attention_mask")  # None where every token counts
         self._mask.zero_()
         self._mask[:, :length] = 1 if mask is None else mask
         self._positions.copy_(self._mask.sum(dim=1, keepdim=True) - 1)
-        inputs = self.model.prepare_inputs_for_generation(input_ids, is_first_iteration=True, **model_kwargs)
-        return self.model(**inputs).logits[:, -1]
+        plain = all(type(layer) is StaticLayer for layer in self.cache.layers)
+        cache = DynamicCache(config=self.model.config) if plain else self.cache
+        inputs = self.model.prepare_inputs_for_generation(
+            input_ids, is_first_iteration=True, **{**model_kwargs, "past_key_values": cache}
+        )
+        logits = self.model(**inputs).logits[:, -1]
+        if plain:
+            for layer, filled in zip(self.cache.layers, cache.layers, strict=True):
+                layer.update(filled.keys, filled.values)
+        return logits
 
     def _compiling(self) -> ExitStack:
         """Settings of the compiler that torch reads beside a call's options, for this run alone."""
