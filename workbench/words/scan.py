@@ -7,7 +7,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "scan.configs": (
         "{count} configurations cannot be scanned.",
         "A scan needs at least one, and each only once.",
-        'For example: configs={{"attention": ["eager", "sdpa"]}}',
+        "For example: configs=dict(attention=['eager', 'sdpa'])",
     ),
     "scan.values": (
         "The values {values} cannot be scanned.",
