@@ -83,5 +83,23 @@ METRICS: dict[str, Metric] = {
             "bytes one decode step must read (weights touched + KV cache) × steps/s ÷ measured copy bandwidth",
             "Pope et al. 2022, Efficiently Scaling Transformer Inference; gpt-fast's bandwidth column",
         ),
+        Metric(
+            "compile_s",
+            "Compile",
+            "s",
+            Better.LOWER,
+            "warm-up",
+            "seconds of the decode steps in which torch.compile compiled something, told apart from every other time",
+            "torch._dynamo.utils.counters, wall time of those steps",
+        ),
+        Metric(
+            "break_even_tokens",
+            "Break-even",
+            "tokens",
+            Better.LOWER,
+            "warm-up",
+            "compile seconds ÷ (time per output token without compile − with it); nothing where that is not positive",
+            "workbench.results.break_even_tokens; the uncompiled run is a short one of the same warm-up",
+        ),
     )
 }

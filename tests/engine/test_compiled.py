@@ -168,18 +168,20 @@ def test_a_measurement_has_compiling_apart(engine: Engine) -> None:
     assert first.warm_up.compiled.cache_tokens == 256
     assert first.warm_up.first_call_s > first.warm_up.compile_s == first.warm_up.compiled.compile_s > 0
     assert second.warm_up.compile_s == 0
+    assert second.compile_s == first.compile_s == first.warm_up.compile_s
+    assert "flag.compiled" in [flag.code for flag in first.flags]
     assert first.warm_up.uncompiled_tpot_s is not None
     saved_s = first.warm_up.uncompiled_tpot_s - first.tpot_s
     if saved_s > 0:
-        assert first.warm_up.break_even_tokens == round(first.warm_up.compile_s / saved_s)
+        assert first.break_even_tokens == round(first.warm_up.compile_s / saved_s)
     else:
-        assert first.warm_up.break_even_tokens is None
+        assert first.break_even_tokens is None
         assert "flag.compile_no_gain" in [flag.code for flag in first.flags]
     assert engine.config == COMPILED
     engine.apply(COMPILED.replace(compile="off"), silent())
     plain = timing.run(engine, parameters, silent())
     assert plain.loop == TRANSFORMERS_LOOP
-    assert plain.warm_up.compiled is None
+    assert plain.warm_up.compiled is plain.compile_s is plain.break_even_tokens is None
 
 
 @pytest.mark.model

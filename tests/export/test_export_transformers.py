@@ -21,7 +21,6 @@ from workbench.errors import ConfigError, ModelError
 from workbench.knobs import KNOBS, Choice, Number, Toggle, TokenIds
 from workbench.knobs.decoding import CACHE_BITS
 from workbench.knobs.generation import generation_arguments
-from workbench.results import CompileReport, WarmUp
 
 Make = Callable[..., Any]
 HUB_ID = "deepseek-ai/deepseek-llm-7b-base"
@@ -256,28 +255,6 @@ def test_static_cache_says_what_it_switches_off() -> None:
     assert "disable_compile=True" in code
     assert "On CUDA generate compiles by itself" in code
     assert "compile" not in export.render("transformers", Config(), model=HUB_ID)
-
-
-def test_what_compiling_cost_stands_beside_the_numbers(measurement: Make) -> None:
-    report = CompileReport(
-        mode="default",
-        freezing=True,
-        batch_size=1,
-        cache_tokens=512,
-        graphs=1,
-        graph_breaks=0,
-        recompiles=0,
-        compile_s=85.0,
-        last_run_s=85.0,
-        runs=5,
-        held_bytes=0,
-    )
-    for pays, words in ((1234, "it pays after 1234 new tokens"), (None, "after how many tokens it pays is unknown")):
-        warm_up = WarmUp(first_call_s=90.0, runs=1, compiled=report, break_even_tokens=pays)
-        made = export.render(
-            "transformers", Config(compile="default"), model=HUB_ID, measurement=measurement(warm_up=warm_up)
-        )
-        assert f"compiling took 85.0 s, for a cache of 512 tokens; {words}" in made
 
 
 def test_random_weights_have_no_loader_but_a_config() -> None:

@@ -33,17 +33,6 @@ def conditions(measurement: Measurement, workload: Workload | None = None) -> st
     )
 
 
-def compiling(measurement: Measurement) -> list[str]:
-    """What the first run paid for, where the decode step was compiled."""
-    warm_up = measurement.warm_up
-    if warm_up.compiled is None:
-        return []
-    pays = warm_up.break_even_tokens
-    after = f"it pays after {pays} new tokens" if pays is not None else "after how many tokens it pays is unknown"
-    took = _write(warm_up.compiled.compile_s, "s")
-    return [f"compiling took {took}, for a cache of {warm_up.compiled.cache_tokens} tokens; {after}"]
-
-
 def _measured(value: float, bounds: Interval | None, unit: str) -> tuple[str, str]:
     """The value, and its interval: without units where they are the value's own."""
     whole = _write(value, unit)

@@ -6,7 +6,7 @@ from typing import Any
 from workbench import __version__
 from workbench.catalog.sources import Source
 from workbench.export import decoding
-from workbench.export.numbers import compiling, conditions, rows
+from workbench.export.numbers import conditions, rows
 from workbench.export.python import arguments, assignment, comment, fill, literal
 from workbench.export.request import Request
 from workbench.export.source import loadable, origin
@@ -83,7 +83,6 @@ def _header(request: Request, source: Source) -> list[str]:
         for label, value, bounds in rows(request.measurement):
             lines.append(f"    {label:<22} {value}" + (f"   {bounds}" if bounds else ""))
         lines.append(f"    {conditions(request.measurement, request.workload)}; brackets: 95 % interval of the mean")
-        lines += [f"    {sentence}" for sentence in compiling(request.measurement)]
         lines += [f"    note: {flag}" for flag in request.measurement.flags]
     return [comment(line) for line in lines]
 

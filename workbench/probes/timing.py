@@ -214,9 +214,9 @@ def _measurement(
     if peak.method == "sampled resident set":
         flags.append(say("flag.peak_sampled", period_ms=5))
     compiled = bench.compile_report() if warm_up.compiled else None
+    pays = None
     if compiled and warm_up.uncompiled_tpot_s:
         pays = break_even_tokens(compiled.compile_s, warm_up.uncompiled_tpot_s, means["tpot_s"])
-        warm_up = warm_up.model_copy(update={"break_even_tokens": pays})
         flags.extend(compiled.flags(pays))
     bandwidth = params.get("bandwidth")
     prompt_tokens = batch["input_ids"].shape[1]
@@ -241,6 +241,8 @@ def _measurement(
         own_share=fmean(sample.own_share for sample in samples),
         decode_limit_share=bytes_read / means["tpot_s"] / bandwidth if bandwidth else None,
         cpu_busy_elsewhere=neighbour_cores,
+        compile_s=compiled.compile_s if compiled else None,
+        break_even_tokens=pays,
         stopped_by=stopped_by,
         loop=resolved.loop,
         workload=done,

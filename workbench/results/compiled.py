@@ -34,13 +34,15 @@ class CompileReport(Result):
 
     def flags(self, break_even: int | None) -> list[Message]:
         """What belongs beside numbers that this loop earned. `break_even`: tokens, None where compiling never pays."""
-        found = []
+        found = [say("flag.compiled", seconds=f"{self.compile_s:.1f}", tokens=self.cache_tokens)]
+        if break_even is None:
+            found.append(say("flag.compile_no_gain"))
+        else:
+            found.append(say("flag.compile_pays", tokens=break_even))
         if self.recompiles:
             found.append(say("flag.recompiled", times=self.recompiles))
         if self.graph_breaks:
             found.append(say("flag.graph_breaks", breaks=self.graph_breaks))
-        if break_even is None:
-            found.append(say("flag.compile_no_gain"))
         return found
 
 

@@ -24,7 +24,6 @@ class WarmUp(Result):
     compiled            what torch.compile made of the decode step, where the compiled loop ran
     compile_s           seconds of it that this warm-up paid for: 0 when it was compiled before
     uncompiled_tpot_s   time per output token of a short run without compiling, for the break-even
-    break_even_tokens   output tokens after which the whole compilation has paid for itself; None: unknown, or never
     """
 
     first_call_s: float
@@ -32,7 +31,6 @@ class WarmUp(Result):
     compiled: CompileReport | None = None
     compile_s: float = 0.0
     uncompiled_tpot_s: float | None = None
-    break_even_tokens: int | None = None
 
 
 class Measurement(Result):
@@ -47,6 +45,8 @@ class Measurement(Result):
     samples                 metric -> one value per repeat, in order
     own_share               the measuring code's own thread time ÷ wall time of a token
     decode_limit_share      achieved bytes/s ÷ measured copy bandwidth; None while that is not measured
+    compile_s               seconds that compiling this decode loop took, whenever it was; None: it is not compiled
+    break_even_tokens       new tokens after which compiling has paid for itself; None: unknown, or never
     stopped_by              "precision" or "budget": why no more repeats were taken
     """
 
@@ -66,6 +66,8 @@ class Measurement(Result):
     own_share: float
     decode_limit_share: float | None = None
     cpu_busy_elsewhere: float | None = None  # cores used by other processes during the runs
+    compile_s: float | None = None
+    break_even_tokens: int | None = None
     stopped_by: str
     loop: str = TRANSFORMERS_LOOP
     workload: Workload
