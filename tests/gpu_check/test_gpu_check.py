@@ -1,13 +1,17 @@
 """The GPU check: sections fail one by one, every page of a rehearsal says that it is one."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from workbench.errors import CapabilityError, ConfigError, ModelError
-from workbench.gpu_check import SECTIONS, Report, check
+from workbench.gpu_check import SECTIONS, Report, attention, check
+from workbench.gpu_check.plan import Findings, Plan
+from workbench.machine import doctor
+from workbench.results import COMPILED_LOOP, TRANSFORMERS_LOOP
 
 
 @pytest.fixture(autouse=True)
@@ -57,20 +61,86 @@ def test_a_bug_of_ours_is_not_swallowed_and_loses_nothing_before_it(
     assert [section["name"] for section in kept["result"]["sections"]] == ["environment"]
 
 
+def test_resuming_keeps_what_was_done_under_the_same_conditions(
+    workbench_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[str] = []
+
+    def counted(name: str, failed: bool) -> Callable[[Plan], dict[str, Any]]:
+        def section(_plan: Plan) -> dict[str, Any]:
+            runs.append(name)
+            return {"rows": [], "skipped": [], "failed": [{"what": "x", "why": "y"}] if failed else []}
+
+        return section
+
+    monkeypatch.setitem(SECTIONS, "switches", counted("switches", failed=False))
+    monkeypatch.setitem(SECTIONS, "kernels", counted("kernels", failed=True))
+    wanted = ["switches", "kernels"]
+    assert [section.ok for section in check(wanted, allow_cpu=True, out=tmp_path).sections] == [True, False]
+    check(wanted, allow_cpu=True, out=tmp_path, resume=True)
+    assert runs == ["switches", "kernels", "kernels"]
+    kept = json.loads((tmp_path / "gpu-check.json").read_text())
+    kept["versions"]["torch"] = "1.0"
+    (tmp_path / "gpu-check.json").write_text(json.dumps(kept))
+    check(["switches"], allow_cpu=True, out=tmp_path, resume=True)
+    assert runs == ["switches", "kernels", "kernels", "switches"]
+
+
+def test_parts_are_left_out_by_name_when_time_is_up(workbench_home: Path) -> None:
+    plan = Plan(machine=doctor(), device="cpu", limit_s=1.0, ends_s=0.0)
+    findings = Findings(plan)
+    findings.each([("a part", lambda: {"found": 1})])
+    assert (findings.rows, findings.failed) == ([], [])
+    assert findings.skipped == [{"what": "a part", "why": "no time left of the section's 1 s"}]
+
+
+def test_a_part_that_fails_is_its_own_failure(workbench_home: Path) -> None:
+    def broken() -> dict[str, Any]:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    findings = Findings(Plan(machine=doctor(), device="cpu"))
+    findings.each([("first", broken), ("second", lambda: {"found": 2})])
+    assert [row["part"] for row in findings.rows] == ["second"]
+    assert findings.failed[0]["what"] == "first"
+    assert "illegal memory access" in findings.failed[0]["why"]
+
+
 @pytest.mark.model
-def test_a_whole_rehearsal(tiny: str, tmp_path: Path) -> None:
+def test_a_rehearsal_does_every_section_for_real(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "_MODELS", attention._MODELS[:1])
+    monkeypatch.setattr(attention, "_TOGGLES", 4)
+    wanted = [name for name in SECTIONS if name not in ("compiled", "caches")]
     seen: list[str] = []
-    report = check(allow_cpu=True, model=tiny, budget_s=2, out=tmp_path, progress=seen.append)
-    assert seen == list(SECTIONS)
-    assert report.ok, [section.error for section in report.sections]
+    report = check(wanted, allow_cpu=True, model=tiny, budget_s=1, out=tmp_path, progress=seen.append)
+    assert seen == wanted
+    found = {section.name: section.found or {} for section in report.sections}
+    assert report.ok, [(section.error, (section.found or {}).get("failed")) for section in report.sections]
     assert report.rehearsal
-    found = {section.name: section.found for section in report.sections}
-    switches = found["switches"]
-    assert switches is not None
-    assert [model["toggles"] for model in switches["models"]] == [20, 20]
-    assert all(taken > 0 for model in switches["models"] for taken in model["median_apply_s"].values())
-    assert {model["device"] for model in switches["models"]} == {"cpu"}
+    toggled = found["switches"]["rows"]
+    assert toggled
+    assert all(row["same_tokens"] and row["to_s"] > 0 for row in toggled if "float32" in row["part"])
+    assert {row["device"] for row in toggled} == {"cpu"}
+    backends = {row["part"]: row["prefill"] for row in found["kernels"]["rows"]}
+    assert any("eager" in part and "eager" in (backend or "") for part, backend in backends.items())
+    assert any("sdpa" in part and "flash" in (backend or "") for part, backend in backends.items())
+    assert any("flash_attention_2" in skipped["what"] for skipped in found["kernels"]["skipped"])
+    assert {row["level"] for row in found["agreement"]["rows"]} <= {"same", "agrees", "rounding"}
+    assert found["lengths"]["rows"][0]["scan"]["points"]
     page = (tmp_path / "gpu-check.md").read_text()
     assert page.startswith("# CPU rehearsal of the GPU check")
     assert "no number here is a GPU's" in page
-    assert "random" in page
+    assert "Left out:" in page
+
+
+LOOPS = {"compiled": COMPILED_LOOP, "caches": TRANSFORMERS_LOOP}
+
+
+@pytest.mark.slow
+@pytest.mark.model
+@pytest.mark.parametrize("section", ["compiled", "caches"])
+def test_the_decoding_sections_for_real(tiny: str, section: str) -> None:
+    report = check([section], allow_cpu=True, model=tiny, budget_s=4)
+    found = report.sections[0].found or {}
+    assert found["failed"] == []
+    assert found["rows"][0]["same_tokens"] == "32 of 32"  # later ones round otherwise: random weights have near-ties
+    assert {row["loop"] for row in found["rows"][1:]} == {LOOPS[section]}

@@ -4,12 +4,16 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from pydantic import Field
 
 from workbench.export.numbers import conditions, rows
 from workbench.results import Machine, Measurement, Result, document, versions
 from workbench.words import text
 from workbench.words.format import THIN, seconds
+
+_JSON = "gpu-check.json"
 
 
 class SectionReport(Result):
@@ -28,6 +32,28 @@ class Report(Result):
     machine: Machine
     rehearsal: bool
     sections: tuple[SectionReport, ...]
+    versions: dict[str, str] = Field(default_factory=versions)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """What `write` left in `folder`; None where there is nothing, or of another version's making."""
+        try:
+            kept = json.loads((folder / _JSON).read_text(encoding="utf-8"))
+            result = kept["result"]
+            return cls(
+                machine=Machine.from_dict(kept["machine"]),
+                rehearsal=result["rehearsal"],
+                sections=tuple(SectionReport.from_dict(section) for section in result["sections"]),
+                versions={name: version for name, version in kept["versions"].items() if name != "workbench"},
+            )
+        except (OSError, ValueError, KeyError, TypeError):  # pydantic's own errors are ValueErrors
+            return None
+
+    @property
+    def conditions(self) -> tuple[object, ...]:
+        """What two reports must share for their sections to stand in one."""
+        gpus = tuple((gpu.name, gpu.uuid, gpu.driver) for gpu in self.machine.gpus)
+        return self.machine.label, gpus, tuple(sorted(self.versions.items())), self.rehearsal
 
     @property
     def ok(self) -> bool:
@@ -45,7 +71,7 @@ class Report(Result):
 
     def markdown(self) -> str:
         """The page for people."""
-        built = ", ".join(f"{name} {version}" for name, version in versions().items())
+        built = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         lines = [f"# {self.title}", "", f"{self.machine.platform}, Python {self.machine.python}, {built}", ""]
         for section in self.sections:
             lines += [f"## {section.name}", "", _outcome(section), "", *_body(section)]
@@ -55,7 +81,7 @@ class Report(Result):
         """gpu-check.json and gpu-check.md in `folder`, each replaced whole."""
         folder.mkdir(parents=True, exist_ok=True)
         pages = {
-            "gpu-check.json": json.dumps(self.document(), indent=1, ensure_ascii=False),
+            _JSON: json.dumps(self.document(), indent=1, ensure_ascii=False),
             "gpu-check.md": self.markdown(),
         }
         for name, content in pages.items():
@@ -81,28 +107,36 @@ def _body(section: SectionReport) -> list[str]:
             ]
         case "capabilities":
             return _table(("knob", "value", "usable", "why not", "what to do"), map(_capability, found["values"]))
-        case "switches":
-            header = ("model", "device", "eager → sdpa", "sdpa → eager", "first use", "same greedy tokens")
-            return _table(header, map(_switch, found["models"]))
         case "measurement":
             taken = Measurement.from_dict(found["measurement"])
             head = f"{found['model']} · {taken.resolved.device} · {taken.resolved.dtype} · {taken.resolved.attention}"
             notes = [f"- {note}" for note in (*found["differences"], *found["notes"])]
             table = _table(("metric", "mean", "95 % interval"), rows(taken))
             return [head, "", *table, conditions(taken), "", *notes]
+    if "rows" in found:
+        return [*_rows(found["rows"]), *_named("gpu.skipped", found["skipped"]), *_named("gpu.failed", found["failed"])]
     return ["```json", json.dumps(found, indent=1), "```", ""]
+
+
+def _rows(rows: list[dict[str, Any]]) -> list[str]:
+    """A table of what every row has; what is itself a document stays in the JSON."""
+    names = list(dict.fromkeys(name for row in rows for name, value in row.items() if not isinstance(value, dict)))
+    return _table(names, ([_cell(row.get(name)) for name in names] for row in rows)) if rows else []
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return "; ".join(map(_cell, value))
+    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
+
+
+def _named(code: str, parts: list[dict[str, str]]) -> list[str]:
+    return [text(code), "", *(f"- {_safe(part['what'])}: {_safe(part['why'])}" for part in parts), ""] if parts else []
 
 
 def _capability(row: dict[str, Any]) -> tuple[str, ...]:
     usable = text("gpu.yes") if row["ok"] else text("gpu.no")
     return row["knob"], str(row["value"]), usable, row["reason"] or "", row["remedy"] or ""
-
-
-def _switch(row: dict[str, Any]) -> tuple[str, ...]:
-    first = ", ".join(f"{way} {seconds(taken)}" for way, taken in row["first_use_s"].items())
-    same = text("gpu.yes") if row["same_greedy_tokens"] else text("gpu.no")
-    taken = row["median_apply_s"]
-    return row["model"], row["device"], seconds(taken["sdpa"]), seconds(taken["eager"]), first, same
 
 
 def _table(header: Iterable[str], body: Iterable[Iterable[str]]) -> list[str]:
@@ -111,5 +145,8 @@ def _table(header: Iterable[str], body: Iterable[Iterable[str]]) -> list[str]:
 
 
 def _line(cells: Iterable[str]) -> str:
-    safe = (str(cell).replace(THIN, " ").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ") for cell in cells)
-    return f"| {' | '.join(safe)} |"
+    return f"| {' | '.join(_safe(cell) for cell in cells)} |"
+
+
+def _safe(cell: str) -> str:
+    return str(cell).replace(THIN, " ").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

@@ -1,29 +1,17 @@
 """The sections of the GPU check. Each takes the plan and returns plain data; what it raises is its failure."""
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 from workbench.config import Config
+from workbench.gpu_check.attention import agreement, comparison, kernels, lengths, switches
+from workbench.gpu_check.decoding import caches, compiled
+from workbench.gpu_check.plan import Plan
 from workbench.knobs import KNOBS, Choice
-from workbench.results import Machine, Workload
+from workbench.results import Workload
 from workbench.session import Session
 
-_TOGGLES = 20
-_TINY = ("random:deepseek-llm-7b-base?scale=tiny", "random:deepseek-v2-lite?scale=tiny")  # MHA; MLA with experts
 _MEASURED = {"cuda": "random:deepseek-llm-7b-base?layers=8", "cpu": "demo"}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """`device`: cuda or cpu; `model`: measured instead of the section's own choice."""
-
-    machine: Machine
-    device: str
-    model: str | None = None
-    budget_s: float = 60.0
 
 
 def environment(plan: Plan) -> dict[str, Any]:
@@ -40,7 +28,7 @@ def capabilities(plan: Plan) -> dict[str, Any]:
     config = Config(device=plan.device)
     table = []
     for name, knob in KNOBS.items():
-        values = knob.kind.values if isinstance(knob.kind, Choice) else (knob.default,)
+        values = plan.values(name) if isinstance(knob.kind, Choice) else (knob.default,)
         for value in values:
             capability = knob.capability(value, plan.machine, None, {**config, name: value})
             table.append(
@@ -53,36 +41,6 @@ def capabilities(plan: Plan) -> dict[str, Any]:
                 }
             )
     return {"values": table}
-
-
-def switches(plan: Plan) -> dict[str, Any]:
-    """Attention toggled on resident tiny models, each time read back and timed; the greedy answers compared."""
-    return {"models": [_toggle(name, plan) for name in _TINY]}
-
-
-def _toggle(name: str, plan: Plan) -> dict[str, Any]:
-    ways = ("eager", "sdpa")
-    with Session(name, config=Config(device=plan.device, attention=ways[0], dtype="float32")) as session:
-        answers, first_use, seconds = {}, {}, {way: list[float]() for way in ways}
-        for way in reversed(ways):  # ends where it began, each backend used once
-            began = time.perf_counter()
-            session.apply(attention=way)
-            answers[way] = session.generate(["the sea"], max_new_tokens=16)[0].token_ids
-            first_use[way] = time.perf_counter() - began
-        for turn in range(_TOGGLES):
-            way = ways[(turn + 1) % 2]
-            applied = session.apply(attention=way)
-            if applied.resolved.attention != way or applied.reloaded:
-                raise RuntimeError(f"asked {way}, in force {applied.resolved.attention}, reloaded {applied.reloaded}")
-            seconds[way].append(applied.seconds)
-        return {
-            "model": session.facts.name,
-            "device": session.resolved.device,
-            "same_greedy_tokens": answers["eager"] == answers["sdpa"],
-            "first_use_s": first_use,
-            "median_apply_s": {way: median(taken) for way, taken in seconds.items()},
-            "toggles": _TOGGLES,
-        }
 
 
 def measurement(plan: Plan) -> dict[str, Any]:
@@ -101,6 +59,19 @@ def measurement(plan: Plan) -> dict[str, Any]:
         }
 
 
+# in the order in which they are most worth having, should time run out
 SECTIONS: dict[str, Callable[[Plan], dict[str, Any]]] = {
-    section.__name__: section for section in (environment, capabilities, switches, measurement)
+    section.__name__: section
+    for section in (
+        environment,
+        capabilities,
+        switches,
+        kernels,
+        agreement,
+        measurement,
+        comparison,
+        compiled,
+        caches,
+        lengths,
+    )
 }

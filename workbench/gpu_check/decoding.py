@@ -1,0 +1,78 @@
+"""Sections about decoding: the compiled loop and the kinds of KV cache, each against transformers' own loop."""
+
+from functools import partial
+from typing import Any
+
+from workbench.config import Config
+from workbench.gpu_check.plan import Findings, Plan
+from workbench.results import Workload
+from workbench.session import Session
+
+_MODELS = ("deepseek-llm-7b-base", "deepseek-v2-lite")  # MHA; MLA with experts
+_WORK = Workload(prompt_tokens=64, new_tokens=32)
+_CACHES: tuple[dict[str, Any], ...] = (
+    {"cache": "static"},
+    {"cache": "offloaded"},
+    {"cache": "offloaded_static"},
+    {"cache": "quantized", "cache_backend": "quanto", "cache_bits": 4},
+    {"cache": "quantized", "cache_backend": "hqq", "cache_bits": 4},
+    {"cache": "quantized", "cache_backend": "hqq", "cache_bits": 8},
+    {"cache": "quantized", "cache_backend": "fp8"},
+)
+
+
+def compiled(plan: Plan) -> dict[str, Any]:
+    """Each compile mode: first call, steady state, recompiles, and the same greedy tokens as without."""
+    ways = [{"compile": mode} for mode in plan.values("compile")[1:]]
+    ways += [{"compile": "max-autotune", "freezing": "on"}]
+    return _measured(plan, ways)
+
+
+def caches(plan: Plan) -> dict[str, Any]:
+    """Each kind of KV cache: speed, peak memory, and whether the greedy tokens stay."""
+    return _measured(plan, list(_CACHES))
+
+
+def _measured(plan: Plan, ways: list[dict[str, Any]]) -> dict[str, Any]:
+    findings = Findings(plan)
+    for model in [plan.model] if plan.model else plan.models(_MODELS):
+        findings.each([(model, partial(_ways, findings, model, ways))])
+    return findings.to_dict()
+
+
+def _ways(findings: Findings, model: str, ways: list[dict[str, Any]]) -> None:
+    plan = findings.plan
+    base = Config(device=plan.device, dtype="bfloat16")
+    if not findings.possible(base, None, model):
+        return
+    with Session(model, config=base) as session:
+        tokens = _tokens(session)
+        name = model.removeprefix("random:")
+        findings.each([(f"{name} as it is", partial(_measure, session, plan, base, tokens))])
+        for way in ways:
+            config = base.replace(**way)
+            what = f"{name} {', '.join(map(str, way.values()))}"
+            if findings.possible(config, session.facts, what):
+                findings.each([(what, partial(_measure, session, plan, config, tokens))])
+
+
+def _measure(session: Session, plan: Plan, config: Config, tokens: tuple[int, ...]) -> dict[str, Any]:
+    session.apply(config)
+    ran = _tokens(session)
+    taken = session.measure(_WORK, precision=0.05, budget_s=min(plan.budget_s / 4, plan.left_s))
+    same = next((index for index, (a, b) in enumerate(zip(ran, tokens, strict=False)) if a != b), len(tokens))
+    return {
+        "loop": taken.resolved.loop,
+        "cache": taken.resolved.cache,
+        "first_call_s": taken.warm_up.first_call_s,
+        "decode_tps": taken.decode_tps,
+        "ci95": taken.ci95["decode_tps"],
+        "peak_bytes": taken.peak_bytes,
+        "same_tokens": f"{same} of {len(tokens)}",
+        "warm_up": taken.warm_up.to_dict(),
+        "but": [str(difference) for difference in taken.resolved.differences(config)],
+    }
+
+
+def _tokens(session: Session) -> tuple[int, ...]:
+    return session.generate(["Write one sentence about the sea."], max_new_tokens=32)[0].token_ids
