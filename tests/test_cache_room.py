@@ -44,14 +44,15 @@ def engine(demo_home: Path, request: pytest.FixtureRequest) -> Iterator[Engine]:
         {"cache": "static", "cache_length": 512},
         {"cache": "quantized", "cache_backend": "hqq", "cache_bits": 4},
         {"cache": "quantized", "cache_backend": "hqq", "cache_bits": 8},
+        {"cache": "quantized", "cache_backend": "fp8"},
     ],
     ids=str,
 )
 def test_the_forecast_is_what_the_cache_holds(engine: Engine, knobs: dict[str, Any]) -> None:
     if knobs["cache"] == "quantized":
-        pytest.importorskip("hqq")
+        pytest.importorskip("hqq" if knobs["cache_backend"] == "hqq" else "torch")
     config = Config(dtype="float32", **knobs)
-    if knobs["cache"] == "quantized" and engine.facts.model_type.startswith("deepseek"):
+    if knobs.get("cache_backend") == "hqq" and engine.facts.model_type.startswith("deepseek"):
         before = engine.resolved()
         with pytest.raises(CapabilityError, match="group_size"):  # 64; the tiny model's rotary part has 32 values
             engine.apply(config, context())

@@ -35,7 +35,9 @@ def kv_cache_bytes(config: Mapping[str, Any], workload: Workload, values: int, s
     elif kind in ("static", "offloaded_static") and config["cache_length"] != "auto":
         tokens = max(tokens, config["cache_length"])
     per_row = float(values * size * tokens)
-    if kind == "quantized":
+    if kind == "quantized" and config["cache_backend"] == "fp8":
+        per_row = float(values * tokens)
+    elif kind == "quantized":
         bits = _BITS if config["cache_bits"] == "auto" else config["cache_bits"]
         kept = bits / 8 + 2 * size / _GROUP
         fresh = min(workload.new_tokens, _RESIDUAL)

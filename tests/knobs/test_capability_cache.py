@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.knobs.facts import A100, LLAMA, PLAIN, V4, ask, check, gpu, having, machine
+from tests.knobs.facts import A100, CPU_TORCH, LLAMA, PLAIN, V4, ask, check, gpu, having, machine
 
 QUANTO, HQQ = having(PLAIN, "optimum-quanto"), having(PLAIN, "hqq")
 NO_NINJA = having(machine(tools=("g++",)), "optimum-quanto")
 NO_COMPILER = having(machine(tools=("ninja",)), "optimum-quanto")
+WITHOUT_FP8 = machine(torch=CPU_TORCH.model_copy(update={"cache_backends": ("quanto", "hqq")}))
 TIGHT = machine(gpu((8, 0), "NVIDIA A100", free=1 << 30))
 
 CACHES: list[tuple[Any, ...]] = [
@@ -33,6 +34,10 @@ CACHES: list[tuple[Any, ...]] = [
     ("cache_backend", "hqq", having(machine(tools=()), "hqq"), LLAMA, {}, True, None, ""),
     ("cache_bits", "auto", PLAIN, LLAMA, {}, True, None, ""),
     ("cache_bits", 4, PLAIN, LLAMA, {}, True, None, ""),
+    ("cache_backend", "fp8", machine(packages=()), LLAMA, {}, True, None, ""),
+    ("cache_backend", "fp8", WITHOUT_FP8, LLAMA, {}, False, "no_cache_backend", "cache_backend=hqq"),
+    ("cache_bits", 8, PLAIN, LLAMA, {"cache_backend": "fp8"}, True, None, ""),
+    ("cache_bits", 4, PLAIN, LLAMA, {"cache_backend": "fp8"}, False, "cache_bits", "cache_backend=quanto"),
     ("cache_bits", 8, PLAIN, LLAMA, {}, False, "cache_bits", "cache_backend=hqq"),
     ("cache_bits", 8, PLAIN, LLAMA, {"cache_backend": "hqq"}, True, None, ""),
     ("cache_bits", 3, PLAIN, LLAMA, {"cache_backend": "hqq"}, True, None, ""),

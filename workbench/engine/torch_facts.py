@@ -20,6 +20,8 @@ _COMPILED = {
 }
 # attention packages by the module they bring: transformers asks which distribution brought it
 _ATTENTION_MODULES = ("flash_attn", "flash_attn_interface", "fa3_fwd_interface", "vllm_flash_attn")
+# what `QuantizedCache` can be made of, by the class that a release of transformers has or lacks
+_CACHE_LAYERS = {"quanto": "QuantoQuantizedLayer", "hqq": "HQQQuantizedLayer", "fp8": "Fp8QuantizedLayer"}
 
 
 def main() -> None:
@@ -87,6 +89,7 @@ def _gpu(torch: Any, index: int) -> dict[str, Any]:
 
 def transformers_facts() -> dict[str, Any]:
     import transformers
+    from transformers import cache_utils
     from transformers.generation import configuration_utils as generation
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
     from transformers.utils import import_utils
@@ -97,6 +100,7 @@ def transformers_facts() -> dict[str, Any]:
         "transformers": transformers.__version__,
         "attention_implementations": ["eager", *sorted(ALL_ATTENTION_FUNCTIONS.valid_keys())],
         "cache_implementations": list(getattr(generation, "ALL_CACHE_IMPLEMENTATIONS", ())),
+        "cache_backends": [name for name, layer in _CACHE_LAYERS.items() if hasattr(cache_utils, layer)],
         "kernels_window": [least, below] if least and below else None,
     }
 

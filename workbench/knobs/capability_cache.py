@@ -14,7 +14,7 @@ from workbench.words import say
 from workbench.words.format import size
 
 # how many bits each backend of the quantised cache can keep
-CACHE_BITS = {"quanto": (2, 4), "hqq": (1, 2, 3, 4, 8)}
+CACHE_BITS = {"quanto": (2, 4), "hqq": (1, 2, 3, 4, 8), "fp8": (8,)}
 _PACKAGES = {"quanto": "optimum-quanto", "hqq": "hqq"}
 _STATIC = ("static", "offloaded_static")
 _CURRENT = ("dynamic", "offloaded", "quantized", *_STATIC)
@@ -40,7 +40,15 @@ def cache(value: Any, machine: Machine, model: ModelFacts | None, values: Mappin
 
 
 def cache_backend(value: Any, machine: Machine, _model: ModelFacts | None, _values: Mapping[str, Any]) -> Capability:
-    """quanto, hqq: the library of the quantised cache."""
+    """quanto, hqq: the library of the quantised cache; fp8: transformers' own."""
+    known = machine.torch.cache_backends if machine.torch is not None else ()
+    if known and value not in known:
+        return refuse(
+            say("capability.no_cache_backend", value=value, known=", ".join(known)),
+            say("capability.use_backend", backend=known[-1]),
+        )
+    if value not in _PACKAGES:
+        return OK
     refusal = unusable(machine.package(_PACKAGES[value]), _PACKAGES[value])
     if refusal is not None:
         return refusal

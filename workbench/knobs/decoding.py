@@ -78,7 +78,7 @@ KNOBS = (
     Knob(
         name="cache_backend",
         label="Cache format",
-        help="The library that quantises the cache.",
+        help="What the cache is quantised by: the libraries quanto and hqq, in groups, or transformers itself to fp8.",
         group=Group.DECODING,
         kind=Choice(tuple(CACHE_BITS)),
         default="quanto",
@@ -89,7 +89,7 @@ KNOBS = (
         name="cache_bits",
         label="Cache bits",
         help="Bits of a value in the quantised cache. auto: the library's own choice, 4. quanto: 2 or 4. hqq: 1, 2, 3, "
-        "4 or 8.",
+        "4 or 8. fp8: 8.",
         group=Group.DECODING,
         kind=Number(1, 8, 1, integer=True, words=("auto",)),
         default="auto",

@@ -29,6 +29,7 @@ def generation_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
         if values["cache_length"] != "auto":
             arguments["max_cache_len"] = values["cache_length"]
     if values["cache"] == "quantized":
-        bits = {} if values["cache_bits"] == "auto" else {"nbits": values["cache_bits"]}
+        fixed = values["cache_bits"] == "auto" or values["cache_backend"] == "fp8"  # which takes no further word
+        bits = {} if fixed else {"nbits": values["cache_bits"]}
         arguments["cache_config"] = {"backend": values["cache_backend"], **bits}
     return arguments

@@ -138,6 +138,7 @@ class Torch(Result):
     transformers_problem: str | None = None
     attention_implementations: tuple[str, ...] = ()
     cache_implementations: tuple[str, ...] = ()
+    cache_backends: tuple[str, ...] = ()
     kernels_window: tuple[str, str] | None = None
     import_problems: dict[str, str | None] = {}
     cxx11_abi: bool | None = None

@@ -48,6 +48,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "capability.use_auto_kernel": "choose sdpa_backend=auto",
     # caches
     "capability.cache_unknown": "this transformers has no cache {value!r}; it has {known}",
+    "capability.no_cache_backend": "this transformers cannot keep a cache as {value}; it can as {known}",
     "capability.cache_bits": "{backend} keeps {allowed} bits, not {bits}",
     "capability.use_backend": "choose cache_backend={backend}",
     "capability.use_bits": "choose {allowed}",
