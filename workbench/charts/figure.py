@@ -1,4 +1,4 @@
-"""One result as a plain figure for a cell of a notebook: it survives in the saved file, where a live widget does not."""
+"""One result as a plain figure for a cell: it survives in a saved notebook, where a live widget does not."""
 
 from collections.abc import Callable
 from typing import Any

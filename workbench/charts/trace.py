@@ -45,18 +45,22 @@ def trace(found: Trace | None, theme: Theme) -> dict[str, Any]:
                 "text": [f"{number(100 * part, 2)}%" if part >= _TOLD_SHARE else "" for part in shares],
                 "textposition": "inside",
                 "insidetextanchor": "middle",
+                # plotly picks a colour for a filled bar; between stripes the page shows
+                **({"insidetextfont": {"color": theme.text}} if _PATTERNS[place] else {}),
                 "marker": _marker(place, theme),
                 "hoverinfo": "text",
                 "hovertext": [_hover(found, name, category) for name, _ in phases] if found else [],
                 "showlegend": any(part > 0 for part in shares),
             }
         )
-    spec = layout(theme, text("chart.trace.title"), height=300)
+    spec = layout(theme, text("chart.trace.title"), height=340)
     spec["barmode"] = "stack"
     spec["bargap"] = 0.45
     spec["xaxis"] = {"title": {"text": text("chart.trace.x")}, "range": [0, 100], "fixedrange": True}
     spec["yaxis"] = {"autorange": "reversed", "fixedrange": True, "showgrid": False}
-    spec["margin"] = {**spec["margin"], "l": 96, "t": 96}
+    # below: so many names fill several rows, which above would run into the title
+    spec["legend"] = {**spec["legend"], "y": -0.34, "yanchor": "top", "traceorder": "normal"}
+    spec["margin"] = {**spec["margin"], "l": 96, "t": 48, "b": 136}
     spec["annotations"] = note(theme, "" if found else text("chart.trace.empty"))
     return {"data": traces, "layout": spec}
 

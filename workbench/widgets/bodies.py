@@ -203,5 +203,5 @@ def _other_hint(knob: Knob) -> str:
 
 def _hint(kind: Number | TokenIds) -> str:
     if isinstance(kind, Number):
-        return f"{kind.low:g} – {kind.high:g}"
+        return f"{kind.low:,.0f} – {kind.high:,.0f}" if kind.integer else f"{kind.low:g} – {kind.high:g}"
     return text("panel.hint.ids") if kind.many else text("panel.hint.id")

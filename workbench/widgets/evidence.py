@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from workbench.charts.runs import Run, same_config
 from workbench.results import Comparison, Measurement, Resolved, Scan, Trace
+from workbench.words import Message
 
 if TYPE_CHECKING:
     from workbench.session import Session
@@ -16,8 +17,9 @@ _DECIDES = ("attention", "sdpa_backend", "attention_mask", "dtype", "autocast", 
 class Evidence:
     """runs: measurements since the panel was opened, and the one before it; newest: the last verdict or measurement."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, notes: tuple[Message, ...] = ()) -> None:
         self._name = name
+        self._notes = notes
         self.runs: list[Run] = []
         self.traces: list[Trace] = []
         self.comparison: Comparison | None = None
@@ -27,7 +29,7 @@ class Evidence:
     @classmethod
     def of(cls, session: "Session") -> Self:
         """With what the session found before the panel was opened: the last of each kind."""
-        found, last = cls(session.facts.name), session.last
+        found, last = cls(session.facts.name, session.facts.notes), session.last
         for kind, config in (
             ("measurement", "measured_config"),
             ("comparison", ""),
@@ -52,6 +54,10 @@ class Evidence:
         else:
             return False
         return True
+
+    def doubts(self, result: Measurement | Comparison) -> list[Message]:
+        """What weakens a result, without what is true of this model whatever is measured: the title tells that."""
+        return [flag for flag in result.flags if flag not in self._notes]
 
     @property
     def measurement(self) -> Measurement | None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from workbench.widgets.parts import classed
+from workbench.widgets.parts import classed, close_tree, column, markup
+from workbench.words.format import escape
 
 Draw = Callable[[], dict[str, Any]]  # -> {"data": traces, "layout": layout}
 
@@ -44,6 +45,32 @@ class LiveFigure:
 
         for trace in self.widget.data:
             trace.on_click(handle)
+
+
+class LaterFigure:
+    """A LiveFigure that is made when there is first something to show: each one sends the page 5 MB of script.
+
+    `box` holds the sentence `empty` until `found()` is not None. `draw` gets what it found.
+    """
+
+    def __init__(
+        self, found: Callable[[], Any], draw: Callable[[Any], dict[str, Any]], empty: str, *classes: str
+    ) -> None:
+        self._found = found
+        self._draw = draw
+        self._classes = classes
+        self._empty = markup(f"<div class='wb-note'>{escape(empty)}</div>", "wb-nothing")
+        self._figure: LiveFigure | None = None
+        self.box = column([self._empty])
+        self.redraw()
+
+    def redraw(self) -> None:
+        if self._figure is not None:
+            self._figure.redraw()
+        elif self._found() is not None:
+            self._figure = LiveFigure(lambda: self._draw(self._found()), *self._classes)
+            self.box.children = (self._figure.widget,)
+            close_tree(self._empty)
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

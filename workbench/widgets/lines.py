@@ -110,8 +110,11 @@ def but(config: Mapping[str, Any], resolved: Resolved | None, trace: Trace | Non
 def last(evidence: Evidence) -> str:
     """The last verdict: a comparison's sentences, or a measurement, of which two side by side are no verdict."""
     if evidence.newest is not None and evidence.newest is evidence.comparison:
-        return verdict(evidence.comparison)
-    return measurement(evidence.runs)
+        said = verdict(evidence.comparison)
+    else:
+        said = measurement(evidence.runs)
+    doubts = evidence.doubts(evidence.newest) if evidence.newest is not None else []
+    return SEPARATOR.join([said, *(printable(str(flag), 160) for flag in doubts)])
 
 
 def verdict(comparison: Comparison) -> str:
@@ -120,7 +123,7 @@ def verdict(comparison: Comparison) -> str:
     phrases = [said, workload_words(comparison.workload)]
     if comparison.agreement is not None and comparison.agreement.level not in ("same", "agrees"):
         phrases.append(printable(str(comparison.agreement.verdict), 300))
-    return SEPARATOR.join([*phrases, *(printable(str(flag), 160) for flag in comparison.flags)])
+    return SEPARATOR.join(phrases)
 
 
 def verdict_order(comparison: Comparison) -> list[str]:
@@ -129,7 +132,7 @@ def verdict_order(comparison: Comparison) -> list[str]:
 
 
 def measurement(runs: Sequence[Run]) -> str:
-    """The last measurement in words, with what weakens it, and the one before."""
+    """The last measurement in words, and the one before."""
     if not runs:
         return text("panel.last.nothing")
     newest = runs[-1].measurement
@@ -140,8 +143,7 @@ def measurement(runs: Sequence[Run]) -> str:
         workload=workload_words(newest.workload),
         n=newest.repeats,
     )
-    flags = [printable(flag, 160) for flag in newest.flags]
-    return SEPARATOR.join([words, *(_before(runs) if len(runs) > 1 else []), *flags])
+    return SEPARATOR.join([words, *(_before(runs) if len(runs) > 1 else [])])
 
 
 def _before(runs: Sequence[Run]) -> list[str]:

@@ -24,7 +24,7 @@ function initialize({ model }) {
   tell();
   return () => watcher.disconnect();
 }
-function render({ el }) {
+function render({ model, el }) {
   el.style.display = "none";
   let width = 0, waiting = null;
   const sized = new ResizeObserver(() => {
@@ -34,6 +34,9 @@ function render({ el }) {
     clearTimeout(waiting);
     waiting = setTimeout(() => window.dispatchEvent(new Event("resize")), 60);
   });
+  const nudged = () => [60, 400, 1500].forEach(
+    (later) => setTimeout(() => window.dispatchEvent(new Event("resize")), later));
+  model.on("change:nudge", nudged);
   const clicked = (event) => {
     if (event.target.closest && event.target.closest(".lm-TabBar-tab"))
       setTimeout(() => window.dispatchEvent(new Event("resize")), 60);
@@ -44,7 +47,7 @@ function render({ el }) {
     if (panel) { sized.observe(panel); panel.addEventListener("click", clicked); }
   }, 0);
   return () => {
-    clearTimeout(found); clearTimeout(waiting); sized.disconnect();
+    clearTimeout(found); clearTimeout(waiting); sized.disconnect(); model.off("change:nudge", nudged);
     if (panel) panel.removeEventListener("click", clicked);
   };
 }
@@ -79,11 +82,12 @@ export default { render };
 
 
 class Page(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget carries no types
-    """Invisible. Injects the style sheet once; `dark` follows the page's theme."""
+    """Invisible. Injects the style sheet once; `dark` follows the page's theme; a higher `nudge` fits figures anew."""
 
     _esm = _PAGE
     _css = CSS
     dark = traitlets.Bool(False).tag(sync=True)
+    nudge = traitlets.Int(0).tag(sync=True)
 
 
 class Code(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget carries no types

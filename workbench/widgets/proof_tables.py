@@ -1,6 +1,6 @@
 """Tables of what proves and explains a difference: traces, what moved between two, comparisons, agreement."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from workbench.config import Config
@@ -29,7 +29,7 @@ def comparison(result: Comparison) -> Table:
         for metric in COMPARED
     ]
     remarks = [*result.flags] if result.agreement is None else [result.agreement.verdict, *result.flags]
-    return Table(heading, (*lines, *_remarks(remarks, len(heading))))
+    return Table(heading, tuple(lines), _words(remarks))
 
 
 def trace(result: Trace) -> Table:
@@ -46,7 +46,7 @@ def trace(result: Trace) -> Table:
         *((category_words(name), *(_part(phase, name) for phase in phases)) for name in categories),
         (text("tables.launches"), *(number(phase.launches_per_step) for phase in phases)),
     ]
-    return Table(heading, (*lines, *_remarks([*result.differences, *result.notes], len(heading))))
+    return Table(heading, tuple(lines), _words([*result.differences, *result.notes]))
 
 
 def trace_diff(result: TraceDiff) -> Table:
@@ -65,7 +65,7 @@ def agreement(result: Agreement) -> Table:
         ("same_top", lambda each: share(each.same_top)),
     )
     lines = [(text(f"tables.agreement.{name}"), *(read(each) for each in columns)) for name, read in fields]
-    return Table(heading, (*lines, *_remarks([result.verdict, *result.flags], len(heading))))
+    return Table(heading, tuple(lines), _words([result.verdict, *result.flags]))
 
 
 PROOFS: dict[type, Callable[[Any], Table]] = {
@@ -93,5 +93,5 @@ def _part(phase: TracePhase, name: str) -> str:
     return f"{seconds(value)} ({share(value * phase.steps / phase.seconds)})"
 
 
-def _remarks(messages: list[Any], columns: int) -> list[tuple[str, ...]]:
-    return [(text("tables.remark"), str(message), *[""] * (columns - 1)) for message in messages]
+def _words(messages: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(str(message) for message in messages)

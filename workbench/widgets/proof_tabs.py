@@ -13,7 +13,7 @@ from workbench.results import Trace
 from workbench.results.trace_diff import trace_diff
 from workbench.widgets import proof_tables
 from workbench.widgets.evidence import Evidence
-from workbench.widgets.figure import LiveFigure
+from workbench.widgets.figure import LaterFigure
 from workbench.widgets.parts import column, markup, row
 from workbench.widgets.table import Table
 from workbench.words import text
@@ -25,9 +25,14 @@ class CompareTab:
 
     def __init__(self, evidence: Evidence, theme: Callable[[], Theme]) -> None:
         self._evidence = evidence
-        self._figure = LiveFigure(lambda: compare_chart(evidence.comparison, theme()), "wb-chart-compare")
+        self._figure = LaterFigure(
+            lambda: evidence.comparison,
+            lambda found: compare_chart(found, theme()),
+            text("chart.compare.empty"),
+            "wb-chart-compare",
+        )
         self._table = markup("", "wb-comparison", "wb-below")
-        self.box = column([self._figure.widget, self._table])
+        self.box = column([self._figure.box, self._table])
         self._tell()
 
     def redraw(self) -> None:
@@ -44,9 +49,14 @@ class TraceTab:
 
     def __init__(self, evidence: Evidence, theme: Callable[[], Theme]) -> None:
         self._evidence = evidence
-        self._figure = LiveFigure(lambda: trace_chart(evidence.trace, theme()), "wb-chart-trace")
+        self._figure = LaterFigure(
+            lambda: evidence.trace,
+            lambda found: trace_chart(found, theme()),
+            text("chart.trace.empty"),
+            "wb-chart-trace",
+        )
         self._told = markup("", "wb-traced", "wb-below")
-        self.box = column([self._figure.widget, self._told])
+        self.box = column([self._figure.box, self._told])
         self._tell()
 
     def redraw(self) -> None:
@@ -77,10 +87,15 @@ class ScanTab:
 
     def __init__(self, evidence: Evidence, theme: Callable[[], Theme], start: Any) -> None:
         self._evidence = evidence
-        self._figure = LiveFigure(lambda: scan_chart(evidence.scan, theme()), "wb-chart-scan")
+        self._figure = LaterFigure(
+            lambda: evidence.scan,
+            lambda found: scan_chart(found, theme()),
+            text("chart.scan.empty"),
+            "wb-chart-scan",
+        )
         self._told = markup("", "wb-scanned", "wb-below")
         help_line = markup(f"<span class='wb-note'>{escape(text('panel.scan_help'))}</span>", "wb-beside")
-        self.box = column([row([start, help_line], "wb-scan-row"), self._figure.widget, self._told])
+        self.box = column([row([start, help_line], "wb-scan-row"), self._figure.box, self._told])
         self._tell()
 
     def redraw(self) -> None:

@@ -10,10 +10,14 @@ _TEXT_LIMIT = 2000
 
 @dataclass(frozen=True)
 class Table:
-    """`heading` names the columns after the first; every cell is text, escaped where it becomes HTML."""
+    """`heading` names the columns after the first; every cell is text, escaped where it becomes HTML.
+
+    remarks  sentences under the table
+    """
 
     heading: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    remarks: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th style='text-align:left'>{escape(cell)}</th>" for cell in ("", *self.heading))
@@ -26,15 +30,12 @@ class Table:
             for row in self.rows
         )
         top = f"<tr>{head}</tr>" if any(self.heading) else ""
-        return f"<table class='wb-result'>{top}{body}</table>"
+        remarks = "".join(f"<div>{escape(remark, _TEXT_LIMIT)}</div>" for remark in self.remarks)
+        return f"<table class='wb-result'>{top}{body}</table>{remarks}"
 
     def __repr__(self) -> str:
         whole = [("", *self.heading), *self.rows] if any(self.heading) else list(self.rows)
         lines = [[printable(cell, _TEXT_LIMIT) for cell in line] for line in whole]
         widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-        return "\n".join(
-            "  ".join(
-                printable(cell, _TEXT_LIMIT).ljust(width) for cell, width in zip(line, widths, strict=True)
-            ).rstrip()
-            for line in lines
-        )
+        shown = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+        return "\n".join([line.rstrip() for line in shown] + [printable(each, _TEXT_LIMIT) for each in self.remarks])

@@ -91,8 +91,9 @@ class Tabs:
             (Scan, "scan", self._scan),
         ):
             if isinstance(result, kind):
+                self.box.selected_index = TABS.index(name)  # first: a figure made out of sight has no width
                 tab.redraw()
-                self.box.selected_index = TABS.index(name)
+                self._page.nudge += 1
                 return
         self._speed.redraw()
         self._memory.redraw()

@@ -137,7 +137,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "panel.measured": "measured {n} runs; stopped by the {stopped_by}",
     "panel.compared": "compared in {n} pairs; stopped by the {stopped_by}",
     "panel.traced": "traced in {seconds}",
-    "panel.scanned": "scanned {n} lengths in {seconds}",
+    "panel.scanned": "lengths scanned: {n}, in {seconds}",
     "panel.trace_before": "Why {b} differs from {a}, by the trace before:",
     "panel.trace_no_reason": "No kernel and no share of time moved by much.",
     "panel.trace_file": "For Perfetto (ui.perfetto.dev) or TensorBoard, in the home's artifacts: {name}",
