@@ -81,7 +81,7 @@ def test_the_conda_road_has_the_same_packages_and_ranges() -> None:
     listed.pop("pip")
     wanted = {
         name: requirement.specifier
-        for name, requirement in requirements("demo", "gpu", "quant", "dev").items()
+        for name, requirement in requirements("demo", "gpu", "dev").items()
         if name not in NOT_IN_CONDA
     }
     assert listed == wanted

