@@ -49,8 +49,8 @@ def engine(demo_home: Path, request: pytest.FixtureRequest) -> Iterator[Engine]:
     ids=str,
 )
 def test_the_forecast_is_what_the_cache_holds(engine: Engine, knobs: dict[str, Any]) -> None:
-    if knobs["cache"] == "quantized":
-        pytest.importorskip("hqq" if knobs["cache_backend"] == "hqq" else "torch")
+    if knobs.get("cache_backend") == "hqq":
+        pytest.importorskip("hqq", reason="hqq is optional: where it is installed, every start takes seconds longer")
     config = Config(dtype="float32", **knobs)
     if knobs.get("cache_backend") == "hqq" and engine.facts.model_type.startswith("deepseek"):
         before = engine.resolved()

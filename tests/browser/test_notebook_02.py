@@ -26,6 +26,7 @@ def running(notebook: Notebook) -> Notebook:
     """The panel of notebook 02 on a tiny model."""
     notebook.open(notebook.lab.write("proof.ipynb", [OPEN, PANEL])).run_all()
     notebook.part("panel").wait_for()
+    notebook.theme("JupyterLab Light")
     notebook.page.set_viewport_size({"width": 1440, "height": 1500})  # for pictures of the whole panel
     for field, value in (("prompt_tokens", 64), ("new_tokens", 8)):
         entry = notebook.page.locator(f".wb-work-{field} input")

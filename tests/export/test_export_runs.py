@@ -138,7 +138,7 @@ def test_a_fresh_process_has_what_was_exported(directory: Path, tmp_path: Path, 
     "changes",
     [
         {"autocast": "bfloat16", "sdpa_backend": "math", "attention_mask": "ones", "tf32": True},
-        {"cache": "quantized", "cache_backend": "hqq", "cache_bits": 8},
+        {"cache": "quantized", "cache_backend": "fp8"},
         pytest.param({"compile": "default", "freezing": "off"}, marks=pytest.mark.slow),
         pytest.param({"compile": "max-autotune"}, marks=pytest.mark.slow),
     ],
