@@ -193,3 +193,25 @@ def test_a_model_without_attention_is_named(tokenizer: Any) -> None:
     made = MambaForCausalLM(MambaConfig(vocab_size=49152, hidden_size=32, num_hidden_layers=1, state_size=4))
     with pytest.raises(wb.ModelError, match="attention heads"):
         wb.Session.attach(made, tokenizer)
+
+
+def test_an_attention_of_the_persons_own_can_be_chosen(model: Any, tokenizer: Any) -> None:
+    from transformers import AttentionInterface
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+    from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+    calls = []
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        calls.append(1)
+        return sdpa_attention_forward(*arguments, **options)
+
+    AttentionInterface.register("watched_attention", watched)
+    AttentionMaskInterface.register("watched_attention", sdpa_mask)
+    try:
+        with wb.Session.attach(model, tokenizer) as session:
+            assert session.apply(attention="watched_attention").resolved.attention == "watched_attention"
+            assert calls
+    finally:
+        del AttentionInterface._global_mapping["watched_attention"]
+        del AttentionMaskInterface._global_mapping["watched_attention"]

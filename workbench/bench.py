@@ -89,6 +89,7 @@ class Bench:
         if host == "inline":
             from workbench.hosts import inline  # brings torch, which a notebook beside a worker does without
 
+            self.machine = inline.with_registered(self.machine)
             self.host = inline.InlineHost(self.machine.threads)
         else:
             offline = {} if needs_hub(model) else {"HF_HUB_OFFLINE": "1"}

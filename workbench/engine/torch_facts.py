@@ -91,18 +91,24 @@ def transformers_facts() -> dict[str, Any]:
     import transformers
     from transformers import cache_utils
     from transformers.generation import configuration_utils as generation
-    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
     from transformers.utils import import_utils
 
     least = getattr(import_utils, "KERNELS_MIN_VERSION", None)
     below = getattr(import_utils, "KERNELS_MAX_VERSION", None)
     return {
         "transformers": transformers.__version__,
-        "attention_implementations": ["eager", *sorted(ALL_ATTENTION_FUNCTIONS.valid_keys())],
+        "attention_implementations": attention_implementations(),
         "cache_implementations": list(getattr(generation, "ALL_CACHE_IMPLEMENTATIONS", ())),
         "cache_backends": [name for name, layer in _CACHE_LAYERS.items() if hasattr(cache_utils, layer)],
         "kernels_window": [least, below] if least and below else None,
     }
+
+
+def attention_implementations() -> list[str]:
+    """Names that transformers dispatches attention by, in this process."""
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    return ["eager", *sorted(ALL_ATTENTION_FUNCTIONS.valid_keys())]
 
 
 def attention_modules() -> dict[str, list[str]]:

@@ -7,11 +7,22 @@ from typing import Any
 
 from workbench.engine import attached
 from workbench.engine.engine import Engine
+from workbench.engine.torch_facts import attention_implementations
 from workbench.hosts.arrival import Arrival
 from workbench.hosts.operations import execute
 from workbench.hosts.registry import Claim, Holding
 from workbench.probes.context import Context
-from workbench.results import ThreadChoice
+from workbench.results import Machine, ThreadChoice
+
+
+def with_registered(machine: Machine) -> Machine:
+    """`machine` with the attention implementations that were registered in this process: the doctor asks another."""
+    if machine.torch is None:
+        return machine
+    names = dict.fromkeys((*machine.torch.attention_implementations, *attention_implementations()))
+    return machine.model_copy(
+        update={"torch": machine.torch.model_copy(update={"attention_implementations": tuple(names)})}
+    )
 
 
 class InlineHost:
