@@ -4,6 +4,7 @@ from tests.charts.samples import comparison, phase, resolved, trace
 from workbench.config import Config
 from workbench.results import Agreement, LogitDistance
 from workbench.results.trace_diff import trace_diff
+from workbench.widgets.proof_tables import comparison as comparison_table
 from workbench.widgets.tables import show
 from workbench.words import say
 
@@ -22,6 +23,12 @@ def test_a_comparison_shows_both_sides_the_ratio_what_chance_does_and_the_verdic
     assert table.remarks == (str(found.flags[0]),)
     assert "needs a CUDA GPU" in repr(table)
     assert "<div>needs a CUDA GPU" in table._repr_html_()
+
+
+def test_the_verdicts_can_be_left_to_the_text_around_it() -> None:
+    table = comparison_table(comparison(), verdicts=False)
+    assert table.heading[-1] == "by chance"
+    assert {len(row) for row in table.rows} == {5}
 
 
 def test_an_unknown_floor_is_not_measured() -> None:

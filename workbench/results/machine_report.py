@@ -84,7 +84,7 @@ def html(machine: Machine) -> str:
     marks = [_is_problem(machine, topic) for topic, _ in _values(machine)]
     unusable = [package.usable is False for package in machine.packages]
     return (
-        f'<div class="wb-machine">{_STYLE}'
+        f'<div class="wb-machine">{STYLE}'
         f"{table(('topic', 'value', 'consequence'), rows(machine), marks, 'wb-problem')}"
         f"{table(('package', 'version', 'usable', 'purpose', 'why'), package_rows(machine), unusable, 'wb-unusable')}"
         "</div>"
@@ -252,7 +252,7 @@ def table(head: Sequence[str], table: Sequence[Sequence[str]], marked: Sequence[
     return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
 
 
-_STYLE = """<style>
+STYLE = """<style>
 .wb-machine { overflow-x: auto; }
 .wb-machine table { border-collapse: collapse; margin: 0 0 1em 0; width: 100%; color: var(--jp-ui-font-color1);
   font-family: var(--jp-ui-font-family); font-size: var(--jp-ui-font-size1); background: var(--jp-layout-color0); }

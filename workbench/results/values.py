@@ -1,7 +1,7 @@
 """What each value of a knob can do on a machine, as data and as a table."""
 
 from workbench.results.base import Result
-from workbench.results.machine_report import aligned, table
+from workbench.results.machine_report import STYLE, aligned, table
 from workbench.words import Message, text
 from workbench.words.format import THIN
 
@@ -46,7 +46,7 @@ class Values(Result):
     def _repr_html_(self) -> str:
         marks = [usable == text("machine.value.no") for _, _, usable, _ in self.rows()]
         head = ("knob", "values", "usable", "why")
-        return f'<div class="wb-machine">{table(head, self.rows(), marks, "wb-unusable")}</div>'
+        return f'<div class="wb-machine">{STYLE}{table(head, self.rows(), marks, "wb-unusable")}</div>'
 
     def _title(self) -> str:
         return text("machine.values.title") if self.model is None else text("machine.values.of", model=self.model)

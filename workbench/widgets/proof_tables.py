@@ -13,10 +13,10 @@ from workbench.words import text, translate
 from workbench.words.format import interval, number, quantity, ratio, seconds, share
 
 
-def comparison(result: Comparison) -> Table:
+def comparison(result: Comparison, verdicts: bool = True) -> Table:
     """A line for each metric: both means, b ÷ a with its interval, what chance could show, and the verdict."""
     a, b = names_of(Config(**result.a), Config(**result.b))
-    heading = (a, b, *(text(f"tables.{name}") for name in ("ratio", "chance", "verdict")))
+    heading = (a, b, *(text(f"tables.{name}") for name in ("ratio", "chance", "verdict")[: 3 if verdicts else 2]))
     lines = [
         (
             translate(METRICS[metric].label),
@@ -24,7 +24,7 @@ def comparison(result: Comparison) -> Table:
             _value(metric, result.mean_b[metric]),
             f"{ratio(result.ratio[metric])} {interval(result.ci95.get(metric))}",
             _floor(result.noise_floor.get(metric)),
-            str(result.verdict[metric]),
+            *([str(result.verdict[metric])] if verdicts else []),
         )
         for metric in COMPARED
     ]

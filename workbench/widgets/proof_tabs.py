@@ -14,6 +14,7 @@ from workbench.results.trace_diff import trace_diff
 from workbench.widgets import proof_tables
 from workbench.widgets.evidence import Evidence
 from workbench.widgets.figure import LaterFigure
+from workbench.widgets.lines import verdict_order
 from workbench.widgets.parts import column, markup, row
 from workbench.widgets.table import Table
 from workbench.words import text
@@ -41,7 +42,14 @@ class CompareTab:
 
     def _tell(self) -> None:
         comparison = self._evidence.comparison
-        self._table.value = html(proof_tables.comparison(comparison)) if comparison is not None else ""
+        if comparison is None:
+            self._table.value = ""
+            return
+        said = "".join(
+            f"<div>{escape(str(comparison.verdict[metric]), 400)}</div>" for metric in verdict_order(comparison)
+        )
+        table = html(proof_tables.comparison(comparison, verdicts=False))
+        self._table.value = f"<div class='wb-verdict'>{said}</div>{table}"
 
 
 class TraceTab:
