@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.record import Outcome, write
 
-NAMES = ("imports", "apply", "reload", "decode", "click", "configs", "compare", "handover")
+NAMES = ("imports", "apply", "reload", "decode", "click", "configs", "compare", "handover", "trace", "caches", "grid")
 
 
 def main(argv: list[str] | None = None) -> int:

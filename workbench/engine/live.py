@@ -12,7 +12,7 @@ from workbench.engine.readback import Seen, as_ids, cache_word, kv_bytes_per_tok
 from workbench.engine.scope import in_force
 from workbench.errors import CapabilityError, ConfigError
 from workbench.knobs.generation import generation_arguments
-from workbench.results import ThreadChoice
+from workbench.results import NO_LOOP_YET, TRANSFORMERS_LOOP, ThreadChoice
 from workbench.words import Message, say
 
 SAMPLING = ("temperature", "top_p", "top_k")
@@ -158,7 +158,8 @@ def proof(model: Any, config: Config, *, same_cache: bool = False) -> tuple[Seen
             "capability.setting_refused", settings=settings or "defaults", problem=f"{type(error).__name__}: {error}"
         ) from error
     kind = cache_word(cache)
-    return Seen(kind, cache_bytes(cache)), kv_bytes_per_token(cache) if kind in ("dynamic", "static") else 0
+    loop = TRANSFORMERS_LOOP if config.compile == "off" else NO_LOOP_YET
+    return Seen(kind, cache_bytes(cache), loop), kv_bytes_per_token(cache) if kind in ("dynamic", "static") else 0
 
 
 def check_cache_length(config: Config, tokens: int) -> None:

@@ -21,7 +21,15 @@ from workbench.results.machine import (
 )
 from workbench.results.measurement import Latencies, Measurement, WarmUp, measurement_record
 from workbench.results.outputs import Forecast, Snippet
-from workbench.results.resolved import COMPILED_LOOP, TRANSFORMERS_LOOP, Applied, Difference, ModelFacts, Resolved
+from workbench.results.resolved import (
+    COMPILED_LOOP,
+    NO_LOOP_YET,
+    TRANSFORMERS_LOOP,
+    Applied,
+    Difference,
+    ModelFacts,
+    Resolved,
+)
 from workbench.results.scan import Rung, RungLine, Scan, ScanEnd, ScanLine, ScanPoint, scan_record
 from workbench.results.trace import PHASES, KernelUse, Trace, TraceDiff, TracePhase, trace_record
 from workbench.results.workload import Workload
@@ -30,6 +38,7 @@ __all__ = [
     "COMPILED_LOOP",
     "DOING",
     "EVENTS",
+    "NO_LOOP_YET",
     "PHASES",
     "TRANSFORMERS_LOOP",
     "Agreement",

@@ -8,6 +8,7 @@ from workbench.words import Message, say
 # the loops that decode, by the names that stand beside every number
 TRANSFORMERS_LOOP = "transformers.generate"
 COMPILED_LOOP = "compiled static-cache loop"
+NO_LOOP_YET = "not run yet"  # compiling was switched on, and nothing has decoded since
 
 
 class Difference(Result):
