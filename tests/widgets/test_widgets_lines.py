@@ -4,6 +4,7 @@ from tests.charts.samples import MIB, comparison, measurement, phase, resolved, 
 from workbench.charts import Run
 from workbench.config import Config
 from workbench.results import Applied, Forecast, Workload
+from workbench.results.resolved import NO_LOOP_YET
 from workbench.widgets import action_lines, lines
 from workbench.widgets.evidence import Evidence
 from workbench.words import say
@@ -43,6 +44,7 @@ def test_ran_is_read_back_and_its_share_belongs_to_this_very_state() -> None:
     assert "limit" not in lines.ran(now, None, measurement(resolved=now, decode_limit_share=None))
     assert "autocast=bfloat16" in lines.ran(resolved(autocast="bfloat16"), None, None)
     assert "autocast" not in lines.ran(now, None, None)
+    assert "decode loop not run yet" in lines.ran(resolved(compile="default", loop=NO_LOOP_YET), None, None)
     assert lines.ran(None, None, None) == "no model is loaded"
 
 

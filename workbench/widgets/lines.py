@@ -8,6 +8,7 @@ from workbench.judging import JUDGED
 from workbench.knobs import KNOBS
 from workbench.metrics import METRICS
 from workbench.results import Comparison, Measurement, ModelFacts, Resolved, Trace
+from workbench.results.resolved import NO_LOOP_YET
 from workbench.widgets.evidence import Evidence
 from workbench.words import templates, text
 from workbench.words.format import knob_value, measured, printable, share, size
@@ -64,7 +65,7 @@ def ran(resolved: Resolved | None, trace: Trace | None, last: Measurement | None
         kernels(resolved, trace),
         resolved.dtype,
         size(resolved.weight_bytes),
-        resolved.loop,
+        text("panel.ran.no_loop") if resolved.loop == NO_LOOP_YET else resolved.loop,
         text("panel.ran.cache", cache=resolved.cache),
         text("panel.ran.pad", pad=knob_value(resolved.pad_token_id), side=resolved.padding_side),
         *(

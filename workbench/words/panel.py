@@ -45,6 +45,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "panel.ran.no_own_kernel": "separate matmul and softmax",
     "panel.ran.cache": "{cache} cache",
     "panel.ran.pad": "pad={pad}, {side}",
+    "panel.ran.no_loop": "decode loop not run yet",
     "panel.ran.limit": "{share} of this memory's limit",
     "panel.ran.but": "but",
     "panel.last.nothing": "nothing measured yet",
