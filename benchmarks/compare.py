@@ -1,4 +1,4 @@
-"""What attention is worth on the demo model, judged by interleaved pairs, and how well that is known in a given time."""
+"""What attention is worth on the demo model, by interleaved pairs, and how well that is known in a given time."""
 
 import math
 

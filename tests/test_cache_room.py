@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from workbench.cache_room import kv_cache_bytes
+from workbench.cache_room import kv_cache_bytes, loop_cache_tokens
 from workbench.catalog.sources import find
 from workbench.config import Config
 from workbench.engine.cache_bytes import cache_bytes
 from workbench.engine.engine import Engine
+from workbench.engine.static_loop import rounded_length
 from workbench.errors import CapabilityError
 from workbench.probes.context import Context
 from workbench.results import Workload
@@ -71,6 +72,11 @@ def test_a_static_cache_has_its_length_whatever_the_work() -> None:
     long = kv_cache_bytes(Config(cache="static", cache_length=4096), WORK, 100, 2, 8)
     assert long == 2 * 4096 * 100 * 2
     assert kv_cache_bytes(Config(compile="default", cache="quantized"), WORK, 100, 2, 8) == 2 * 512 * 100 * 2
+
+
+@pytest.mark.parametrize("tokens", [1, 255, 256, 257, 300, 512, 513, 5000])
+def test_the_compiled_loop_takes_the_forecast_length(tokens: int) -> None:
+    assert loop_cache_tokens(Config(compile="default"), tokens) == rounded_length(tokens)
 
 
 def test_an_offloaded_cache_keeps_two_layers_on_the_device() -> None:

@@ -83,4 +83,4 @@ def test_one_pair_knows_nothing() -> None:
 
 def test_the_sides_are_named_by_what_differs() -> None:
     a = Config(dtype="float32")
-    assert names_of(a, a.replace(attention="eager", threads=2)) == ("sdpa, auto", "eager, 2")
+    assert names_of(a, a.replace(attention="eager", threads=2)) == ("sdpa, threads auto", "eager, threads 2")

@@ -16,6 +16,8 @@ from workbench.words.message import Message
 COMPARED = ("decode_tps", "prefill_tps", "ttft_s", "tpot_s", "e2e_s")
 JUDGED = ("decode_tps", "prefill_tps")  # the precision is asked of these
 
+# knobs whose values say by themselves what they are
+_SPEAKING = ("attention", "dtype", "device")
 # metric -> value of one run; a pair is a run of a and a run of b, close in time
 Run = Mapping[str, float]
 Pair = tuple[Run, Run]
@@ -94,8 +96,13 @@ def half_width(pairs: Sequence[Pair]) -> float:
 
 def names_of(a: Config, b: Config) -> tuple[str, str]:
     """What tells the two apart, in the knobs' own words."""
-    differing = a.diff(b).values()
-    return ", ".join(str(old) for old, _ in differing), ", ".join(str(new) for _, new in differing)
+    differing = a.diff(b)
+    first, second = (", ".join(_name(knob, values[side]) for knob, values in differing.items()) for side in (0, 1))
+    return first, second
+
+
+def _name(knob: str, value: Any) -> str:
+    return str(value) if knob in _SPEAKING else f"{knob} {value}"
 
 
 def series(pairs: Sequence[Pair], metric: str) -> list[tuple[float, float]]:

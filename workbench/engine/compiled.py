@@ -13,7 +13,7 @@ from torch._inductor.codecache import PyCodeCache
 from workbench.engine import memory
 from workbench.engine.static_loop import RECOMPILES, StaticLoop, rounded_length
 from workbench.errors import CapabilityError
-from workbench.results import CompileReport
+from workbench.results import COMPILED_LOOP, NO_LOOP_YET, TRANSFORMERS_LOOP, CompileReport
 from workbench.words import say
 
 KEPT = 3  # loops; each may hold a second copy of the weights
@@ -60,6 +60,12 @@ class Loops:
         self._kept[key] = self._last = loop
         return loop.serve(streamer)
 
+    def ran(self, config: Mapping[str, Any]) -> str:
+        """The loop that decoded in the call that just ended."""
+        if config["compile"] == "off":
+            return TRANSFORMERS_LOOP
+        return COMPILED_LOOP if self._last and self._last.stepped else NO_LOOP_YET
+
     def report(self) -> CompileReport | None:
         """Of the loop that ran last; None before the first."""
         return self._last.report() if self._last else None
@@ -91,7 +97,7 @@ class Counted(StaticLoop):
         self.compile_s = self.last_run_s = 0.0
         self._modules: list[Any] = []
         self._context: Any = None
-        self._compiled = False
+        self.stepped = False
 
     def serve(self, streamer: Any) -> dict[str, Any]:
         """Arguments for the next run."""
@@ -102,7 +108,7 @@ class Counted(StaticLoop):
 
     def decode(self, tokens: torch.Tensor, index: int) -> torch.Tensor:
         """One step; the first compiles it. CapabilityError when that fails or never ends."""
-        if self._compiled:
+        if self.stepped:
             graphs, began = _graphs(), time.perf_counter()
             logits = self._attempt(tokens, index)
             if _graphs() != graphs:
@@ -117,7 +123,7 @@ class Counted(StaticLoop):
         began = time.perf_counter()
         logits = self._attempt(tokens, index)
         self._count(time.perf_counter() - began)
-        self._compiled = True
+        self.stepped = True
         self._modules = PyCodeCache.modules[modules:]
         self.graphs = _graphs() - graphs
         self.graph_breaks = sum(counters["graph_break"].values()) - breaks

@@ -4,6 +4,7 @@ import gc
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,8 +20,6 @@ from workbench.knobs import Cost
 from workbench.knobs.generation import generation_arguments
 from workbench.probes.context import Context
 from workbench.results import (
-    COMPILED_LOOP,
-    TRANSFORMERS_LOOP,
     Applied,
     CompileReport,
     Completion,
@@ -159,18 +158,20 @@ class Engine:
             arguments |= {"min_new_tokens": new_tokens, "eos_token_id": None}
         if config.compile != "off":
             arguments |= self._compiled.options(config, self.model, rows, prompt_tokens + new_tokens, streamer)
-        with scope.in_force(config, self.device):
-            output = self.model.generate(
-                **scope.masked(batch, config.attention_mask),
-                streamer=streamer,
-                max_new_tokens=new_tokens,
-                return_dict_in_generate=True,
-                **arguments,
-                **options,
-            )
-        loop = TRANSFORMERS_LOOP if config.compile == "off" else COMPILED_LOOP
+        try:
+            with scope.in_force(config, self.device):
+                output = self.model.generate(
+                    **scope.masked(batch, config.attention_mask),
+                    streamer=streamer,
+                    max_new_tokens=new_tokens,
+                    return_dict_in_generate=True,
+                    **arguments,
+                    **options,
+                )
+        finally:  # whoever ends it early, a trace or Stop, has seen the loop too
+            self._seen = replace(self._seen, loop=self._compiled.ran(config))
         cache = output.past_key_values
-        self._seen = readback.Seen(readback.cache_word(cache), cache_bytes(cache), loop)
+        self._seen = replace(self._seen, cache=readback.cache_word(cache), cache_bytes=cache_bytes(cache))
         return output
 
     @property
@@ -182,7 +183,6 @@ class Engine:
         return self._compiled.report()
 
     def in_force(self) -> AbstractContextManager[None]:
-        """The settings that hold only around a call, for a direct forward pass."""
         return scope.in_force(self.config, self.device)
 
     def masked(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
