@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from workbench.cache_room import loop_cache_tokens
 from workbench.catalog.sources import find
 from workbench.config import Config
 from workbench.engine import compiled, static_loop
@@ -64,8 +65,8 @@ def test_lengths_are_rounded_up_so_that_prompts_do_not_compile_again(engine: Eng
 
 @pytest.mark.parametrize(("tokens", "length"), [(1, 256), (256, 256), (257, 512), (4000, 4096), (4096, 4096)])
 def test_lengths_of_the_cache(tokens: int, length: int) -> None:
-    assert compiled.cache_tokens(COMPILED, tokens) == length
-    assert compiled.cache_tokens(COMPILED.replace(cache_length=5000), tokens) == 5000
+    assert loop_cache_tokens(COMPILED, tokens) == length
+    assert loop_cache_tokens(COMPILED.replace(cache_length=5000), tokens) == 5000
 
 
 def test_freezing_is_automatic_on_a_cpu_only() -> None:

@@ -10,8 +10,9 @@ from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 from torch._dynamo.utils import counters
 from torch._inductor.codecache import PyCodeCache
 
+from workbench.cache_room import loop_cache_tokens
 from workbench.engine import memory
-from workbench.engine.static_loop import RECOMPILES, StaticLoop, rounded_length
+from workbench.engine.static_loop import RECOMPILES, StaticLoop
 from workbench.errors import CapabilityError
 from workbench.results import COMPILED_LOOP, NO_LOOP_YET, TRANSFORMERS_LOOP, CompileReport
 from workbench.words import say
@@ -19,11 +20,6 @@ from workbench.words import say
 KEPT = 3  # loops; each may hold a second copy of the weights
 # what a compiled step is bound to, beside the shapes: torch recompiles when one of them changes
 _BOUND_TO = ("compile", "freezing", "attention", "sdpa_backend", "autocast", "tf32")
-
-
-def cache_tokens(config: Mapping[str, Any], tokens: int) -> int:
-    """Length of the loop's cache for prompt and answer of `tokens`."""
-    return rounded_length(tokens) if config["cache_length"] == "auto" else int(config["cache_length"])
 
 
 def freezes(config: Mapping[str, Any], device: torch.device) -> bool:
@@ -49,7 +45,7 @@ class Loops:
 
         The loop is made when it is first needed, and compiles in its first step.
         """
-        length = cache_tokens(config, tokens)
+        length = loop_cache_tokens(config, tokens)
         key = (id(model), batch_size, length, torch.get_num_threads(), *(config[knob] for knob in _BOUND_TO))
         loop = self._kept.pop(key, None)
         if loop is None:
