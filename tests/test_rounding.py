@@ -76,7 +76,7 @@ def test_what_is_no_number_is_wrong(distance: LogitDistance) -> None:
 
 
 def test_knobs_that_are_meant_to_lose_are_no_bugs() -> None:
-    quantized = SDPA.replace(cache="quantized")
+    quantized = SDPA.replace(cache="quantized", cache_backend="hqq")
     far = apart(5.0, 0.02, 0.1, 0.8)
     assert level_of(SDPA, quantized, far, far, 50.0) == "lossy"
     assert loses(SDPA, quantized) == "cache"

@@ -245,10 +245,14 @@ def test_compiled_decode_is_entered_once_a_step_and_its_kernel_is_named(demo_hom
     assert [note.code for note in trace.notes] == ["trace.unmarked"]
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:_compile flag on create_block_mask:DeprecationWarning")  # transformers' own use
-def test_flex_attention_is_seen_by_what_it_compiled(demo_home: Path) -> None:
-    with session_of("random:deepseek-llm-7b-base?scale=tiny&layers=1", attention="flex_attention") as session:
+@pytest.mark.parametrize(
+    "model", ["random:deepseek-llm-7b-base?scale=tiny&layers=1", pytest.param("demo", marks=pytest.mark.slow)]
+)
+def test_flex_attention_is_seen_by_what_it_compiled_and_agrees_with_eager(demo_home: Path, model: str) -> None:
+    with session_of(model, attention="flex_attention") as session:
         trace = session.trace(WORK, steps=1)
+        agreement = session.agreement({"attention": "eager"}, {"attention": "flex_attention"}, WORK)
     assert trace.backend == {"prefill": "flex", "decode": "flex"}
     assert trace.differences == ()
+    assert agreement.level in ("agrees", "rounding")

@@ -35,7 +35,7 @@ def cache(value: Any, machine: Machine, model: ModelFacts | None, values: Mappin
     if str(value).startswith("offloaded"):
         return needs_cuda(machine, values) or allow(say("capability.note.offloaded"))
     if value == "quantized":
-        return cache_backend(values.get("cache_backend", "quanto"), machine, model, values)
+        return cache_backend(values.get("cache_backend", "fp8"), machine, model, values)
     return OK if value in _CURRENT else allow(say("capability.note.old_cache"))
 
 
@@ -61,7 +61,7 @@ def cache_backend(value: Any, machine: Machine, _model: ModelFacts | None, _valu
 
 def cache_bits(value: Any, _machine: Machine, _model: ModelFacts | None, values: Mapping[str, Any]) -> Capability:
     """auto, or the bits that the chosen backend keeps."""
-    backend = values.get("cache_backend", "quanto")
+    backend = values.get("cache_backend", "fp8")
     if value == "auto" or value in CACHE_BITS[backend]:
         return OK
     able = [name for name, bits in CACHE_BITS.items() if value in bits]

@@ -24,6 +24,10 @@ def _quantized(values: Mapping[str, Any]) -> bool:
     return not _compiled(values) and values["cache"] == "quantized"
 
 
+def _counted_bits(values: Mapping[str, Any]) -> bool:
+    return _quantized(values) and values["cache_backend"] != "fp8"
+
+
 def _fixed_length(values: Mapping[str, Any]) -> bool:
     return _compiled(values) or values["cache"] in ("static", "offloaded_static")
 
@@ -81,7 +85,7 @@ KNOBS = (
         help="What the cache is quantised by: the libraries quanto and hqq, in groups, or transformers itself to fp8.",
         group=Group.DECODING,
         kind=Choice(tuple(CACHE_BITS)),
-        default="quanto",
+        default="fp8",  # transformers' own default is quanto, which is a package to install and to compile
         when=_quantized,
         capability=capability_cache.cache_backend,
     ),
@@ -93,7 +97,7 @@ KNOBS = (
         group=Group.DECODING,
         kind=Number(1, 8, 1, integer=True, words=("auto",)),
         default="auto",
-        when=_quantized,
+        when=_counted_bits,
         conflict=_bits,
         capability=capability_cache.cache_bits,
     ),
