@@ -144,3 +144,10 @@ def test_text_that_is_no_config_of_this_version(text: str, words: str) -> None:
 
 def test_completion_lists_the_knobs() -> None:
     assert list(inspect.signature(Config).parameters) == list(KNOBS)
+
+
+def test_bits_are_held_to_their_backend_only_where_the_cache_is_quantised() -> None:
+    assert Config(cache_bits=2).cache_bits == 2
+    assert Config(cache="quantized", cache_backend="hqq", cache_bits=2).cache_bits == 2
+    with pytest.raises(ConfigError, match="The quanto cache cannot keep 8 bits"):
+        Config(cache="quantized", cache_backend="quanto", cache_bits=8)

@@ -34,7 +34,7 @@ def _fixed_length(values: Mapping[str, Any]) -> bool:
 
 def _bits(values: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     backend, bits = values["cache_backend"], values["cache_bits"]
-    if bits != "auto" and bits not in CACHE_BITS[backend]:
+    if _quantized(values) and bits != "auto" and bits not in CACHE_BITS[backend]:
         allowed = ", ".join(map(str, CACHE_BITS[backend]))
         return "config.cache_bits", {"backend": backend, "bits": bits, "allowed": allowed}
     return None
