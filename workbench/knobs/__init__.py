@@ -6,13 +6,15 @@ A new knob is an entry in one of the group files, its implementation in the engi
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.knobs import attention, decoding, machine, precision, sampling, tokens
-from workbench.knobs.kinds import Choice, Kind, Number, Toggle, TokenIds, parse
+from workbench.knobs import attention, decoding, machine, precision, quantization, sampling, tokens
+from workbench.knobs.kinds import Choice, Kind, Names, Number, Toggle, TokenIds, parse
 from workbench.knobs.knob import OK, Cost, Group, Knob
 from workbench.results import Capability, Machine, ModelFacts
 
 KNOBS: dict[str, Knob] = {
-    knob.name: knob for group in (attention, decoding, precision, tokens, sampling, machine) for knob in group.KNOBS
+    knob.name: knob
+    for group in (attention, decoding, precision, quantization, tokens, sampling, machine)
+    for knob in group.KNOBS
 }
 
 
@@ -40,6 +42,7 @@ __all__ = [
     "Group",
     "Kind",
     "Knob",
+    "Names",
     "Number",
     "Toggle",
     "TokenIds",

@@ -88,7 +88,30 @@ class TokenIds:
         return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-Kind = Choice | Toggle | Number | TokenIds
+@dataclass(frozen=True)
+class Names:
+    """Any number of names, as a tuple without repeats, or one of the words. `pattern`: what one name may look like."""
+
+    words: tuple[str, ...]
+    pattern: str = r"[A-Za-z0-9_.*-]+"
+
+    @property
+    def allowed(self) -> str:
+        return ", ".join((*self.words, "names such as down_proj or layers.0.mlp"))
+
+    def check(self, value: Any) -> Any:
+        if isinstance(value, str):
+            if value in self.words:
+                return value
+            value = [part for part in re.split(r"[\s,]+", value) if part]
+        if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
+            names = tuple(dict.fromkeys(value))
+            if names and all(re.fullmatch(self.pattern, name) for name in names):
+                return names
+        raise ValueError(self.allowed)
+
+
+Kind = Choice | Toggle | Number | TokenIds | Names
 
 
 def parse(kind: Kind, text: str) -> Any:
@@ -108,7 +131,7 @@ def parse(kind: Kind, text: str) -> Any:
         if text.lower() not in words:
             raise ValueError(kind.allowed)
         return words[text.lower()]
-    if isinstance(kind, Choice) or text in kind.words:
+    if isinstance(kind, Choice | Names) or text in kind.words:
         return kind.check(text)
     try:
         if isinstance(kind, TokenIds):

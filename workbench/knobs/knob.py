@@ -17,6 +17,7 @@ class Group(StrEnum):
     ATTENTION = "attention"
     DECODING = "decoding"
     PRECISION = "precision"
+    QUANTISATION = "quantisation"
     TOKENS = "tokens"
     GENERATION = "generation"
     MACHINE = "machine"

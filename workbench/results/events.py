@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-# state     {"state": idle | loading | applying | generating | measuring | comparing | scanning | tracing | stopping |
-#            restoring | released | failed | closed}
+# state     {"state": idle | loading | applying | generating | measuring | comparing | scanning | tracing | judging |
+#            counting | stopping | restoring | released | failed | closed}
 # progress  {"what": Message, "done": int, "total": int | None, "elapsed_s": float, "left_s": float | None}
 #           and for bytes: {"unit": "B", "per_s": float | None}
 # token     Chunk
@@ -21,6 +21,12 @@ DOING = {
     "trace": "tracing",
     "agreement": "comparing",
     "scan": "scanning",
+    "quality": "judging",
+    "sensitivity": "judging",
+    "reasoning": "judging",
+    "tasks": "judging",
+    "quantize": "loading",
+    "census": "counting",
 }
 EVENTS = ("state", "progress", "token", "applied", "result", "error")
 

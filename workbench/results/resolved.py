@@ -31,7 +31,8 @@ class Resolved(Result):
     attention          what `model.config._attn_implementation` says
     attention_kernels  names from a trace of this workload; None until there is one
     dtype              of the largest share of the parameters
-    bytes_by_dtype     parameters and buffers, bytes, each storage counted once
+    bytes_by_dtype     parameters, buffers and the state of quantised weights, bytes, each storage counted once
+    quantization       the knob's word for what the modules are; quantized_share: of all weights, those kept so
     device_map         device -> number of parameters on it
     sdpa_backend       the one kernel that torch may use for SDPA, or auto
     loop               what decoded in the last call
@@ -53,6 +54,7 @@ class Resolved(Result):
     loop: str = TRANSFORMERS_LOOP
     cache: str
     quantization: str = "none"
+    quantized_share: float = 0.0
     threads: int
     pad_token_id: int | None
     eos_token_ids: tuple[int, ...]
@@ -74,6 +76,7 @@ class Resolved(Result):
         ran: dict[str, Any] = {
             "attention": self.attention,
             "dtype": self.dtype,
+            "quantization": self.quantization,
             "device": self.device,
             "sdpa_backend": self.sdpa_backend,
             "attention_mask": self.attention_mask,

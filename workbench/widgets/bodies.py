@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import ipywidgets
 
-from workbench.knobs import Choice, Knob, Number, Toggle, TokenIds
+from workbench.knobs import Choice, Knob, Names, Number, Toggle, TokenIds
 from workbench.results import Capability, Machine, ModelFacts
 from workbench.widgets.parts import Options, classed, row, set_class
 from workbench.words import templates, text
@@ -138,7 +138,7 @@ class _SliderBody:
 class _FieldBody:
     """Words such as auto as buttons, and a text field for anything else the kind admits."""
 
-    def __init__(self, knob: Knob, kind: Number | TokenIds, change: Change) -> None:
+    def __init__(self, knob: Knob, kind: Number | TokenIds | Names, change: Change) -> None:
         self._knob = knob
         self._kind = kind
         self._change = change
@@ -201,7 +201,9 @@ def _other_hint(knob: Knob) -> str:
     return text(code if code in templates() else "panel.hint.other")
 
 
-def _hint(kind: Number | TokenIds) -> str:
+def _hint(kind: Number | TokenIds | Names) -> str:
     if isinstance(kind, Number):
         return f"{kind.low:,.0f} – {kind.high:,.0f}" if kind.integer else f"{kind.low:g} – {kind.high:g}"
+    if isinstance(kind, Names):
+        return text("panel.hint.names")
     return text("panel.hint.ids") if kind.many else text("panel.hint.id")
