@@ -149,7 +149,7 @@ def test_a_knob_added_to_the_registry_appears_by_itself(monkeypatch: pytest.Monk
     section = board.box.children[0]
     assert [name for box in section.children for name in box._dom_classes if name == "wb-knob-flavour"]
     more = board.box.children[1]
-    assert more.titles == ("Cache and compile", "Precision", "Tokens", "Generation", "Machine")
+    assert more.titles == ("Cache and compile", "Precision", "Quantisation", "Tokens", "Generation", "Machine")
 
 
 def test_all_groups_open_leaves_no_accordion() -> None:
@@ -175,4 +175,6 @@ def test_what_is_no_value_or_cannot_be_here_is_refused() -> None:
 
 
 def test_only_what_costs_more_than_a_call_waits() -> None:
-    assert [name for name, knob in KNOBS.items() if waits(knob)] == ["dtype", "device"]
+    waiting = [name for name, knob in KNOBS.items() if waits(knob)]
+    quantisation = ["quantization", "compute_dtype", "bnb_double_quant", "group_size", "skip_modules"]
+    assert waiting == ["dtype", *quantisation, "device"]
