@@ -64,7 +64,7 @@ def test_the_installation_is_as_the_readme_says(tmp_path: Path) -> None:
     text = read("README.md")
     assert set(re.findall(r"workbench\.bootstrap (\w+)", text)) <= set(TARGETS)
     assert set(re.findall(r"(?:WORKBENCH_TORCH=|--torch )(\w+)", text)) <= set(BUILDS)
-    for label, size in (("cu130", "about 3.0 GB to download"), ("cpu", "CPU build instead: about 0.5 GB")):
+    for label, size in (("cu130", "about 3.1 GB to download"), ("cpu", "CPU build instead: about 0.5 GB")):
         said = room.announcement(("base", "demo"), BUILDS[label], System("linux", "x86_64"), tmp_path)
         assert size in text
         assert re.findall(r"about [\d.]+ GB", size)[0] in said

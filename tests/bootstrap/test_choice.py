@@ -61,7 +61,7 @@ def test_what_is_installed_already_holds_unless_another_build_is_named() -> None
 
 def test_the_download_is_told_before_it_begins(tmp_path: Path) -> None:
     said = room.announcement(["base", "demo"], BUILDS["cu130"], LINUX, tmp_path / "not" / "yet")
-    assert said.startswith("To download: about 3.0 GB; on disk: about 5.8 GB of ")
+    assert said.startswith("To download: about 3.1 GB; on disk: about 6.0 GB of ")
     assert "about 0.5 GB" in room.announcement(["base", "demo"], BUILDS["cpu"], LINUX, tmp_path)
     assert "torch for CUDA 12.6, whose size is not recorded" in room.announcement(
         ["base"], BUILDS["cu126"], LINUX, tmp_path

@@ -99,5 +99,5 @@ def torch_size(build: Build, system: System) -> Size | None:
 
 
 # The other packages of constraints.txt that the workbench installs, and the demo model's; Linux x86_64, Python 3.11.
-OTHERS = Size(202_970_034, 998_175_846)
+OTHERS = Size(249_482_172, 1_146_746_652)
 DEMO = Size(92_871_040, 98_379_826)

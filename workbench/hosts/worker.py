@@ -6,7 +6,6 @@ owner. When the owner is gone this process ends with its whole process group, co
 
 import argparse
 import contextlib
-import logging
 import os
 import queue
 import select
@@ -241,11 +240,10 @@ def _prefer_as_victim() -> None:
 
 
 def _quiet() -> None:
-    """Progress bars and one line per matmul would fill the error report's ring buffer."""
+    """Progress bars would fill the error report's ring buffer."""
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
-    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
 
 
 if __name__ == "__main__":
