@@ -10,7 +10,7 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from workbench.config import Config
 from workbench.engine.live import SAMPLING
-from workbench.engine.tokenizer_check import check_round_trip
+from workbench.probes.tokenizer_check import check_round_trip
 from workbench.errors import CapabilityError, ModelError
 from workbench.knobs import KNOBS
 from workbench.probes.context import Context

@@ -13,7 +13,7 @@ from workbench.catalog.sources import Source
 from workbench.config import Config
 from workbench.engine.demo import ensure_demo
 from workbench.engine.random_model import build, parse, tokenizer_of
-from workbench.engine.tokenizer_check import check_round_trip
+from workbench.probes.tokenizer_check import check_round_trip
 from workbench.errors import ModelError, WorkbenchError
 from workbench.probes.context import Context
 from workbench.words import Message, say

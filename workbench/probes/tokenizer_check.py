@@ -6,6 +6,7 @@ places, which encode and decode to the same text and mean something else to the 
 """
 
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 from workbench.errors import ModelError
@@ -19,24 +20,30 @@ TEXTS = {
     "spaces": "one  two   three",
     "emoji": "sea 🌊 and 👩‍🔬 café",
 }
+_SHOWN = 100  # characters of a text in an error
 _BROKEN = (ValueError, TypeError, LookupError, RuntimeError, AttributeError, OverflowError)
 
 
 def check_round_trip(tokenizer: Any, name: str, rows: int | None) -> None:
-    """Nothing, when each of TEXTS comes back, from ids that the model has.
+    """Nothing, when each of TEXTS comes back, from ids that the model has; ModelError as `check_texts`."""
+    check_texts(tokenizer, name, {words(f"tokenizer.{label}"): text for label, text in TEXTS.items()}, rows)
 
-    rows  of the embedding; None: not known yet
+
+def check_texts(tokenizer: Any, name: str, texts: Mapping[str, str], rows: int | None) -> None:
+    """Nothing, when each text comes back, from ids that the model has.
+
+    texts  by what people call them
+    rows   of the embedding; None: not known yet
 
     ModelError names the text that failed, what came back, and the way out.
     """
-    for label, text in TEXTS.items():
-        kind = words(f"tokenizer.{label}")
+    for kind, text in texts.items():
         try:
             ids = tokenizer(text, add_special_tokens=False)["input_ids"]
             back = tokenizer.decode(ids, clean_up_tokenization_spaces=False)
         except _BROKEN as error:
             problem = f"{type(error).__name__}: {error}"
-            raise ModelError("tokenizer.fails", name=name, kind=kind, text=repr(text), problem=problem) from error
+            raise ModelError("tokenizer.fails", name=name, kind=kind, text=_shown(text), problem=problem) from error
         if rows is not None and ids and max(ids) >= rows:
             raise ModelError(
                 "tokenizer.beyond", name=name, kind=kind, token_id=max(ids), rows=rows, length=len(tokenizer)
@@ -44,7 +51,16 @@ def check_round_trip(tokenizer: Any, name: str, rows: int | None) -> None:
         if not text.isascii() and tokenizer.unk_token_id in ids:
             continue
         if not _same(tokenizer, text, back):
-            raise ModelError("tokenizer.round_trip", name=name, kind=kind, text=repr(text), back=repr(back))
+            at = next((index for index, pair in enumerate(zip(text, back, strict=False)) if pair[0] != pair[1]), 0)
+            raise ModelError("tokenizer.round_trip", name=name, kind=kind, text=_shown(text, at), back=_shown(back, at))
+
+
+def _shown(text: str, around: int = 0) -> str:
+    """The part that matters of a long text."""
+    if len(text) <= _SHOWN:
+        return repr(text)
+    start = max(min(around, len(text)) - _SHOWN // 2, 0)
+    return repr(text[start : start + _SHOWN])
 
 
 def _same(tokenizer: Any, text: str, back: str) -> bool:

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from workbench.catalog.sources import Source
 from workbench.engine.demo import ensure_demo
 from workbench.engine.loading import Checkpoint
-from workbench.engine.tokenizer_check import check_round_trip
+from workbench.probes.tokenizer_check import check_round_trip
 from workbench.errors import ModelError
 from workbench.probes.context import Context
 
