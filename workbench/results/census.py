@@ -7,6 +7,7 @@ from workbench.words.message import Message
 
 Role = Literal["embedding", "attention", "mlp", "experts", "head", "norm", "other"]
 ROLES: tuple[Role, ...] = ("embedding", "attention", "mlp", "experts", "head", "norm", "other")
+FULL = ("float64", "float32", "bfloat16", "float16")
 
 
 class Share(Result):
@@ -67,9 +68,9 @@ class Census(Result):
 
     @property
     def quantized_share(self) -> float:
-        """Of all weights, those that are not in the format of the asked quantisation count as not quantised."""
-        kept = sum(part.values for part in self.left)
-        return 1 - kept / self.values if self.values and self.ran != "none" else 0.0
+        """Of all weights, embedding, head and norms among them, those kept in a quantised format."""
+        quantized = sum(share.values for share in self.now if share.format not in FULL)
+        return quantized / self.values if self.values else 0.0
 
     def by(self, what: Literal["role", "format"]) -> dict[str, int]:
         """role or format -> bytes, now."""

@@ -21,6 +21,7 @@ _FILES = (
     "agreement",
     "attach",
     "capability",
+    "census",
     "cli",
     "compare",
     "compiled",
