@@ -2,7 +2,7 @@
 
 from workbench.results.agreement import Agreement, Divergence, LogitDistance, agreement_record
 from workbench.results.base import Interval, Result, document, versions
-from workbench.results.census import ROLES, Census, Left, Role, Share
+from workbench.results.census import ROLES, Census, Left, Role, Share, census_record
 from workbench.results.comparison import Block, CompareCost, Comparison, NoiseFloor, Way, comparison_record
 from workbench.results.compiled import CompileReport, break_even_tokens
 from workbench.results.device import Bandwidth, DeviceSample, GpuSample
@@ -127,6 +127,7 @@ __all__ = [
     "Workload",
     "agreement_record",
     "break_even_tokens",
+    "census_record",
     "comparison_record",
     "document",
     "measurement_record",

@@ -1,8 +1,8 @@
 """Where the bytes of a loaded model are: by number format and by role, quantisation state included."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from workbench.results.base import Result
+from workbench.results.base import Result, document
 from workbench.words.message import Message
 
 Role = Literal["embedding", "attention", "mlp", "experts", "head", "norm", "other"]
@@ -78,3 +78,8 @@ class Census(Result):
         for share in self.now:
             found[getattr(share, what)] = found.get(getattr(share, what), 0) + share.bytes
         return found
+
+
+def census_record(model: str, machine: Any, config: Any, census: Census) -> dict[str, Any]:
+    """The census as `--json` prints it."""
+    return document("census", model=model, machine=machine, config=config, result=census)
