@@ -1,10 +1,15 @@
 """Plotly figures from results, given a theme: pure functions, no widget and no session."""
 
+from workbench.charts.census import census
 from workbench.charts.compare import compare
+from workbench.charts.decision import decision
+from workbench.charts.decision_points import Candidate, Decision, decision_of
 from workbench.charts.figure import figure
 from workbench.charts.memory import memory
+from workbench.charts.quality import quality
 from workbench.charts.runs import Run, runs_of
 from workbench.charts.scan import scan
+from workbench.charts.sensitivity import sensitivity
 from workbench.charts.snapshot import snapshot
 from workbench.charts.speed import speed
 from workbench.charts.theme import DARK, EITHER, LIGHT, Theme
@@ -14,13 +19,20 @@ __all__ = [
     "DARK",
     "EITHER",
     "LIGHT",
+    "Candidate",
+    "Decision",
     "Run",
     "Theme",
+    "census",
     "compare",
+    "decision",
+    "decision_of",
     "figure",
     "memory",
+    "quality",
     "runs_of",
     "scan",
+    "sensitivity",
     "snapshot",
     "speed",
     "trace",

@@ -5,24 +5,34 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from workbench.charts.census import census
 from workbench.charts.compare import compare
+from workbench.charts.decision import decision
+from workbench.charts.decision_points import Decision
+from workbench.charts.quality import quality
 from workbench.charts.scan import scan
+from workbench.charts.sensitivity import sensitivity
 from workbench.charts.theme import EITHER, Theme
 from workbench.charts.trace import trace, trace_diff
-from workbench.results import Comparison, Result, Scan, Trace, TraceDiff
+from workbench.results import Census, Comparison, QualityDiff, Result, Scan, Sensitivity, Trace, TraceDiff
 from workbench.words import text
 
-_CHARTS: dict[type[Result], Callable[[Any, Theme], dict[str, Any]]] = {
+_CHARTS: dict[type[Any], Callable[[Any, Theme], dict[str, Any]]] = {
+    Census: census,
     Comparison: compare,
+    Decision: decision,
+    QualityDiff: quality,
     Scan: scan,
+    Sensitivity: sensitivity,
     Trace: trace,
     TraceDiff: trace_diff,
 }
 
 
-def figure(result: Result, theme: Theme = EITHER) -> go.Figure:
-    """The chart of a Comparison, Trace, TraceDiff or Scan. TypeError for what has none.
+def figure(result: Result | Decision, theme: Theme = EITHER) -> go.Figure:
+    """The chart of a Comparison, Trace, TraceDiff, Scan, QualityDiff, Census, Sensitivity or Decision.
 
+    TypeError for what has none.
     theme  EITHER is readable on a light and on a dark page
     """
     for kind, draw in _CHARTS.items():

@@ -22,7 +22,7 @@ def memory(runs: Sequence[Run], theme: Theme, loaded: Mapping[str, int] | None =
     runs = runs[-MOST_RUNS:]
     columns = [run.measurement.resolved.bytes_by_dtype for run in runs] or ([dict(loaded)] if loaded else [])
     peaks = [run.measurement.peak_bytes for run in runs]
-    scale, unit = _scale([sum(column.values()) for column in columns] + peaks)
+    scale, unit = scale_of([sum(column.values()) for column in columns] + peaks)
     places = list(range(1, len(columns) + 1))
     traces = [_bars(dtype, place, columns, places, scale, theme) for place, dtype in enumerate(DTYPES)]
     traces.append(
@@ -101,5 +101,5 @@ def _held(column: Mapping[str, int], dtype: str) -> int:
     return sum(value for name, value in column.items() if name not in DTYPES)
 
 
-def _scale(values: Sequence[int]) -> tuple[int, str]:
+def scale_of(values: Sequence[int]) -> tuple[int, str]:
     return (1 << 30, "GiB") if max(values, default=0) >= 2 << 30 else (1 << 20, "MiB")

@@ -21,6 +21,8 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "panel.state.comparing": "comparing",
     "panel.state.tracing": "tracing",
     "panel.state.scanning": "scanning",
+    "panel.state.judging": "judging quality",
+    "panel.state.counting": "counting bytes",
     "panel.state.stopping": "stopping",
     "panel.state.restoring": "restoring the last good config",
     "panel.state.failed": "no model: the last load failed",

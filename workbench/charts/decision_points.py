@@ -1,0 +1,240 @@
+"""What the decision chart is drawn from: quality and speed of each configuration, joined from the store.
+
+Only what can be compared is joined: quality against one reference over one text (those of the newest record), speed at
+one workload on this machine, the latest record of each configuration.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from workbench.config import Config
+from workbench.errors import ConfigError
+from workbench.knobs import KNOBS
+from workbench.knobs.formats import FORMATS
+from workbench.results import Interval, Measurement, ModelFacts, QualityDiff, Workload
+from workbench.runs import Runs
+from workbench.words import Message, say, text
+from workbench.words.format import knob_value
+
+MOST_RECORDS = 200
+SMALL = 1_000_000_000  # parameters: below, quantisation costs far more than on the models that tables are made of
+_SPEAKING = ("attention", "dtype", "device", "quantization")  # their values say by themselves what they are
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One configuration: what it costs in answers, and what it gives. None: not measured.
+
+    label        what tells it apart from the others shown
+    format       what the weights were read back to be: a name of FORMATS, or "none"
+    kld          mean, nats, with its 95 % interval; 0 for the reference, by definition
+    decode_tps   tokens/s with its 95 % interval
+    """
+
+    label: str
+    config: Config
+    format: str
+    kld: float
+    kld_ci95: Interval | None
+    same_top: float
+    weight_bytes: int
+    decode_tps: float | None = None
+    decode_ci95: Interval | None = None
+    reference: bool = False
+
+    @property
+    def bits(self) -> int | None:
+        """Of a quantised weight; None: not quantised."""
+        return FORMATS[self.format].bits if self.format in FORMATS else None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Candidates from best to worst by KLD, the reference first.
+
+    floor     mean KLD in nats of the reference against itself, computed another way
+    suite     the text; `workload`: of the speeds; None: no speed is known
+    small     whether the model is so small that it says little about 4 bits on a large one
+    """
+
+    model: str
+    candidates: tuple[Candidate, ...] = ()
+    floor: float | None = None
+    suite: str = ""
+    workload: Workload | None = None
+    small: bool = False
+    remarks: tuple[Message, ...] = ()
+
+    @property
+    def reference(self) -> Candidate | None:
+        return next((each for each in self.candidates if each.reference), None)
+
+
+def decision_of(runs: Runs, facts: ModelFacts, machine: str) -> Decision:
+    """What the store holds of this model on this machine. StoreError when it cannot be read."""
+    stored = {kind: runs.list(kind=kind, model=facts.name, limit=MOST_RECORDS) for kind in ("quality", "measurement")}
+    here = {kind: [each for each in found if _machine(each) == machine] for kind, found in stored.items()}
+    return decision_from(here["quality"], here["measurement"], facts)
+
+
+def decision_from(
+    quality: Sequence[Mapping[str, Any]], measurements: Sequence[Mapping[str, Any]], facts: ModelFacts
+) -> Decision:
+    """The same from records, newest first (as the store lists them)."""
+    judged, unreadable = _read(quality, QualityDiff)
+    timed, unreadable_too = _read(measurements, Measurement)
+    unreadable += unreadable_too
+    remarks = [say("decision.unreadable", count=unreadable)] if unreadable else []
+    if not judged:
+        return Decision(model=facts.name, small=_small(facts), remarks=tuple(remarks))
+    newest = judged[0].result
+    alike = [each for each in judged if _basis(each.result) == _basis(newest)]
+    if len(alike) < len(judged):
+        remarks.append(say("decision.other_reference", count=len({each.config for each in judged} - _configs(alike))))
+    latest = _latest(alike)
+    reference = Config(**newest.reference)
+    wanted = {*latest, reference}
+    workload = _workload(timed, wanted)
+    speeds = _latest([each for each in timed if each.result.workload == workload])
+    found = [_reference(newest, reference, speeds.get(reference))]
+    found += [_candidate(each, speeds.get(config)) for config, each in latest.items() if config != reference]
+    found = [found[0], *sorted(found[1:], key=lambda each: each.kld)]
+    found = [replace(each, label=label) for each, label in zip(found, labels(found), strict=True)]
+    unknown = [each.label for each in found if each.decode_tps is None and not each.reference]
+    if unknown and workload is not None:
+        remarks.append(say("decision.slow", labels=", ".join(unknown)))
+    return Decision(
+        model=facts.name,
+        candidates=tuple(found),
+        floor=newest.noise_floor.kld_mean,
+        suite=newest.suite,
+        workload=workload,
+        small=_small(facts),
+        remarks=tuple(remarks),
+    )
+
+
+def labels(candidates: Sequence[Candidate]) -> list[str]:
+    """The format or the dtype; where several share it, with what differs among those and is no default."""
+    short = [_short(each) for each in candidates]
+    named = []
+    for each, word in zip(candidates, short, strict=True):
+        twins = [other for other, same in zip(candidates, short, strict=True) if same == word]
+        differing = {name: None for twin in twins for name in each.config.diff(twin.config)}
+        further = [
+            _knob_words(name, each.config[name]) for name in differing if each.config[name] != KNOBS[name].default
+        ]
+        named.append(", ".join([word, *(words for words in further if words != word)]))
+    return [
+        text("chart.decision.reference_label", config=name) if each.reference else name
+        for each, name in zip(candidates, named, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Record:
+    config: Config
+    resolved: Mapping[str, Any]
+    result: Any
+
+
+def _read(documents: Iterable[Mapping[str, Any]], kind: type[Any]) -> tuple[list[_Record], int]:
+    """Those that this version reads, and how many it does not."""
+    records, unreadable = [], 0
+    for document in documents:
+        try:
+            config, result = Config(**document["config"]), kind.from_dict(document["result"])
+        except (ConfigError, ValueError, KeyError, TypeError):  # written by another version: counted, and said
+            unreadable += 1
+            continue
+        records.append(_Record(config, document.get("resolved") or {}, result))
+    return records, unreadable
+
+
+def _machine(document: Mapping[str, Any]) -> str:
+    machine = document.get("machine") or {}
+    return str(machine.get("label", "") if isinstance(machine, Mapping) else machine)
+
+
+def _basis(found: QualityDiff) -> tuple[Config, str]:
+    """What two results must share to be comparable: reference and text."""
+    return Config(**found.reference), found.suite_hash
+
+
+def _configs(records: Iterable[_Record]) -> set[Config]:
+    return {each.config for each in records}
+
+
+def _latest(records: Iterable[_Record]) -> dict[Config, _Record]:
+    """Newest first in, the newest of each configuration out."""
+    latest: dict[Config, _Record] = {}
+    for each in records:
+        latest.setdefault(each.config, each)
+    return latest
+
+
+def _workload(timed: Sequence[_Record], wanted: set[Config]) -> Workload | None:
+    """The one at which most of the wanted configurations were measured; of equals the newest."""
+    seen: dict[Config, list[Workload]] = {}
+    for each in timed:
+        if each.config in wanted and each.result.workload not in seen.setdefault(each.config, []):
+            seen[each.config].append(each.result.workload)
+    count = Counter(_key(workload) for workloads in seen.values() for workload in workloads)
+    best = max(count.values(), default=0)
+    return next(
+        (each.result.workload for each in timed if each.config in wanted and count[_key(each.result.workload)] == best),
+        None,
+    )
+
+
+def _key(workload: Workload) -> str:
+    return workload.to_json(indent=None)
+
+
+def _candidate(record: _Record, speed: _Record | None) -> Candidate:
+    found: QualityDiff = record.result
+    asked = str(record.config["quantization"])
+    return Candidate(
+        label=str(record.resolved.get("dtype") or record.config["dtype"]),
+        config=record.config,
+        format=str(record.resolved.get("quantization") or asked),
+        kld=found.kld_mean,
+        kld_ci95=found.kld_mean_ci95,
+        same_top=found.same_top,
+        weight_bytes=found.weight_bytes,
+        **_speed(speed),
+    )
+
+
+def _reference(found: QualityDiff, config: Config, speed: _Record | None) -> Candidate:
+    return Candidate(
+        label=str(config["dtype"]),
+        config=config,
+        format="none" if config["quantization"] in ("auto", "none") else str(config["quantization"]),
+        kld=0.0,
+        kld_ci95=None,
+        same_top=1.0,
+        weight_bytes=found.reference_bytes,
+        reference=True,
+        **_speed(speed),
+    )
+
+
+def _speed(record: _Record | None) -> dict[str, Any]:
+    if record is None:
+        return {}
+    return {"decode_tps": record.result.decode_tps, "decode_ci95": record.result.ci95.get("decode_tps")}
+
+
+def _short(candidate: Candidate) -> str:
+    return candidate.format if candidate.bits is not None else candidate.label
+
+
+def _knob_words(name: str, value: Any) -> str:
+    return knob_value(value) if name in _SPEAKING else f"{name} {knob_value(value)}"
+
+
+def _small(facts: ModelFacts) -> bool:
+    return facts.parameters < SMALL and not facts.random_weights
