@@ -59,3 +59,13 @@ def percentile(samples: Sequence[float], share: float) -> float:
     below = math.floor(position)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
+
+
+def wilson(successes: float, trials: int) -> Interval:
+    """95 % interval of a share (Wilson 1927, J. Am. Stat. Assoc. 22): stays within 0 and 1 and works near both ends."""
+    if trials < 1:
+        return 0.0, 1.0
+    share, z2 = successes / trials, 1.959964**2
+    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = math.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2))) / (1 + z2 / trials)
+    return max(middle - half, 0.0), min(middle + half, 1.0)

@@ -117,6 +117,8 @@ class Degeneration(Result):
     repeat_4gram  share of 4-grams of tokens that were there before
     ended         by an end token within the limit; `looping`: the tail repeats itself
     unbalanced    brackets, quotes or full-width punctuation left open or mixed with half-width in Chinese
+    ended_early   of the candidate's: ended before half the length of the reference's; `end_missing`: not ended where
+                  the reference's is
     """
 
     answers: int
@@ -124,6 +126,8 @@ class Degeneration(Result):
     ended: tuple[float, float]
     looping: tuple[float, float]
     unbalanced: tuple[float, float]
+    ended_early: float = 0.0
+    end_missing: float = 0.0
 
 
 class AnswerFlips(Result):
