@@ -189,7 +189,10 @@ def _timed(candidate: Candidate) -> bool:
 
 
 def _within(found: Decision | None, candidate: Candidate) -> bool:
-    return bool(found and found.floor is not None and not candidate.reference and candidate.kld <= found.floor)
+    """Whether it could be the reference against itself."""
+    if found is None or found.floor is None or candidate.kld_ci95 is None:
+        return False
+    return candidate.kld_ci95[0] <= found.floor
 
 
 def _height(candidate: Candidate, low: float) -> float:

@@ -7,7 +7,7 @@ from workbench.charts.theme import Theme, layout, note
 from workbench.config import Config
 from workbench.results import QualityDiff, Statistics
 from workbench.words import templates, text
-from workbench.words.format import escape, interval, knob_value, number, share
+from workbench.words.format import escape, interval, knob_value, number, printable, share
 
 _ROW = 34  # pixels
 
@@ -20,7 +20,7 @@ def quality(found: QualityDiff | None, theme: Theme) -> dict[str, Any]:
         together[text("chart.domains.whole")] = found.overall
         if found.decode_path is not None:
             together[text("chart.domains.decode")] = found.decode_path
-    by_domain = {domain_words(name): statistics for name, statistics in domains.items()}
+    by_domain = {escape(domain_words(name)): statistics for name, statistics in domains.items()}
     rows = [*by_domain, *together]
     spec = layout(theme, _title(found), max(300, 150 + _ROW * len(rows)))
     spec["margin"] |= {"l": 200, "b": 48, "t": 84}
@@ -46,9 +46,9 @@ def quality(found: QualityDiff | None, theme: Theme) -> dict[str, Any]:
 
 
 def domain_words(name: str) -> str:
-    """A domain of the suite as people read it; a person's own file has its own names."""
+    """A domain of the suite as people read it. Not escaped."""
     code = f"domain.{name}"
-    return text(code) if code in templates() else escape(name, 60)
+    return text(code) if code in templates() else printable(name, 60)
 
 
 def candidate_words(values: Mapping[str, Any], reference: Mapping[str, Any]) -> str:

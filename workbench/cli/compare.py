@@ -1,22 +1,19 @@
 """workbench compare: two configurations against each other, by interleaved pairs."""
 
 import argparse
-import sys
 from typing import get_args
 
 from workbench.cli.shared import (
-    add_json,
-    add_knobs,
-    add_model,
+    add_bench,
+    add_repeats,
     add_workload,
     config_of,
     emit,
     knobs_of,
-    progress_on,
+    opened,
     table,
     workload_of,
 )
-from workbench.hosts.registry import WHEN_BUSY
 from workbench.judging import COMPARED
 from workbench.metrics import METRICS
 from workbench.results import Comparison, Way, comparison_record
@@ -27,28 +24,20 @@ HELP = "Compare two configurations by short runs that alternate, with a noise fl
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_model(parser)
-    add_knobs(parser)
+    add_bench(parser)
     parser.add_argument(
         "--against", action="append", required=True, metavar="KNOB=VALUE", help=text("compare.against_help")
     )
     add_workload(parser)
-    parser.add_argument("--precision", type=float, default=0.05, metavar="SHARE", help=text("cli.precision_help"))
-    parser.add_argument("--budget", type=float, default=60.0, metavar="SECONDS", help=text("cli.budget_help"))
+    add_repeats(parser)
     parser.add_argument("--quick", action="store_true", help=text("compare.quick_help"))
     parser.add_argument("--way", choices=get_args(Way), help=text("compare.way_help"))
-    parser.add_argument("--when-busy", choices=WHEN_BUSY, help=text("engines.when_busy_help"))
-    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     first, workload = config_of(args), workload_of(args)
     second = first.replace(**knobs_of(args.against))
-    from workbench.session import Session
-
-    print(text("cli.loading", model=args.model), file=sys.stderr)
-    with Session(args.model, revision=args.revision, config=first, when_busy=args.when_busy) as session:
-        session.on("progress", progress_on())
+    with opened(args, first) as session:
         options = {"precision": args.precision, "budget_s": args.budget, "way": args.way}
         comparison = session.compare(second, first, workload, quick=args.quick, **options)
         record = comparison_record(session.facts.name, session.machine, first, comparison)

@@ -1,21 +1,18 @@
 """workbench scan: prefill and decode along one parameter, a line for each configuration."""
 
 import argparse
-import sys
 
 from workbench.cli.shared import (
-    add_json,
-    add_knobs,
-    add_model,
+    add_bench,
+    add_repeats,
     add_workload,
     config_of,
     emit,
     knobs_of,
-    progress_on,
+    opened,
     table,
     workload_of,
 )
-from workbench.hosts.registry import WHEN_BUSY
 from workbench.metrics import METRICS
 from workbench.results import Scan, scan_record
 from workbench.words import text
@@ -26,27 +23,19 @@ _METRICS = ("prefill_tps", "decode_tps")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_model(parser)
-    add_knobs(parser)
+    add_bench(parser)
     add_workload(parser)
     parser.add_argument("--parameter", default="prompt_tokens", metavar="NAME", help=text("scan.parameter_help"))
     parser.add_argument("--values", type=_numbers, metavar="N,N", help=text("scan.values_help"))
     parser.add_argument("--over", metavar="KNOB=VALUE,VALUE", help=text("scan.over_help"))
     parser.add_argument("--padded", type=float, metavar="SHARE", help=text("scan.padded_help"))
-    parser.add_argument("--precision", type=float, default=0.05, metavar="SHARE", help=text("cli.precision_help"))
-    parser.add_argument("--budget", type=float, default=120.0, metavar="SECONDS", help=text("cli.budget_help"))
-    parser.add_argument("--when-busy", choices=WHEN_BUSY, help=text("engines.when_busy_help"))
-    add_json(parser)
+    add_repeats(parser, budget_s=120.0)
 
 
 def run(args: argparse.Namespace) -> int:
     config, workload = config_of(args), workload_of(args)
     over = _over(args.over) if args.over else None
-    from workbench.session import Session
-
-    print(text("cli.loading", model=args.model), file=sys.stderr)
-    with Session(args.model, revision=args.revision, config=config, when_busy=args.when_busy) as session:
-        session.on("progress", progress_on())
+    with opened(args, config) as session:
         found = session.scan(
             args.parameter,
             args.values,

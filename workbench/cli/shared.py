@@ -3,16 +3,46 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from workbench.config import Config
 from workbench.errors import ConfigError
+from workbench.hosts.registry import WHEN_BUSY
 from workbench.knobs import KNOBS, parse
 from workbench.results import Event, Workload
 from workbench.words import text
 from workbench.words.format import amount, size
+
+if TYPE_CHECKING:
+    from workbench.session import Session
+
+
+def add_bench(parser: argparse.ArgumentParser) -> None:
+    """What every verb takes that puts a model on the bench."""
+    add_model(parser)
+    add_knobs(parser)
+    parser.add_argument("--when-busy", choices=WHEN_BUSY, help=text("engines.when_busy_help"))
+    add_json(parser)
+
+
+def add_repeats(parser: argparse.ArgumentParser, budget_s: float = 60.0) -> None:
+    parser.add_argument("--precision", type=float, default=0.05, metavar="SHARE", help=text("cli.precision_help"))
+    help_text = text("cli.budget_help", seconds=round(budget_s))
+    parser.add_argument("--budget", type=float, default=budget_s, metavar="SECONDS", help=help_text)
+
+
+@contextmanager
+def opened(args: argparse.Namespace, config: Config, host: str = "process") -> "Iterator[Session]":
+    """A session on the model that was asked for, in `config`; its progress goes to stderr."""
+    from workbench.session import Session
+
+    print(text("cli.loading", model=args.model), file=sys.stderr)
+    with Session(args.model, revision=args.revision, config=config, host=host, when_busy=args.when_busy) as session:
+        session.on("progress", progress_on())
+        yield session
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -1,22 +1,18 @@
 """workbench trace: which kernels really ran and where the time went, of one configuration or of two side by side."""
 
 import argparse
-import sys
 from typing import Any
 
 from workbench.cli.shared import (
-    add_json,
-    add_knobs,
-    add_model,
+    add_bench,
     add_workload,
     config_of,
     emit,
     knobs_of,
-    progress_on,
+    opened,
     table,
     workload_of,
 )
-from workbench.hosts.registry import WHEN_BUSY
 from workbench.results import PHASES, Trace, TraceDiff, document, trace_record
 from workbench.results.trace_diff import category_words, trace_diff
 from workbench.words import text
@@ -26,23 +22,16 @@ HELP = "Profile prefill and a few decode steps: the kernels that ran, time by ca
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_model(parser)
-    add_knobs(parser)
+    add_bench(parser)
     parser.add_argument("--against", action="append", metavar="KNOB=VALUE", help=text("trace.against_help"))
     add_workload(parser)
     parser.add_argument("--steps", type=int, default=3, metavar="N", help=text("trace.steps_help"))
-    parser.add_argument("--when-busy", choices=WHEN_BUSY, help=text("engines.when_busy_help"))
-    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     config, workload = config_of(args), workload_of(args)
     other = config.replace(**knobs_of(args.against)) if args.against else None
-    from workbench.session import Session
-
-    print(text("cli.loading", model=args.model), file=sys.stderr)
-    with Session(args.model, revision=args.revision, config=config, when_busy=args.when_busy) as session:
-        session.on("progress", progress_on())
+    with opened(args, config) as session:
         trace = session.trace(workload, steps=args.steps)
         record = trace_record(session.facts.name, session.machine, trace)
         if other is None:

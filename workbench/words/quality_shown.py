@@ -42,6 +42,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "domain.code": "code",
     "domain.english": "English",
     "domain.long_context": "long context",
+    "domain.own_text": "own text",
     # bytes
     "chart.census.title": "Asked for {asked}: what is every part of the model kept in?",
     "chart.census.title_empty": "What is every part of the model kept in?",
@@ -67,6 +68,12 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "chart.sensitivity.rest": "the others",
     "chart.sensitivity.hover": "{label}<br>output error {error}<br>KLD {kld} instead of {as_is}<br>{more} more",
     "chart.sensitivity.empty": "Not measured yet. Press Sensitivity.",
+    # command line
+    "quality.reference_help": "judge against this configuration instead: set one knob, as often as needed (default: the "
+    "same weights at the highest precision that fits, eager attention)",
+    "quality.suite_help": "default, short, long, or a file: .txt or .md text, or .jsonl chat prompts (default: default)",
+    "quality.so_far": "What was judged with this model here so far:",
+    "sensitivity.set": "to apply it: --set skip_modules={names}",
     # tables
     "tables.quality.kld": "mean KLD, nats",
     "tables.quality.same_top": "same top token",
@@ -88,7 +95,6 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "tables.census.bytes": "bytes",
     "tables.census.state": "of it scales",
     "tables.census.bits": "bits a weight",
-    "tables.census.role": "part",
     "tables.census.left": "{format} in {count} modules of the {role}, though {asked} was asked: {why} ({names})",
     "tables.sensitivity.error": "output error",
     "tables.sensitivity.kld": "KLD with these in full",

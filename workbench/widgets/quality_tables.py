@@ -1,0 +1,23 @@
+"""Tables of what quantisation costs: quality, bytes, sensitivity, and the decision between configurations."""
+
+from collections.abc import Callable
+from typing import Any
+
+from workbench.charts import Decision
+from workbench.export import judged
+from workbench.results import Census, QualityDiff, Sensitivity
+from workbench.widgets.table import Table
+
+_TOLD: dict[type, Callable[[Any], judged.Told]] = {
+    Census: judged.census,
+    Decision: judged.decision,
+    QualityDiff: judged.quality,
+    Sensitivity: judged.sensitivity,
+}
+
+
+def _table(result: Any) -> Table:
+    return Table(*_TOLD[type(result)](result))
+
+
+JUDGED: dict[type, Callable[[Any], Table]] = dict.fromkeys(_TOLD, _table)
