@@ -97,10 +97,10 @@ def test_an_id_beyond_the_vocabulary_is_refused_and_the_old_state_stays(engine: 
 def test_a_failed_load_brings_the_old_model_back(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     load = engine._checkpoint.model  # type: ignore[union-attr]
 
-    def no_room_in_bfloat16(config: Config, device: torch.device) -> Any:
+    def no_room_in_bfloat16(config: Config, device: torch.device, way: Any) -> Any:
         if config.dtype == "bfloat16":
             raise torch.OutOfMemoryError("Tried to allocate 20.00 GiB")
-        return load(config, device)
+        return load(config, device, way)
 
     monkeypatch.setattr(engine._checkpoint, "model", no_room_in_bfloat16)
     with pytest.raises(OutOfMemory, match=r"20\.00 GiB"):

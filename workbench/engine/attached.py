@@ -10,10 +10,10 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from workbench.config import Config
 from workbench.engine.live import SAMPLING
-from workbench.probes.tokenizer_check import check_round_trip
 from workbench.errors import CapabilityError, ModelError
 from workbench.knobs import KNOBS
 from workbench.probes.context import Context
+from workbench.probes.tokenizer_check import check_round_trip
 from workbench.words import say
 
 _DTYPES = ("float32", "bfloat16", "float16")

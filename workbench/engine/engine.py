@@ -11,38 +11,20 @@ import torch
 
 from workbench.catalog.sources import Source
 from workbench.config import Config
-from workbench.engine import attached, compiled, generation, live, memory, readback, scope, warm_up
+from workbench.engine import attached, census, compiled, generation, live, memory, quantizing, readback, scope, warm_up
 from workbench.engine.cache_bytes import cache_bytes
 from workbench.engine.interrupt import between_layers
-from workbench.engine.loading import Checkpoint, choose_device
+from workbench.engine.loading import Checkpoint, Way, choose_device
+from workbench.engine.weights import Weights
 from workbench.errors import ModelError, WorkbenchError
 from workbench.knobs import Cost
 from workbench.knobs.generation import generation_arguments
 from workbench.probes.context import Context
-from workbench.results import (
-    Applied,
-    CompileReport,
-    Completion,
-    ModelFacts,
-    Resolved,
-    ThreadChoice,
-)
+from workbench.results import Applied, CompileReport, Completion, ModelFacts, Resolved, ThreadChoice
+from workbench.results.census import Share
 from workbench.words import Message, say
 
-RESIDUE_LIMIT = 0.05  # of the model's bytes; above it the process is worth replacing
-_RESIDUE_FLOOR = 16 * 2**20  # an interpreter grows by this much without holding any model
-
-
-class Residue(Exception):
-    """After dropping the old model too much memory stayed; the host should replace this process.
-
-    `.left_bytes` stayed of a model of `.model_bytes`. Nothing is resident any more.
-    """
-
-    def __init__(self, left_bytes: int, model_bytes: int) -> None:
-        self.left_bytes = left_bytes
-        self.model_bytes = model_bytes
-        super().__init__(f"{left_bytes} of {model_bytes} bytes stayed")
+_OF_THE_LOAD = ("device", "quantization", "skip_modules")  # knobs whose reasons hold until the next one
 
 
 class Engine:
@@ -64,6 +46,7 @@ class Engine:
         self._why: dict[str, Message] = {}
         self._base_bytes = 0
         self._facts: ModelFacts | None = None
+        self._weights = Weights()
         self._found: attached.Found | None = None  # of a model that the person loaded
         self.model: Any = None
         self.tokenizer: Any = None
@@ -76,6 +59,11 @@ class Engine:
             raise WorkbenchError("session.no_config")
         return self._facts
 
+    @property
+    def loaded(self) -> tuple[Share, ...]:
+        """The census of the weights as they came, before the first forward pass; empty for an attached model."""
+        return self._weights.loaded
+
     def open(self, source: Source, config: Config, context: Context) -> Applied:
         """Loads `source` for the first time. ModelError, CapabilityError, OutOfMemory or Stopped when it cannot be."""
         began = time.perf_counter()
@@ -86,12 +74,13 @@ class Engine:
         self._checkpoint.import_class()
         self.tokenizer = self._checkpoint.tokenizer()
         warm_up.libraries(self.device)
+        way = self._checkpoint.way(config, self.device)
         memory.release(self.device)
         if self._replace:
             gc.freeze()  # what libraries hold stays; collecting after a model then takes milliseconds, not 0.2 s
         before = memory.held_bytes(self.device)
         self._base_bytes = memory.model_memory(self.device)
-        self._load(config, context)
+        self._load(config, context, way)
         return self._applied(Cost.RELOAD, began, before, None)
 
     def attach(self, model: Any, tokenizer: Any, context: Context) -> Applied:
@@ -141,7 +130,6 @@ class Engine:
         with memory.refusals_told(self.device, say("phase.generating")):
             return generation.generate(self, context, prompts, max_new_tokens, **options)
 
-    @torch.inference_mode()
     def produce(
         self, batch: dict[str, torch.Tensor], streamer: Any, new_tokens: int, *, fixed: bool = True, **options: Any
     ) -> Any:
@@ -200,7 +188,7 @@ class Engine:
             yield guard
 
     def resolved(self) -> Resolved:
-        return readback.resolved(self.model, self.tokenizer, self.config, self._seen, self._why)
+        return readback.resolved(self.model, self.tokenizer, self.config, self._seen, self._weights, self._why)
 
     def probe(self, run: Any, params: dict[str, Any], context: Context) -> Any:
         """Runs one probe on this bench."""
@@ -221,15 +209,19 @@ class Engine:
         old = self.config
         assert self._checkpoint is not None, "an attached model has no checkpoint; the session refuses reloads"
         context.enter(say("phase.loading"), killable=True)
+        before = memory.model_memory(self.device)
+        device, _ = choose_device(config.device)
+        way = self._checkpoint.way(config, device)  # what cannot be is refused while the old model is resident
+        self._base_bytes += max(memory.model_memory(self.device) - before, 0)  # a library that came in for it
         model_bytes = self.resolved().weight_bytes if self.model is not None else 0
         residue = self._drop()
-        if self._replace and model_bytes and residue > max(RESIDUE_LIMIT * model_bytes, _RESIDUE_FLOOR):
-            raise Residue(residue, model_bytes)
+        if self._replace:
+            memory.refuse_residue(residue, model_bytes)
         try:
-            self._load(config, context)
+            self._load(config, context, way)
         except Exception:
             self._drop()
-            self._load(old, Context(context.emit))
+            self._load(old, Context(context.emit), self._checkpoint.way(old, choose_device(old.device)[0]))
             raise
         return residue
 
@@ -240,27 +232,34 @@ class Engine:
         memory.release(self.device)
         return max(memory.model_memory(self.device) - self._base_bytes, 0)
 
-    def _load(self, config: Config, context: Context) -> None:
+    def _load(self, config: Config, context: Context, way: Way) -> None:
         assert self._checkpoint is not None, "open() comes first"
         self.device, why_device = choose_device(config.device)
         with memory.refusals_told(self.device, say("phase.loading")):
-            self.model = self._checkpoint.model(config, self.device)
-            self._settle(config, self._checkpoint.source.label, self._checkpoint.source.revision, context)
+            self.model = self._checkpoint.model(config, self.device, way)
+            loaded = census.count(self.model)
+            self._settle(config, self._checkpoint.source.label, self._checkpoint.source.revision, context, loaded)
         if why_device:
             self._why["device"] = why_device
+        self._why |= way.whys(config, self.device, self.model.dtype)
 
-    def _settle(self, config: Config, name: str, revision: str | None, context: Context) -> None:
+    def _settle(
+        self, config: Config, name: str, revision: str | None, context: Context, loaded: tuple[Share, ...] = ()
+    ) -> None:
         self._originals = live.Originals.of(self.model, self.tokenizer)
         checkpoint = self._checkpoint
         random = checkpoint.random if checkpoint else None
         self._why = {}
         self._set_live(config, context, fresh=True)
+        self._weights = Weights.of(self.model, loaded)
         self._facts = readback.facts(
             self.model,
             name,
             revision,
+            weights=self._weights,
             kv_bytes_per_token=self._kv_bytes,
             checkpoint_dtype=checkpoint.dtype if checkpoint else None,
+            checkpoint_quantization=checkpoint.stated.word if checkpoint and checkpoint.stated else None,
             random_weights=random is not None,
             notes=random.notes if random else (),
         )
@@ -271,22 +270,19 @@ class Engine:
         if "attention" in changed and self.model.config._attn_implementation != config.attention:
             live.set_attention(self.model, config.attention)
         why = live.align(self.model, self.tokenizer, self._originals, config)
+        if "bnb_threshold" in changed:
+            quantizing.set_live(self.model, config)
         why_threads = live.set_threads(config.threads, self._threads)
         scope.ProcessFlags.of(config).put()
         if changed & live.PROVED and not proven:
-            self._prove(config, context, same_cache=not changed & live.CACHE_KNOBS)
-        kept = {name: said for name, said in self._why.items() if name == "device"}
+            with memory.refusals_told(self.device, say("phase.switching")), between_layers(self.model, context):
+                self._seen, kv_bytes = live.proof(
+                    self.model, config, context, same_cache=not changed & live.CACHE_KNOBS, counted=bool(self._kv_bytes)
+                )
+            self._kv_bytes = kv_bytes or self._kv_bytes
+        kept = {name: said for name, said in self._why.items() if name in _OF_THE_LOAD}
         self._why = kept | why | ({"threads": why_threads} if why_threads else {})
         self.config = config
-
-    def _prove(self, config: Config, context: Context, *, same_cache: bool) -> None:
-        if live.first_use_compiles(config):
-            context.enter(say("phase.first_use"), killable=True)
-        with memory.refusals_told(self.device, say("phase.switching")), between_layers(self.model, context):
-            self._seen, kv_bytes = live.proof(self.model, config, same_cache=same_cache)
-            if not kv_bytes and not self._kv_bytes:  # of a cache that is kept as it was computed
-                kv_bytes = live.proof(self.model, config.replace(cache="dynamic", compile="off"))[1]
-        self._kv_bytes = kv_bytes or self._kv_bytes
 
     def _applied(self, cost: Cost, began: float, before: int, residue: int | None) -> Applied:
         return Applied(

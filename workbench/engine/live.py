@@ -12,6 +12,7 @@ from workbench.engine.readback import Seen, as_ids, cache_word, kv_bytes_per_tok
 from workbench.engine.scope import in_force
 from workbench.errors import CapabilityError, ConfigError
 from workbench.knobs.generation import generation_arguments
+from workbench.probes.context import Context
 from workbench.results import NO_LOOP_YET, TRANSFORMERS_LOOP, ThreadChoice
 from workbench.words import Message, say
 
@@ -114,13 +115,11 @@ def set_attention(model: Any, implementation: str) -> None:
 
 
 # knobs whose change is proved by a forward pass
-PROVED = frozenset(
-    {"attention", "sdpa_backend", "autocast", "compile", "cache", "cache_backend", "cache_bits", "cache_length"}
-)
-CACHE_KNOBS = PROVED - {"attention", "sdpa_backend", "autocast"}
+CACHE_KNOBS = frozenset({"compile", "cache", "cache_backend", "cache_bits", "cache_length"})
+PROVED = CACHE_KNOBS | {"attention", "sdpa_backend", "autocast", "bnb_threshold"}
+TOLD = PROVED | {"dtype", "quantization"}  # in the error when the proof fails
 
 
-@torch.inference_mode()
 def prove(model: Any, config: Config, *, same_cache: bool = False) -> Any:
     """One token under the settings in force; returns the cache that it used.
 
@@ -145,21 +144,30 @@ def prove(model: Any, config: Config, *, same_cache: bool = False) -> Any:
         ).past_key_values
 
 
-def proof(model: Any, config: Config, *, same_cache: bool = False) -> tuple[Seen, int]:
+def proof(
+    model: Any, config: Config, context: Context, *, same_cache: bool = False, counted: bool = True
+) -> tuple[Seen, int]:
     """What `prove` showed: the kind of cache, and a token's bytes in it (0: kept in another form than computed).
+
+    counted  False where a token's bytes are not known yet: a cache that is kept as computed is then tried beside
 
     CapabilityError when a library refuses this model: it then never got as far as a token.
     """
+    if first_use_compiles(config):
+        context.enter(say("phase.first_use"), killable=True)
     try:
         cache = prove(model, config, same_cache=same_cache)
     except (AssertionError, ImportError, NotImplementedError, ValueError) as error:
-        settings = ", ".join(f"{name}={config[name]!r}" for name in sorted(PROVED) if config[name] != Config()[name])
+        settings = ", ".join(f"{name}={config[name]!r}" for name in sorted(TOLD) if config[name] != Config()[name])
         raise CapabilityError(
             "capability.setting_refused", settings=settings or "defaults", problem=f"{type(error).__name__}: {error}"
         ) from error
     kind = cache_word(cache)
-    loop = TRANSFORMERS_LOOP if config.compile == "off" else NO_LOOP_YET
-    return Seen(kind, cache_bytes(cache), loop), kv_bytes_per_token(cache) if kind in ("dynamic", "static") else 0
+    seen = Seen(kind, cache_bytes(cache), TRANSFORMERS_LOOP if config.compile == "off" else NO_LOOP_YET)
+    kv_bytes = kv_bytes_per_token(cache) if kind in ("dynamic", "static") else 0
+    if not kv_bytes and not counted:
+        kv_bytes = proof(model, config.replace(cache="dynamic", compile="off"), context)[1]
+    return seen, kv_bytes
 
 
 def check_cache_length(config: Config, tokens: int) -> None:

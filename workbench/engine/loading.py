@@ -1,26 +1,27 @@
 """Weights and tokenizer from a source, in the precision and on the device that a config asks for."""
 
-import json
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
+from workbench.catalog.quantized import Stated, stated
 from workbench.catalog.sources import Source
 from workbench.config import Config
 from workbench.engine.demo import ensure_demo
-from workbench.engine.random_model import build, parse, tokenizer_of
-from workbench.probes.tokenizer_check import check_round_trip
-from workbench.errors import ModelError, WorkbenchError
+from workbench.engine.load_errors import translated
+from workbench.engine.quantizing import Plan
+from workbench.engine.quantizing.checkpoint import Files
+from workbench.engine.quantizing.outline import Outline
+from workbench.engine.random_model import build, describe, parse, tokenizer_of
+from workbench.errors import ModelError
 from workbench.probes.context import Context
+from workbench.probes.tokenizer_check import check_round_trip
 from workbench.words import Message, say
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-# what transformers, tokenizers and the hub client raise while they load
-_RAISED = (OSError, ValueError, RuntimeError, KeyError, ImportError, AttributeError, SafetensorError)
 
 
 def choose_device(asked: str) -> tuple[torch.device, Message | None]:
@@ -30,6 +31,22 @@ def choose_device(asked: str) -> tuple[torch.device, Message | None]:
             return torch.device("cuda:0"), say("session.auto_gpu")
         return torch.device("cpu"), say("session.auto_cpu")
     return torch.device("cuda:0" if asked == "cuda" else asked), None
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a config's weights will be had. `files`: which are read; `plan`: how they are quantised then, if they are."""
+
+    files: Files
+    plan: Plan | None
+
+    def whys(self, config: Config, device: torch.device, dtype: torch.dtype) -> dict[str, Message]:
+        """Why the weights, now of `dtype`, are not all as was asked, by knob."""
+        found = {
+            "quantization": self.files.why(config, device, dtype),
+            "skip_modules": self.plan.why if self.plan else None,
+        }
+        return {knob: why for knob, why in found.items() if why}
 
 
 class Checkpoint:
@@ -45,6 +62,8 @@ class Checkpoint:
         self.dtype: str | None = "bfloat16" if self.random else None  # the checkpoint's own, where it names one
         self._rows: int | None = self.random.config["vocab_size"] if self.random else None  # of the embedding
         self._tokenizer: Any = None
+        self._outline: Outline | None = None
+        self.stated: Stated | None = None  # what the files are quantised to
 
     def tokenizer(self) -> Any:
         """The model's own tokenizer (random models borrow the demo's); loaded and checked once."""
@@ -68,6 +87,7 @@ class Checkpoint:
                     self.source.location, trust_remote_code=False, **self._where(weights=False)
                 )
             self._rows = getattr(config.get_text_config(), "vocab_size", None)
+            self.stated = stated(config.to_dict())
             if config.dtype is not None:
                 self.dtype = str(config.dtype).removeprefix("torch.")
             if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
@@ -75,8 +95,28 @@ class Checkpoint:
                     "model.not_causal", name=self.source.label, architecture=config.model_type or type(config).__name__
                 )
 
-    def model(self, config: Config, device: torch.device) -> Any:
-        """The model in `config`'s dtype and attention, on `device`, in evaluation mode."""
+    def way(self, config: Config, device: torch.device) -> Way:
+        """How the weights will be had for `config`. Nothing is loaded for it.
+
+        CapabilityError, ConfigError or ModelError when they cannot be.
+        """
+        files = Files.of(self.source, config, self.stated)
+        dtype = DTYPES.get(config.dtype) or DTYPES.get(self.dtype or "")
+        return Way(files, None if files.stated else Plan.of(config, self._outlined, device, dtype))
+
+    def model(self, config: Config, device: torch.device, way: Way) -> Any:
+        """The model in `config`'s dtype and attention, on `device`, in evaluation mode, quantised as `way` says."""
+        plan = way.plan
+        with translated(self.source):
+            if plan is None:
+                return self._read(config, device, way.files)
+            # transformers unpacks a GGUF file by way of a quantiser of its own, and takes only one
+            if plan.arguments and self.random is None and self.source.gguf_file is None:
+                return self._read(config, device, way.files, **plan.arguments)
+            return plan.quantized(lambda: self._read(config, device, way.files))
+
+    def _read(self, config: Config, device: torch.device, files: Files, **more: Any) -> Any:
+        """The model made of its files, or of random numbers. `more`: arguments of `from_pretrained`."""
         if self.random is not None:
             dtype = DTYPES.get(config.dtype, torch.bfloat16)
             return build(self.random, dtype, device, config.attention, self.tokenizer())[0]
@@ -85,6 +125,7 @@ class Checkpoint:
             "attn_implementation": config.attention,
             "trust_remote_code": False,
             **self._where(),
+            **files.arguments(config),
         }
         if self.source.gguf_file:
             arguments["quantization_config"] = GgufConfig(dequantize=True)
@@ -92,15 +133,27 @@ class Checkpoint:
             arguments["use_safetensors"] = True
         if device.type == "cuda":
             arguments["device_map"] = {"": device}
-        with translated(self.source):
+        with files.loading():
             model, found = AutoModelForCausalLM.from_pretrained(
-                self.source.location, output_loading_info=True, **arguments
+                files.location, output_loading_info=True, **arguments | more
             )
         if found["missing_keys"]:  # transformers fills these with random numbers and only warns
             missing = sorted(found["missing_keys"])
             del model  # or the error's traceback would hold it
             raise ModelError("model.missing_tensors", name=self.source.label, count=len(missing), tensor=missing[0])
         return model.eval()
+
+    def _outlined(self) -> Outline:
+        if self._outline is None:
+            with translated(self.source):
+                if self.random is not None:
+                    description = describe(self.random)
+                else:
+                    description = AutoConfig.from_pretrained(
+                        self.source.location, trust_remote_code=False, **self._where()
+                    )
+                self._outline = Outline.of_config(description)
+        return self._outline
 
     def _where(self, *, weights: bool = True) -> dict[str, Any]:
         where: dict[str, Any] = {}
@@ -111,42 +164,3 @@ class Checkpoint:
         if self.source.gguf_file and weights:
             where["gguf_file"] = self.source.gguf_file
         return where
-
-
-class translated:  # noqa: N801  # reads as a word in `with translated(source):`
-    """Turns what transformers and the hub client raise while loading into a ModelError that says what to do."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _traceback: Any) -> None:
-        if error is None or isinstance(error, WorkbenchError | MemoryError | torch.OutOfMemoryError):
-            return
-        if not isinstance(error, _RAISED):
-            return
-        text = f"{error}"
-        name = self._source.label
-        last_line = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), type(error).__name__)
-        if "trust_remote_code" in text or "custom code" in text:
-            raise ModelError("model.remote_code", name=name) from error
-        if "model type" in text and "does not recognize" in text:
-            raise ModelError("model.unknown_architecture", name=name, architecture=self._model_type()) from error
-        if "safetensors" in text and ("does not appear to have" in text or "no file named" in text):
-            raise ModelError(
-                "model.pickle_only", name=name, file="pytorch_model.bin", path=self._source.location
-            ) from error
-        if isinstance(error, SafetensorError) or "SafetensorError" in text or "incomplete metadata" in text:
-            raise ModelError("model.damaged_weights", name=name, problem=last_line) from error
-        if self._source.kind == "hub" and self._source.path is None and isinstance(error, OSError):
-            raise ModelError("model.hub_unreachable", name=name, problem=last_line) from error
-        raise ModelError("model.load_failed", name=name, problem=f"{type(error).__name__}: {last_line}") from error
-
-    def _model_type(self) -> str:
-        try:
-            config = Path(self._source.location) / "config.json"
-            return str(json.loads(config.read_text(encoding="utf-8")).get("model_type", "unknown"))
-        except (OSError, ValueError):
-            return "unknown"

@@ -13,7 +13,27 @@ import torch
 from workbench.errors import OutOfMemory
 from workbench.words import Message
 
+RESIDUE_LIMIT = 0.05  # of the model's bytes; above it the process is worth replacing
+_RESIDUE_FLOOR = 16 * 2**20  # an interpreter grows by this much without holding any model
 _WEIGHT_FILES = (".safetensors", ".gguf", ".bin")
+
+
+class Residue(Exception):
+    """After dropping the old model too much memory stayed; the host should replace this process.
+
+    `.left_bytes` stayed of a model of `.model_bytes`. Nothing is resident any more.
+    """
+
+    def __init__(self, left_bytes: int, model_bytes: int) -> None:
+        self.left_bytes = left_bytes
+        self.model_bytes = model_bytes
+        super().__init__(f"{left_bytes} of {model_bytes} bytes stayed")
+
+
+def refuse_residue(left_bytes: int, model_bytes: int) -> None:
+    """Residue when so much stayed of a model that the process is worth replacing."""
+    if model_bytes and left_bytes > max(RESIDUE_LIMIT * model_bytes, _RESIDUE_FLOOR):
+        raise Residue(left_bytes, model_bytes)
 
 
 def held_bytes(device: torch.device) -> int:

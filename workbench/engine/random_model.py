@@ -94,6 +94,21 @@ def parse(name: str) -> RandomSpec:
     return spec
 
 
+def describe(spec: RandomSpec) -> Any:
+    """The transformers config of the model. ModelError when transformers lacks the class."""
+    values = spec.config
+    model_type = values.pop("model_type")
+    try:
+        return AutoConfig.for_model(model_type, **values)
+    except ValueError as error:
+        raise ModelError(
+            "model.no_class",
+            name=spec.slug,
+            version=importlib.metadata.version("transformers"),
+            architecture=MODELS[spec.slug].architecture,
+        ) from error
+
+
 def build(
     spec: RandomSpec,
     dtype: torch.dtype,
@@ -108,17 +123,7 @@ def build(
     The same spec, dtype and kind of device give the same weights. ModelError when transformers lacks the class,
     CapabilityError when the class lacks sdpa; torch's out-of-memory error passes through.
     """
-    values = spec.config
-    model_type = values.pop("model_type")
-    try:
-        config = AutoConfig.for_model(model_type, **values)
-    except ValueError as error:
-        raise ModelError(
-            "model.no_class",
-            name=spec.slug,
-            version=importlib.metadata.version("transformers"),
-            architecture=MODELS[spec.slug].architecture,
-        ) from error
+    config = describe(spec)
     architecture = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
     if attn_implementation == "sdpa" and not architecture._supports_sdpa:
         raise CapabilityError(

@@ -8,7 +8,9 @@ import torch
 
 from workbench.catalog.shapes import FIELDS
 from workbench.config import Config
+from workbench.engine import quantizing
 from workbench.engine.scope import sdpa_backend
+from workbench.engine.weights import Weights
 from workbench.results import TRANSFORMERS_LOOP, ModelFacts, Resolved
 from workbench.words import Message
 
@@ -36,25 +38,28 @@ def cache_word(cache: Any) -> str:
     return _CACHES.get((kind, bool(getattr(cache, "offloading", False))), kind)
 
 
-def resolved(model: Any, tokenizer: Any, config: Config, seen: Seen, why: dict[str, Message]) -> Resolved:
-    """What is in force now, read from the model and from torch; `config` is what holds around each call."""
-    storages: dict[tuple[str, int], tuple[str, int]] = {}
+def resolved(
+    model: Any, tokenizer: Any, config: Config, seen: Seen, weights: Weights, why: dict[str, Message]
+) -> Resolved:
+    """What is in force now, read from the model and from torch; `config` is what holds around each call.
+
+    weights  counted when they were loaded: nothing that changes on a resident model changes them
+    """
     devices: Counter[str] = Counter()
     elements: Counter[str] = Counter()
-    for tensor in (*model.parameters(), *model.buffers()):
-        dtype = str(tensor.dtype).removeprefix("torch.")
-        storages[(str(tensor.device), tensor.untyped_storage().data_ptr())] = (dtype, tensor.untyped_storage().nbytes())
     for parameter in model.parameters():
         devices[str(parameter.device)] += 1
-        elements[str(parameter.dtype).removeprefix("torch.")] += parameter.numel()
-    bytes_by_dtype: Counter[str] = Counter()
-    for dtype, size in storages.values():
-        bytes_by_dtype[dtype] += size
-    generation = model.generation_config
+        if parameter.is_floating_point() and parameter.itemsize > 1:  # the rest is packed: integers, or float8
+            elements[str(parameter.dtype).removeprefix("torch.")] += parameter.numel()
+    generation, dtype = model.generation_config, elements.most_common(1)[0][0]
+    settings, whys = quantizing.settings(model, weights.quantization)
     return Resolved(
         attention=str(model.config._attn_implementation),
-        dtype=elements.most_common(1)[0][0],
-        bytes_by_dtype=dict(bytes_by_dtype),
+        dtype=dtype,
+        bytes_by_dtype=weights.bytes_by_dtype,
+        quantization=weights.quantization,
+        quantized_share=weights.quantized_share,
+        quantization_settings=settings,
         device_map=dict(devices),
         sdpa_backend=sdpa_backend(config, model.device),
         attention_mask=config.attention_mask,
@@ -72,8 +77,13 @@ def resolved(model: Any, tokenizer: Any, config: Config, seen: Seen, why: dict[s
             "do_sample": bool(generation.do_sample),
             **{name: getattr(generation, name) for name in ("temperature", "top_p", "top_k") if generation.do_sample},
         },
-        why=why,
+        why={knob: said for knob, said in whys.items() if settings[knob] != _asked(config[knob], dtype)} | why,
     )
+
+
+def _asked(value: Any, dtype: str) -> Any:
+    """A knob of a quantisation; the only one with reasons that can be automatic is its compute dtype."""
+    return dtype if value == "auto" else value
 
 
 def as_ids(value: int | list[int] | None) -> tuple[int, ...]:
@@ -88,27 +98,27 @@ def facts(
     name: str,
     revision: str | None = None,
     *,
+    weights: Weights,
     kv_bytes_per_token: int,
     checkpoint_dtype: str | None = None,
+    checkpoint_quantization: str | None = None,
     random_weights: bool = False,
     notes: tuple[Message, ...] = (),
 ) -> ModelFacts:
-    """What kind of model this is, from its config and its parameters."""
+    """What kind of model this is, from its config and its weights."""
     config = model.config.get_text_config()
     heads = config.num_attention_heads
     kv_heads = getattr(config, "num_key_value_heads", None) or heads
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // heads
-    parameters = {id(parameter): parameter for parameter in model.parameters()}.values()
     head = model.get_output_embeddings()
     table = model.get_input_embeddings().weight
     tied = head is not None and head.weight is table
-    weight_bytes = sum(parameter.nbytes for parameter in parameters) - (0 if tied else table.nbytes)
     return ModelFacts(
         name=name,
         revision=revision,
         model_type=config.model_type,
         architecture=type(model).__name__,
-        parameters=sum(parameter.numel() for parameter in parameters),
+        parameters=weights.values,
         layers=config.num_hidden_layers,
         hidden_size=config.hidden_size,
         heads=heads,
@@ -117,13 +127,14 @@ def facts(
         context_length=config.max_position_embeddings,
         vocab_size=table.shape[0],
         kv_bytes_per_token=kv_bytes_per_token,
-        weight_bytes=weight_bytes,
+        weight_bytes=weights.read_per_step(tied=tied),
         supports_sdpa=bool(model._supports_sdpa),
         supports_flash=bool(model._supports_flash_attn),
         supports_flex=bool(model._supports_flex_attn),
         compiles_whole=bool(model._can_compile_fullgraph),
         supports_static_cache=not model._is_stateful,
         checkpoint_dtype=checkpoint_dtype,
+        checkpoint_quantization=checkpoint_quantization,
         random_weights=random_weights,
         notes=notes,
         config={name: getattr(config, name) for name in FIELDS if hasattr(config, name)},

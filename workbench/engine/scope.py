@@ -1,4 +1,4 @@
-"""Settings that hold around a call or for the whole process: SDPA kernels, autocast, masks, TF32, cuDNN's benchmark."""
+"""Settings that hold around a call or for the whole process: SDPA kernels, autocast, gradients, masks, TF32, cuDNN."""
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -23,19 +23,24 @@ _ENABLED: dict[str, Callable[[], bool]] = {
     "cudnn": torch.backends.cuda.cudnn_sdp_enabled,
     "math": torch.backends.cuda.math_sdp_enabled,
 }
+# Formats whose weights are unpacked in the forward pass into tensors that torch must be able to version. Inference mode
+# forbids it ("Cannot set version_counter for inference tensor"), so these run outside of it, without gradients.
+_VERSIONED = ("quanto-int4",)
 # what torch says when no kernel that it may use can do the call: on CPU, on CUDA
 _NO_KERNEL = ("No viable backend", "No available kernel")
 
 
 @contextmanager
 def in_force(config: Mapping[str, Any], device: torch.device) -> Iterator[None]:
-    """Within it a forward pass uses the SDPA kernel and the autocast of `config`.
+    """Within it a forward pass uses the SDPA kernel and the autocast of `config`, and keeps nothing for gradients.
 
     CapabilityError when the one kernel that is allowed cannot do what the pass needs.
     """
     chosen = config["sdpa_backend"] if config["attention"] == "sdpa" else "auto"
     told: list[warnings.WarningMessage] = []
     with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(config["quantization"] not in _VERSIONED))
+        stack.enter_context(torch.no_grad())
         if chosen != "auto":
             told = stack.enter_context(_warnings())  # why a kernel cannot is said in warnings
             stack.enter_context(sdpa_kernel(SDPA_BACKENDS[chosen]))

@@ -71,7 +71,7 @@ class Worker:
             self._finished()
 
     def _answer(self, engine: Any, call: dict[str, Any]) -> None:
-        from workbench.engine.engine import Residue
+        from workbench.engine.memory import Residue
         from workbench.errors import WorkbenchError
         from workbench.hosts.operations import execute
         from workbench.probes.context import Context

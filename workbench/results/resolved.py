@@ -33,6 +33,7 @@ class Resolved(Result):
     dtype              of the largest share of the parameters
     bytes_by_dtype     parameters, buffers and the state of quantised weights, bytes, each storage counted once
     quantization       the knob's word for what the modules are; quantized_share: of all weights, those kept so
+    quantization_settings  the knobs of that format, by name, read from the modules
     device_map         device -> number of parameters on it
     sdpa_backend       the one kernel that torch may use for SDPA, or auto
     loop               what decoded in the last call
@@ -55,6 +56,7 @@ class Resolved(Result):
     cache: str
     quantization: str = "none"
     quantized_share: float = 0.0
+    quantization_settings: dict[str, Any] = {}
     threads: int
     pad_token_id: int | None
     eos_token_ids: tuple[int, ...]
@@ -89,6 +91,7 @@ class Resolved(Result):
             "padding_side": self.padding_side,
             "pad_token": self.pad_token_id,
             "eos_token_ids": self.eos_token_ids,
+            **self.quantization_settings,
             **self.sampling,
         }
         found = []
@@ -148,4 +151,7 @@ class ModelFacts(Result):
     random_weights: bool = False
     notes: tuple[Message, ...] = ()
     checkpoint_dtype: str | None = None  # of the files, whatever it was loaded as
+    checkpoint_quantization: str | None = None  # the knob's word for what the files are, or transformers' own
+    calibrated_by: str | None = None  # the text that the files were made with, where it is told
+    calibration_leaked: tuple[str, ...] = ()  # domains of the built-in suites that share text with it
     config: dict[str, Any] = {}  # the fields of the transformers config that `workbench.catalog.shapes` reads
