@@ -19,7 +19,8 @@ CUDA_TORCH = CPU_TORCH.model_copy(
     update={"version": "2.13.0+cu130", "cuda_runtime": "13.0", "cuda_available": True, "cudnn": 91200}
 )
 TOOLS = ("Python.h", "g++", "ninja")
-NAMES = ("flash-attn", "flash-attn-3", "flash-attn-4", "kernels", "triton", "optimum-quanto", "hqq")
+QUANTISERS = ("bitsandbytes", "torchao", "optimum-quanto", "hqq", "gptqmodel", "optimum")
+NAMES = ("flash-attn", "flash-attn-3", "flash-attn-4", "kernels", "triton", *QUANTISERS)
 
 
 def package(name: str, usable: bool, reason: str = "machine.package.missing", **params: Any) -> Package:

@@ -26,6 +26,13 @@ def tf32(value: Any, machine: Machine, model: ModelFacts | None, values: Mapping
     return OK if dtype in (None, "float32") else allow(say("capability.note.tf32_idle", dtype=dtype))
 
 
+def float16_cost(dtype: Any, machine: Machine, values: Mapping[str, Any]) -> Capability:
+    """Products in float16 on a processor without them: possible, and slow."""
+    if dtype != "float16" or on_cuda(machine, values) or _NATIVE["float16"] & set(machine.cpu.features):
+        return OK
+    return allow(say("capability.note.cpu_float16"))
+
+
 def cudnn_benchmark(value: Any, machine: Machine, _model: ModelFacts | None, values: Mapping[str, Any]) -> Capability:
     """cuDNN's trial of convolutions."""
     if not value:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 PLAIN = ("auto", "none")  # values of the knob that quantise nothing here
+# files that transformers 5.23 can load in full: config objects with a `dequantize` that its quantisers heed
+DEQUANTIZED = ("fp8", "mxfp8", "mxfp4", "compressed-tensors")
 
 
 @dataclass(frozen=True)

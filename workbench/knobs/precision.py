@@ -5,7 +5,7 @@ from typing import Any
 
 from workbench.knobs import capability_precision
 from workbench.knobs.kinds import Choice, Toggle
-from workbench.knobs.knob import OK, Cost, Group, Knob
+from workbench.knobs.knob import Cost, Group, Knob
 from workbench.results import Capability, Machine, ModelFacts
 from workbench.words import say
 
@@ -21,7 +21,7 @@ def _dtype_capability(value: Any, machine: Machine, _model: ModelFacts | None, v
             ),
             remedy=say("capability.use_float16"),
         )
-    return OK
+    return capability_precision.float16_cost(value, machine, values)
 
 
 KNOBS = (

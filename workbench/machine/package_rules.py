@@ -107,11 +107,6 @@ def triton_road(facts: Facts) -> Message:
     return say("machine.package.install", command="pip install triton-windows" if on_windows else f"{LOCKED} triton")
 
 
-def hqq_in_transformers(_facts: Facts) -> Refusal | None:
-    """transformers.quantizers.auto (5.23): HqqConfig raises NotImplementedError; the KV cache on hqq works."""
-    return say("machine.package.hqq_cache_only"), say("machine.package.hqq_way")
-
-
 def torch_for_gptqmodel(facts: Facts) -> Refusal | None:
     version, torch = facts.versions.get("gptqmodel"), facts.versions.get("torch", "")
     if version is None or older(version, "7.7") or not older(torch, "2.14.1"):

@@ -15,7 +15,6 @@ from workbench.machine.package_rules import (
     compiler_for_int4,
     cuda_gpu,
     first,
-    hqq_in_transformers,
     kernels_road,
     kernels_window,
     linux_only,
@@ -154,14 +153,21 @@ PACKAGES: tuple[Entry, ...] = (
         "int8 and int4 weights without calibration, quantised KV cache",
         f"{LOCKED} hqq",
         at_least="0.2.1",  # transformers.utils.import_utils.HQQ_MIN_VERSION
-        reservations=(hqq_in_transformers,),
     ),
     Entry(
         "gptqmodel",
         "quantisation",
         "GPTQ and AWQ checkpoints",
         "pip install gptqmodel==7.6.0 optimum",
+        at_least="1.4.3",  # transformers/quantizers/quantizer_gptq.py MIN_GPTQ_VERSION
         installed=(torch_for_gptqmodel,),
+    ),
+    Entry(
+        "optimum",
+        "quantisation",
+        "GPTQ checkpoints, beside gptqmodel",
+        "pip install optimum",
+        at_least="1.24.0",  # transformers/quantizers/quantizer_gptq.py MIN_OPTIMUM_VERSION
     ),
     Entry(
         "accelerate",

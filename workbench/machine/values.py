@@ -1,4 +1,4 @@
-"""Every value of the knobs of attention, decoding and arithmetic: usable here or not, and why; no model is loaded."""
+"""Every value of the knobs that a machine decides: usable here or not, and why; no model is loaded."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,13 +12,16 @@ from workbench.results import Machine, ModelFacts
 from workbench.results.values import Values, ValueVerdict
 from workbench.words.format import knob_value
 
-_GROUPS = (Group.ATTENTION, Group.DECODING)
+_GROUPS = (Group.ATTENTION, Group.DECODING, Group.QUANTISATION)
+FP8 = ("float8_e4m3fn", "float8_e5m2")
 _ARITHMETIC = ("autocast", "tf32", "cudnn_benchmark")
 # what gives a knob its effect, where the defaults do not
 _BESIDE: dict[str, dict[str, Any]] = {
     "freezing": {"compile": "default"},
     "cache_backend": {"cache": "quantized"},
     "cache_bits": {"cache": "quantized"},
+    "compute_dtype": {"quantization": "bnb-nf4"},
+    "bnb_double_quant": {"quantization": "bnb-nf4"},
 }
 
 
@@ -55,6 +58,7 @@ def verdict_facts(model: str) -> ModelFacts:
     The sizes in bytes are left at 0: no verdict on a listed value asks for them.
     """
     entry = models.model(model)
+    dtype = entry.checkpoint_dtype.value if entry.checkpoint_dtype else None
     config = {name: fact.value for name, fact in entry.config.items()}
     heads = config["num_attention_heads"]
     support = class_support(entry.model_type) or ClassSupport()
@@ -77,8 +81,9 @@ def verdict_facts(model: str) -> ModelFacts:
         supports_flex=support.flex is not False,
         supports_static_cache=support.static_cache is not False,
         compiles_whole=support.compiles_whole is not False,
-        checkpoint_dtype=entry.checkpoint_dtype.value if entry.checkpoint_dtype else None,
-        config=config,
+        checkpoint_dtype=dtype,
+        checkpoint_quantization="fp8" if dtype in FP8 else None,
+        config={"model_type": entry.model_type, **config},
     )
 
 

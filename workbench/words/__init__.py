@@ -24,6 +24,7 @@ _FILES = (
     "calibrate",
     "capability",
     "capability_quantization",
+    "capability_quantization",
     "census",
     "checkpoint",
     "cli",

@@ -147,8 +147,6 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "machine.package.no_wheel_windows": "no wheel was published for this combination ({combination}) as of {date}: choose attention=sdpa, or install it under WSL2",
     "machine.package.kernels_not_yet": "{command}, once PyPI has it: its newest was {newest} on {date}; until then choose attention=sdpa",
     "machine.package.outside_window": "transformers {transformers} accepts {least} ≤ version < {below}, not {version}",
-    "machine.package.hqq_cache_only": "transformers cannot load weights with it (HqqConfig is not implemented); the quantised KV cache works",
-    "machine.package.hqq_way": "for 4-bit weights choose bitsandbytes or torchao",
     "machine.package.needs_other_torch": "{version} needs torch ≥ {needs}, this is {torch}",
     "machine.package.quanto_needs_compiler": "int4 and the KV cache compile a C++ extension at first use; no compiler with ninja was found",
     "machine.package.install_compiler": "install g++ and: pip install ninja",
