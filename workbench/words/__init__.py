@@ -24,7 +24,6 @@ _FILES = (
     "calibrate",
     "capability",
     "capability_quantization",
-    "capability_quantization",
     "census",
     "checkpoint",
     "cli",
