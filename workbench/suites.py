@@ -120,7 +120,7 @@ def suite(name_or_path: str | Path = "default") -> Suite:
     if not path.suffix and not path.exists():
         known = ", ".join(NAMES)
         raise ConfigError("suite.unknown", name=repr(str(name_or_path)), known=known, nearest=nearest(path.name, NAMES))
-    text = _read(path)
+    text = read(path)
     return _of_prompts(path, text) if path.suffix == ".jsonl" else _of_text(path, text)
 
 
@@ -205,7 +205,8 @@ def _bad_line(path: Path, number: int, problem: str) -> ConfigError:
     return ConfigError("suite.bad_line", file=path.name, line=number, problem=problem)
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> str:
+    """A person's text file. ConfigError says what is wrong with it."""
     try:
         size = path.stat().st_size
         if size > _LARGEST:

@@ -13,7 +13,7 @@ from gguf import GGUFWriter
 from safetensors.torch import save_file
 
 from tests.test_forecast import a_machine, with_gpu
-from workbench.hub.contents import quantization
+from workbench.catalog.quantized import summary
 from workbench.hub.inventory import inventory
 from workbench.results import document
 from workbench.results.inventory import Inventory, ModelEntry
@@ -252,7 +252,7 @@ def test_a_pickle_only_model_is_listed_as_one(bare: Path) -> None:
     ],
 )
 def test_quantisation_in_words(stated: Any, words: str | None) -> None:
-    assert quantization(stated) == words
+    assert summary(stated) == words
 
 
 def test_packed_weights_count_as_they_lie_on_disk(bare: Path) -> None:

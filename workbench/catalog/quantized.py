@@ -9,12 +9,10 @@ from typing import Any
 
 from workbench.catalog.sources import weights_in
 from workbench.home import home
-from workbench.knobs.formats import FORMATS
+from workbench.knobs.formats import DEQUANTIZED, FORMATS
 
 MANIFEST = "workbench-quantization.json"
 SCHEMA = "workbench.quantization/1"
-# What transformers 5.23 can load in full: config objects with a `dequantize` that its quantisers heed while loading.
-DEQUANTIZED = ("fp8", "mxfp8", "mxfp4", "compressed-tensors")
 _TORCHAO = {
     "Int8WeightOnlyConfig": "torchao-int8-weight",
     "Int8DynamicActivationInt8WeightConfig": "torchao-int8-dynamic",

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from workbench.catalog import LocalModel, gguf, integrity
+from workbench.catalog import LocalModel, gguf, integrity, quantized
 from workbench.catalog.local import read_header
 from workbench.catalog.sources import weights_in
 from workbench.errors import ModelError
@@ -136,20 +136,8 @@ def _of_config(found: Contents, config: Mapping[str, Any]) -> Contents:
         model_type=config["model_type"],
         model_class=classes[0] if isinstance(classes, list) and classes and isinstance(classes[0], str) else None,
         dtype=dtype if isinstance(dtype, str) else None,
-        quantization=quantization(config.get("quantization_config")),
+        quantization=quantized.summary(config.get("quantization_config")),
     )
-
-
-def quantization(stated: Any) -> str | None:
-    """A quantization_config in a few words: "gptq 4-bit", "bitsandbytes nf4", "fp8"; None when there is none."""
-    if not isinstance(stated, Mapping):
-        return None
-    method = str(stated.get("quant_method") or stated.get("quant_type") or "unknown")
-    if method == "bitsandbytes":
-        bits = str(stated.get("bnb_4bit_quant_type") or "4-bit") if stated.get("load_in_4bit") else "8-bit"
-        return f"{method} {bits}"
-    bits_stated = stated.get("bits") or stated.get("w_bit") or stated.get("nbits")
-    return f"{method} {bits_stated}-bit" if isinstance(bits_stated, int) else method
 
 
 def _not_causal(model_class: str | None, name: str) -> Message | None:

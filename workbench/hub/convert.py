@@ -23,7 +23,7 @@ from workbench.errors import ModelError
 from workbench.home import home
 from workbench.hub.convert_child import run_child
 from workbench.probes.context import Context
-from workbench.words import say
+from workbench.words import Message, say
 
 MANIFEST = "workbench-conversion.json"
 SCHEMA = "workbench.conversion/1"
@@ -139,7 +139,7 @@ def convert(pickles: Pickles, context: Context, target: Path | None = None) -> P
     folder = target or default_target(pickles)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(folder, pickles.name, context):
+        with locked(folder, say("phase.waiting_for_conversion", name=pickles.name), context):
             if is_made(folder, pickles):
                 return folder
             if target is not None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -153,7 +153,8 @@ def convert(pickles: Pickles, context: Context, target: Path | None = None) -> P
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, name: str, context: Context) -> Iterator[None]:
+def locked(folder: Path, waiting_for: Message, context: Context) -> Iterator[None]:
+    """One process at a time makes `folder`; the others say what they wait for, and notice Stop."""
     lock = FileLock(folder.with_name(f".{folder.name}.lock"))
     waiting = False
     while True:
@@ -162,7 +163,7 @@ def _locked(folder: Path, name: str, context: Context) -> Iterator[None]:
             break
         except Timeout:
             if not waiting:
-                context.enter(say("phase.waiting_for_conversion", name=name))
+                context.enter(waiting_for)
             waiting = True
             context.check()
     try:
@@ -185,7 +186,7 @@ def _make(pickles: Pickles, folder: Path, context: Context) -> None:
         total, done = 3 * pickles.bytes, 0  # each byte is hashed, converted, and hashed again as written
         sources = {}
         for file in pickles.pairs:
-            sources[file], done = _entry(pickles.folder / file, context, done, total)
+            sources[file], done = checksum(pickles.folder / file, context, done, total)
         answer = run_child(pickles, unfinished, context, done, total)
         done += pickles.bytes
         for beside in pickles.beside:
@@ -196,7 +197,7 @@ def _make(pickles: Pickles, folder: Path, context: Context) -> None:
         integrity.check(unfinished, name=pickles.name)
         written = {}
         for path in sorted(unfinished.iterdir()):
-            written[path.name], done = _entry(path, context, done, total)
+            written[path.name], done = checksum(path, context, done, total)
         if identity(pickles) != before:
             raise ModelError("convert.altered", file=", ".join(pickles.pairs))
         manifest = {
@@ -214,7 +215,7 @@ def _make(pickles: Pickles, folder: Path, context: Context) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _entry(path: Path, context: Context, done: int, total: int) -> tuple[dict[str, Any], int]:
+def checksum(path: Path, context: Context, done: int, total: int) -> tuple[dict[str, Any], int]:
     """(size and checksum of a file, bytes done with it)."""
     digest, size = hashlib.sha256(), 0
     message = say("convert.hashing", file=path.name)

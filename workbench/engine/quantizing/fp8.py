@@ -61,7 +61,8 @@ def whole_blocks(size: tuple[int, int]) -> Iterator[None]:
     def padded(self: Any, quantized: torch.Tensor, scales: torch.Tensor, *rest: Any, **named: Any) -> torch.Tensor:
         rows, columns = quantized.shape[-2:]
         if scales.ndim < 2 or tuple(scales.shape[-2:]) != (-(-rows // size[0]), -(-columns // size[1])):
-            return original(self, quantized, scales, *rest, **named)  # type: ignore[no-any-return]  # other blocks than the config's: FP4 experts
+            other: torch.Tensor = original(self, quantized, scales, *rest, **named)
+            return other  # blocks that are not the config's: FP4 experts
         whole = pad(quantized.view(torch.uint8), (0, -columns % size[1], 0, -rows % size[0])).view(quantized.dtype)
         found: torch.Tensor = original(self, whole, scales, *rest, **named)
         return found[..., :rows, :columns].contiguous()
