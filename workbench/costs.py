@@ -137,15 +137,21 @@ def _told(way: Way, **parts: Any) -> Message:
 def _facts(bench: Bench, a: Config, b: Config, workload: Workload) -> Facts:
     live_from_here = tuple(bench.config.cost_to(config) is Cost.LIVE for config in (a, b))
     second = b if live_from_here[0] or not live_from_here[1] else a
-    machine = machines.with_free_memory(bench.machine)
-    forecast = forecasts.forecast(bench.facts, second, workload, machine)
+    engine_bytes, free_bytes = second_engine(bench, second, workload)
     return Facts(
         live_between=a.cost_to(b) is Cost.LIVE,
         live_from_here=(live_from_here[0], live_from_here[1]),
         own_process=isinstance(bench.host, ProcessHost),
-        engine_bytes=forecast.weights + forecast.kv_cache + forecast.workspace + PROCESS_BYTES,
-        free_bytes=forecast.available,
+        engine_bytes=engine_bytes,
+        free_bytes=free_bytes,
     )
+
+
+def second_engine(bench: Bench, config: Config, workload: Workload) -> tuple[int, int | None]:
+    """Bytes of an engine with `config` beside this one, and what is free now on its device (None: not known)."""
+    machine = machines.with_free_memory(bench.machine)
+    forecast = forecasts.forecast(bench.facts, config, workload, machine)
+    return forecast.total + PROCESS_BYTES, forecast.available
 
 
 def earlier_floor(bench: Bench, workload: Workload, way: Way) -> NoiseFloor | None:

@@ -1,7 +1,7 @@
 """Session: what a notebook holds in its hand. It delegates and keeps one job at a time; it computes nothing."""
 
 import queue
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, Self
@@ -9,30 +9,25 @@ from typing import Any, Self
 from workbench import export as exports
 from workbench import forecast as forecasts
 from workbench import machine as machines
-from workbench.agreement import agreement
 from workbench.bench import Bench
-from workbench.compare import compare, compare_cost
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, Stopped
 from workbench.events import Dispatcher, Listener
 from workbench.hosts import registry
 from workbench.jobs import Jobs
+from workbench.judgements import JUDGEMENTS, Judgements
 from workbench.measure import measure
 from workbench.readings import Readings
 from workbench.results import (
     DOING,
-    Agreement,
     Applied,
     Chunk,
-    CompareCost,
-    Comparison,
     Completion,
     Forecast,
     Measurement,
     Scan,
     Snippet,
     Trace,
-    Way,
     Workload,
 )
 from workbench.runs import Runs
@@ -40,7 +35,7 @@ from workbench.scan import scan
 from workbench.tracing import trace
 
 
-class Session(Readings):
+class Session(Readings, Judgements):
     """A model on the bench.
 
     model         "demo" | hub id | local directory | .gguf file | "random:<slug>[?layers=2&scale=tiny&seed=0]"
@@ -161,52 +156,6 @@ class Session(Readings):
         result: Measurement = self._jobs.wait(self.submit("measure", workload, precision=precision, budget_s=budget_s))
         return result
 
-    def compare(
-        self,
-        a: Config | Mapping[str, Any],
-        b: Config | Mapping[str, Any],
-        workload: Workload | None = None,
-        *,
-        precision: float = 0.05,
-        budget_s: float = 60.0,
-        quick: bool = False,
-        way: Way | None = None,
-    ) -> Comparison:
-        """b against a, by short runs that alternate: ratios, intervals, noise floor, verdicts, agreement.
-
-        Both are Configs, or what to change in the one in force: `compare({"threads": 1}, {"threads": 2})`. Live knobs
-        compare on the resident model; others in two engines where memory holds them, else by loads that alternate
-        (`compare_cost` tells first; `way` picks). Ends with decode and prefill known to ±`precision` (95 %), or with
-        `budget_s`. `quick`: an estimate without a verdict. Kept in `.runs`.
-        """
-        options = {"precision": precision, "budget_s": budget_s, "quick": quick, "way": way}
-        result: Comparison = self._jobs.wait(self.submit("compare", a, b, workload, **options))
-        return result
-
-    def compare_cost(
-        self,
-        a: Config | Mapping[str, Any],
-        b: Config | Mapping[str, Any],
-        workload: Workload | None = None,
-        **options: Any,
-    ) -> CompareCost:
-        """What `compare` of the same arguments (precision, budget_s, way) would take now. Loads nothing."""
-        return compare_cost(self._bench, a, b, workload, **options)
-
-    def agreement(
-        self,
-        a: Config | Mapping[str, Any],
-        b: Config | Mapping[str, Any],
-        workload: Workload | None = None,
-        text: str | None = None,
-    ) -> Agreement:
-        """Whether two live configurations compute the same: max |Δlogit|, KL, first divergent token, verdict.
-
-        Over the workload's prompt (or `text`) in one pass, and along a's greedy answer to it over the KV cache.
-        """
-        result: Agreement = self._jobs.wait(self.submit("agreement", a, b, workload, text))
-        return result
-
     def trace(self, workload: Workload | None = None, *, steps: int = 3) -> Trace:
         """Which kernels one prefill and `steps` decode steps really ran, time by category, and a file for Perfetto.
 
@@ -257,15 +206,14 @@ class Session(Readings):
         )
 
     def submit(self, operation: str, *arguments: Any, **options: Any) -> Future[Any]:
-        """Starts apply, generate, measure or compare; returns its Future at once. Jobs run one after the other."""
+        """Starts an operation by its method's name; returns its Future at once. Jobs run one after the other."""
         operations: dict[str, Callable[..., Any]] = {
             "apply": self._bench.apply,
             "generate": self._bench.generate,
             "measure": partial(measure, self._bench),
-            "compare": partial(compare, self._bench),
             "trace": partial(trace, self._bench),
-            "agreement": partial(agreement, self._bench),
             "scan": partial(scan, self._bench),
+            **{name: partial(work, self._bench) for name, work in JUDGEMENTS.items()},
         }
         if operation not in operations:
             raise ConfigError("session.unknown_operation", operation=operation, operations=", ".join(operations))

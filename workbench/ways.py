@@ -13,6 +13,7 @@ from workbench.config import Config
 from workbench.costs import RUNS_PER_LOAD
 from workbench.errors import WorkbenchError
 from workbench.hosts.connection import OnEvent
+from workbench.hosts.process import ProcessHost
 from workbench.knobs import Cost
 from workbench.pairing import Half
 from workbench.probes.context import Context
@@ -61,12 +62,7 @@ def two_engines(bench: Bench, job: int, sides: Sides, workload: Workload, contex
     if not _live(bench, sides[nearer]):
         turns.loads += 1
     put(bench, job, sides[nearer])
-    context.progress(say("progress.second_engine"), 0)
-    with bench.beside.worker() as other:
-        opening = bench.opening(sides[1 - nearer])
-        # no engine that another notebook may take over
-        opening["claim"] |= {"when_busy": "beside", "fingerprint": "beside " + opening["claim"]["fingerprint"]}
-        other.call("open", opening, context.emit)
+    with second_engine(bench, sides[1 - nearer], context) as other:
         turns.loads += 1
         hosts = (bench.host, other) if nearer == 0 else (other, bench.host)
 
@@ -76,6 +72,21 @@ def two_engines(bench: Bench, job: int, sides: Sides, workload: Workload, contex
         for side in (0, 1):
             half(side, warm_up=True, runs=1)
         yield turns
+
+
+@contextmanager
+def second_engine(bench: Bench, config: Config, context: Context) -> Iterator[ProcessHost]:
+    """The same model with `config` in a worker that ends with the block.
+
+    DeviceBusy, OutOfMemory, ModelError, Stopped as for any load.
+    """
+    context.progress(say("progress.second_engine"), 0)
+    with bench.beside.worker() as host:
+        opening = bench.opening(config)
+        # no engine that another notebook may take over
+        opening["claim"] |= {"when_busy": "beside", "fingerprint": "beside " + opening["claim"]["fingerprint"]}
+        host.call("open", opening, context.emit)
+        yield host
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import Any
 
 from workbench.catalog.sources import Source
 from workbench.config import Config
+from workbench.engine.census import census
 from workbench.engine.engine import Engine
 from workbench.errors import WorkbenchError
 from workbench.probes.ceilings import copy_bandwidth
@@ -12,14 +13,26 @@ from workbench.probes.context import Context
 from workbench.results import Applied, Resolved, Result
 from workbench.words import say
 
-PROBES = ("timing", "paired", "trace", "block", "agreement", "scan")
+PROBES = (
+    "timing",
+    "paired",
+    "trace",
+    "block",
+    "agreement",
+    "scan",
+    "quality.reference",
+    "quality.candidate",
+    "quality.sensitivity",
+    "quality.reasoning",
+    "quality.tasks",
+)
 
 
 def execute(engine: Engine, op: str, params: dict[str, Any], context: Context) -> dict[str, Any]:
     """Runs one operation and returns its result as JSON-able data.
 
     open {source, config} · apply {config, fresh} · generate {prompts, max_new_tokens, seed, chat} ·
-    probe {probe, …} · bandwidth {} · facts {}
+    probe {probe, …} · census {} · bandwidth {}
     """
     match op:
         case "open":
@@ -35,6 +48,9 @@ def execute(engine: Engine, op: str, params: dict[str, Any], context: Context) -
             probe = import_module(f"workbench.probes.{params['probe']}")
             result: Result = engine.probe(probe.run, params, context)
             return {"result": result.to_dict(), **_state(engine)}
+        case "census":
+            counted = census(engine.model, engine.config, engine.loaded)
+            return {"result": counted.to_dict(), **_state(engine)}
         case "bandwidth":
             context.enter(say("phase.bandwidth"))
             ceiling = copy_bandwidth(engine.device, engine.resolved().threads)

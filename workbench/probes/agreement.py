@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from transformers import LogitsProcessor
 
 from workbench.config import Config
 from workbench.judging import names_of
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
+from workbench.probes.forced import Recorder
 from workbench.probes.timing import prepare
 from workbench.results import Agreement, Divergence, LogitDistance, Workload
 from workbench.rounding import excess, level_of, loses, sentence
@@ -131,30 +131,15 @@ def _text_logits(bench: Bench, batch: dict[str, torch.Tensor], context: Context)
     return logits[real]
 
 
-class _Recorder(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
-    """Keeps each step's logits; with `forced` tokens [batch, step] it lets no others be chosen."""
-
-    def __init__(self, forced: torch.Tensor | None) -> None:
-        self._forced = forced
-        self.seen: list[torch.Tensor] = []
-
-    def __call__(self, _input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        step = len(self.seen)
-        self.seen.append(scores.to("cpu", torch.float32, copy=True))
-        if self._forced is None:
-            return scores
-        only = torch.full_like(scores, -torch.inf)
-        return only.scatter(1, self._forced[:, step : step + 1].to(scores.device), 0.0)
-
-
 def _decode(
     bench: Bench, batch: dict[str, torch.Tensor], new_tokens: int, forced: torch.Tensor | None, context: Context
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """New tokens [batch, step] and their logits [batch, step, vocabulary], by the loop and the cache in force."""
-    recorder = _Recorder(forced)
+    seen: list[torch.Tensor] = []
+    recorder = Recorder(lambda _step, scores: seen.append(scores.to("cpu", torch.float32, copy=True)), forced)
     with bench.interruptible(context):
         output = bench.produce(batch, None, new_tokens, logits_processor=[recorder])
-    return output.sequences[:, batch["input_ids"].shape[1] :].cpu(), torch.stack(recorder.seen, dim=1)
+    return output.sequences[:, batch["input_ids"].shape[1] :].cpu(), torch.stack(seen, dim=1)
 
 
 @contextmanager

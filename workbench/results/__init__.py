@@ -38,7 +38,10 @@ from workbench.results.quality import (
     Statistics,
     TokenPair,
     quality_record,
+    reasoning_record,
+    sensitivity_record,
 )
+from workbench.results.reference import ANSWER_TOKENS, QualityCost, Reference, ReferenceAnswer, ReferenceText
 from workbench.results.resolved import (
     COMPILED_LOOP,
     NO_LOOP_YET,
@@ -53,6 +56,7 @@ from workbench.results.trace import PHASES, KernelUse, Trace, TraceDiff, TracePh
 from workbench.results.workload import Workload
 
 __all__ = [
+    "ANSWER_TOKENS",
     "COMPILED_LOOP",
     "DOING",
     "EVENTS",
@@ -98,9 +102,13 @@ __all__ = [
     "Package",
     "Perplexity",
     "Power",
+    "QualityCost",
     "QualityDiff",
     "QualityFloor",
     "Reasoning",
+    "Reference",
+    "ReferenceAnswer",
+    "ReferenceText",
     "Resolved",
     "Result",
     "Role",
@@ -132,6 +140,8 @@ __all__ = [
     "document",
     "measurement_record",
     "quality_record",
+    "reasoning_record",
+    "sensitivity_record",
     "scan_record",
     "trace_record",
     "versions",

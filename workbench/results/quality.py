@@ -222,6 +222,7 @@ class Sensitive(Result):
     error        ‖output − output with full weights‖ ÷ ‖output with full weights‖ for the same inputs; the mean of the
                  group's modules
     kld_without  mean KLD of the candidate with this group left in full; None: not measured
+    gain_ci95    of the KLD that this gains, paired by position
     more_bytes   that leaving it in full takes
     """
 
@@ -229,6 +230,7 @@ class Sensitive(Result):
     label: str
     error: float
     kld_without: float | None
+    gain_ci95: Interval | None = None
     more_bytes: int
 
 
@@ -256,4 +258,18 @@ def quality_record(model: str, machine: Any, config: Any, resolved: Any, found: 
     """The comparison as it is stored, and as `--json` prints it; `config` is the candidate's."""
     return document(
         "quality", model=model, machine=machine, config=config, resolved=resolved, result=found, flags=found.flags
+    )
+
+
+def sensitivity_record(model: str, machine: Any, config: Any, resolved: Any, found: Sensitivity) -> dict[str, Any]:
+    """The ranking as it is stored."""
+    return document(
+        "sensitivity", model=model, machine=machine, config=config, resolved=resolved, result=found, flags=found.flags
+    )
+
+
+def reasoning_record(model: str, machine: Any, config: Any, resolved: Any, found: Reasoning) -> dict[str, Any]:
+    """The answers' accuracy as it is stored; `config` is the candidate's."""
+    return document(
+        "reasoning", model=model, machine=machine, config=config, resolved=resolved, result=found, flags=found.flags
     )

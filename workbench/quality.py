@@ -1,0 +1,57 @@
+"""What the configuration in force did to the model's answers, against a reference of the same weights."""
+
+import time
+from pathlib import Path
+
+from workbench import references
+from workbench.bench import Bench
+from workbench.config import Config
+from workbench.results import QualityCost, QualityDiff, quality_record
+from workbench.runs import references as stored
+from workbench.suites import suite as suite_of
+
+
+def quality_cost(bench: Bench, reference: Config | None = None, suite: str | Path = "default") -> QualityCost:
+    """What `quality` of the same arguments would take now before its numbers come; loads nothing."""
+    text = suite_of(suite)
+    config = references.plain(bench, text, reference)
+    have, _problem = stored.find(references.key_of(bench, text, config))
+    return references.cost_of(bench, text, config, have)
+
+
+def quality(bench: Bench, job: int, reference: Config | None = None, suite: str | Path = "default") -> QualityDiff:
+    """The resident model, under everything in force, against `reference` (a Config) over `suite`.
+
+    The reference is made once and kept on disk; its cost is told first, as a progress event. Kept in the store. The
+    configuration of before is in force again afterwards, also after Stop and errors.
+    ConfigError: no such suite, a file that cannot be read. CapabilityError: a reference that cannot be made here.
+    ModelError: a tokenizer that loses text, another vocabulary, no finite logits.
+    """
+    context = bench.context(job)
+    text = suite_of(suite)
+    config = references.plain(bench, text, reference)
+    key = references.key_of(bench, text, config)
+    have, problem = stored.find(key)
+    price = references.cost_of(bench, text, config, have)
+    context.progress(price.text, 0)
+    made_s = 0.0
+    if have is None:
+        assert price.reference != "stored"
+        began = time.monotonic()
+        have = references.make(bench, job, text, config, key, price.reference, context)
+        made_s = time.monotonic() - began
+    parameters = {"probe": "quality.candidate", "suite": text.to_dict(), "reference": have.to_dict()}
+    found = QualityDiff.from_dict(bench.call(job, "probe", parameters)["result"])
+    remade = (references.remade(problem),) if problem is not None else ()
+    found = found.model_copy(
+        update={
+            "reference_seconds": made_s,
+            "flags": (*found.flags, *references.notes_of(bench, config), *remade),
+        }
+    )
+    record = quality_record(bench.facts.name, bench.machine, bench.config, bench.resolved, found)
+    if notes := bench.store(job, record):
+        found = found.model_copy(update={"flags": (*found.flags, *notes)})
+    bench.last["quality"] = found
+    bench.tell(job, "result", {"kind": "quality", "value": found, "config": bench.config})
+    return found

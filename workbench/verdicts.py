@@ -1,0 +1,159 @@
+"""From a quality diff to words: what a configuration saves and what it costs, what hurts most, what to beware of.
+
+Two candidates are ranked by KLD, never by perplexity, which may fall while a model gets worse. Nothing is ranked that
+is nearly lossless: the formats of llama.cpp that lose less than 0.01 nats (q8_0 0.0014, q6_K 0.0055 on LLaMA-3-8B;
+tools/perplexity/README.md) are not told apart by tasks. No torch.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workbench.config import Config
+from workbench.judging import names_of
+from workbench.knobs.formats import FORMATS, PLAIN
+from workbench.results import ModelFacts, QualityDiff, Reference, Resolved, Statistics
+from workbench.words import say, text
+from workbench.words.format import interval, number, share
+from workbench.words.message import Message
+
+NEARLY_LOSSLESS = 0.01  # nats
+_SMALL = 1e9  # parameters
+_FEW_BITS = 4
+_SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}
+# knobs that a reference differs in from everything, and that say nothing of what was tried
+_UNSAID = ("attention", "dtype", "quantization", "threads", "device", "padding_side")
+
+
+def judged(found: QualityDiff, resolved: Resolved, reference: Reference, facts: ModelFacts) -> QualityDiff:
+    """`found` with its verdict, its flags, and what calibrated the weights. `resolved`: the candidate's."""
+    calibrated = facts.calibrated_by
+    found = found.model_copy(update={"calibrated_by": calibrated})
+    return found.model_copy(
+        update={
+            "verdict": verdict(found, resolved, reference.dtype),
+            "flags": (*facts.notes, *_flags(found, resolved, reference, facts)),
+        }
+    )
+
+
+def within_floor(block: Statistics, found: QualityDiff) -> bool:
+    """Whether what was seen could be the reference against itself."""
+    return block.kld.mean_ci95[0] <= found.noise_floor.kld_mean
+
+
+def no_difference(found: QualityDiff) -> bool:
+    """Over the text and along the decode path."""
+    return all(within_floor(block, found) for block in (found.overall, found.decode_path) if block is not None)
+
+
+def verdict(found: QualityDiff, resolved: Resolved, reference_dtype: str) -> Message:
+    """The one sentence."""
+    name = label(found, resolved)
+    memory = number(memory_ratio(found, reference_dtype))
+    kld = found.overall.kld
+    if no_difference(found):
+        floor = number(found.noise_floor.kld_mean)
+        return say("quality.no_difference", name=name, memory=memory, kld=number(kld.mean), floor=floor)
+    seen = {
+        "name": name,
+        "memory": memory,
+        "kld": number(kld.mean),
+        "interval": interval(kld.mean_ci95),
+        "same": share(found.overall.same_top),
+    }
+    along = found.decode_path
+    if along is not None and within_floor(found.overall, found):
+        return say(
+            "quality.decode_only",
+            name=name,
+            memory=memory,
+            kld=number(along.kld.mean),
+            interval=interval(along.kld.mean_ci95),
+            same=share(along.same_top),
+        )
+    if kld.mean <= NEARLY_LOSSLESS:
+        return say("quality.nearly_lossless", **seen)
+    hardest = hardest_hit(found)
+    if hardest is None:
+        return say("quality.lossy", **seen)
+    return say("quality.hit_hardest", **seen, domain=text(f"domain.{hardest}"))
+
+
+def hardest_hit(found: QualityDiff) -> str | None:
+    """The domain whose loss lies above that of all text, interval and all; None where no domain stands out."""
+    if len(found.by_domain) < 2:
+        return None
+    worst = max(found.by_domain, key=lambda domain: found.by_domain[domain].kld.mean)
+    return worst if found.by_domain[worst].kld.mean_ci95[0] > found.overall.kld.mean else None
+
+
+def memory_ratio(found: QualityDiff, reference_dtype: str) -> float:
+    """Bytes of the candidate's weights ÷ those of the same weights in 16 bits, which is how models come."""
+    sixteen_bits = found.reference_bytes * 2 / _SIZES.get(reference_dtype, 2)
+    return found.weight_bytes / sixteen_bits
+
+
+def label(found: QualityDiff, resolved: Resolved) -> str:
+    """What the candidate is called: its format, and what else was changed. "bnb-nf4, cache quantized"."""
+    candidate, reference = Config(**found.candidate), Config(**found.reference)
+    kind = resolved.quantization if resolved.quantization not in PLAIN else resolved.dtype
+    others = {knob: value for knob, value in candidate.items() if knob not in _UNSAID and candidate.matters(knob)}
+    plain = candidate.replace(**{knob: reference[knob] for knob in others})
+    if plain == candidate:
+        return f"{kind}, {candidate['attention']}" if kind == reference["dtype"] else kind
+    return f"{kind}, {names_of(plain, candidate)[1]}"
+
+
+def between(a: QualityDiff, b: QualityDiff, names: tuple[str, str]) -> Message:
+    """Which of two candidates loses less, where that can be said; both against the same reference and text."""
+    lossless = [found.overall.kld.mean <= NEARLY_LOSSLESS for found in (a, b)]
+    (low_a, high_a), (low_b, high_b) = a.overall.kld.mean_ci95, b.overall.kld.mean_ci95
+    if all(lossless) or not (high_a < low_b or high_b < low_a):
+        return say("quality.between_none", a=names[0], b=names[1])
+    better, worse = (0, 1) if high_a < low_b else (1, 0)
+    klds = [number(found.overall.kld.mean) for found in (a, b)]
+    return say("quality.between", better=names[better], kld=klds[better], worse=names[worse], other_kld=klds[worse])
+
+
+def ranked(found: Mapping[str, QualityDiff]) -> list[str]:
+    """Names from the least loss to the most: by KLD, the worse of text and decode path."""
+    return sorted(found, key=lambda name: _worse(found[name]))
+
+
+def _worse(found: QualityDiff) -> float:
+    blocks = [block for block in (found.overall, found.decode_path) if block is not None]
+    return max(block.kld.mean for block in blocks)
+
+
+def _flags(found: QualityDiff, resolved: Resolved, reference: Reference, facts: ModelFacts) -> Sequence[Message]:
+    flags: list[Message] = list(_of_numbers(found, reference))
+    chosen = FORMATS.get(resolved.quantization)
+    if chosen is not None and chosen.bits <= _FEW_BITS and facts.parameters < _SMALL:
+        flags.append(say("quality.small_model", millions=round(facts.parameters / 1e6)))
+    if facts.calibration_leaked:
+        flags.append(say("quality.leaked", text=str(facts.calibrated_by), suites=", ".join(facts.calibration_leaked)))
+    elif chosen is not None and chosen.calibrated and found.calibrated_by is None:
+        flags.append(say("quality.calibration_unknown", format=chosen.name))
+    if any(value.get("quantization", "none") not in ("none", "auto") for value in (reference.config,)):
+        flags.append(say("quality.reference_quantised", format=str(reference.config["quantization"])))
+    return flags
+
+
+def _of_numbers(found: QualityDiff, reference: Reference) -> Sequence[Message]:
+    flags = []
+    blocks: dict[str, Any] = {text("quality.the_text"): found.overall, text("quality.the_path"): found.decode_path}
+    for where, block in blocks.items():
+        if block is not None and block.bad_positions:
+            total = block.positions + block.bad_positions
+            flags.append(say("quality.bad_positions", bad=block.bad_positions, total=total, where=where))
+    if reference.answers and found.decode_path is None:
+        flags.append(say("quality.bad_path"))
+    lost = [one.domain for one in reference.texts if one.domain not in found.by_domain]
+    flags.extend(say("quality.bad_domain", domain=text(f"domain.{domain}")) for domain in dict.fromkeys(lost))
+    ratio = found.ppl_ratio
+    if ratio is not None and ratio < 1 and not within_floor(found.overall, found):
+        flags.append(say("quality.better_perplexity", ratio=number(ratio)))
+    if reference.kept:
+        bound = number(found.overall.tail_bound)
+        flags.append(say("quality.tail", kept=reference.kept, vocabulary=reference.vocabulary, bound=bound))
+    return flags
