@@ -14,6 +14,7 @@ import torch
 from workbench.config import Config
 from workbench.engine.stored import Stored, stored
 from workbench.knobs.formats import FORMATS, quantizes
+from workbench.knobs.module_names import covers
 from workbench.results.census import Census, Left, Role, Share
 from workbench.words import Message, say, text
 from workbench.words.format import size
@@ -55,11 +56,15 @@ def kept_as(model: torch.nn.Module) -> tuple[str, float]:
     return word, quantized[word] / values.total()
 
 
-def census(model: torch.nn.Module, config: Config, loaded: tuple[Share, ...] = ()) -> Census:
-    """The bytes now, beside those `loaded` from the files, and what stayed in full although it was asked otherwise."""
-    asked, (ran, share) = config.quantization, kept_as(model)
-    wanted = _wanted(model, config, ran)
-    left = _left(model, config, wanted)
+def census(model: torch.nn.Module, config: Config, loaded: tuple[Share, ...] = (), files: str | None = None) -> Census:
+    """The bytes now, beside those `loaded` from the files, and what stayed in full although it was asked otherwise.
+
+    files  what the files are quantised to (`ModelFacts.checkpoint_quantization`); None: in full
+    """
+    (ran, share), asked = kept_as(model), str(config.quantization)
+    wanted = (files or ran) if asked == "auto" else asked
+    undone = ran == "none" and wanted == files
+    left = _left(model, config, wanted, undone=undone)
     now = count(model)
     return Census(
         asked=asked,
@@ -67,7 +72,7 @@ def census(model: torch.nn.Module, config: Config, loaded: tuple[Share, ...] = (
         loaded=loaded,
         now=now,
         left=left,
-        sentence=_sentence(wanted, ran, share, now, left, undone=_fp8_undone(model)),
+        sentence=_sentence(wanted, ran, share, now, left, undone=undone),
     )
 
 
@@ -127,20 +132,6 @@ def _new_bytes(held: Iterable[torch.Tensor], seen: set[tuple[str, int]]) -> int:
     return found
 
 
-def _wanted(model: Any, config: Config, ran: str) -> str:
-    """The format that was asked for; with auto, what the files are."""
-    if config.quantization != "auto":
-        return str(config.quantization)
-    return "fp8" if _fp8_undone(model) else ran
-
-
-def _fp8_undone(model: Any) -> bool:
-    """Whether the files are FP8 and transformers undid it while loading (its quantizer then stays on the model)."""
-    quantizer = getattr(model, "hf_quantizer", None)
-    asked = getattr(quantizer, "quantization_config", None)
-    return bool(getattr(asked, "dequantize", False)) and str(getattr(asked, "quant_method", "")).endswith("fp8")
-
-
 @dataclass
 class _Kept:
     values: int = 0
@@ -148,7 +139,7 @@ class _Kept:
     names: list[str] = field(default_factory=list)
 
 
-def _left(model: Any, config: Config, wanted: str) -> tuple[Left, ...]:
+def _left(model: Any, config: Config, wanted: str, *, undone: bool) -> tuple[Left, ...]:
     """Matrices that are in full although `wanted` quantises."""
     if not quantizes(wanted):
         return ()
@@ -157,7 +148,8 @@ def _left(model: Any, config: Config, wanted: str) -> tuple[Left, ...]:
         role = tables.role(one)
         if one.word != "none" or one.row is None or role not in _EXPECTED:
             continue
-        kept = groups[role, one.format, _why(one, role, tables.tied, model, config, wanted)]
+        why = say("census.why.undone") if undone else _why(one, role, tables.tied, model, config, wanted)
+        kept = groups[role, one.format, why]
         kept.values += one.values
         kept.bytes += sum(tensor.untyped_storage().nbytes() for tensor in one.data)
         kept.names.append(one.name)
@@ -180,8 +172,6 @@ def _why(one: Stored, role: Role, tied: bool, model: Any, config: Config, wanted
     chosen = FORMATS.get(wanted)
     package = chosen.package if chosen else wanted
     module = one.name.rpartition(".")[0]
-    if _fp8_undone(model):
-        return say("census.why.fp8_undone")
     if config.skip_modules != "auto" and _named(module, config.skip_modules):
         return say("census.why.asked")
     if role in ("embedding", "head"):
@@ -191,16 +181,15 @@ def _why(one: Stored, role: Role, tied: bool, model: Any, config: Config, wanted
     if not isinstance(one.module, torch.nn.Linear):
         return say("census.why.no_linear", package=package)
     if _named(module, getattr(getattr(model, "hf_quantizer", None), "modules_to_not_convert", None) or ()):
-        return say("census.why.library_list")
+        return say("census.why.by_load")
     group = chosen.group if chosen and config.group_size == "auto" else config.group_size
     if chosen and chosen.grouped and group and one.row and one.row % int(group):
         return say("census.why.group", row=one.row, group=int(group), package=package)
     return say("census.why.unknown")
 
 
-def _named(module: str, names: Iterable[str]) -> bool:
-    """Whether one of `names` is the module, the end of its path, or a part that holds it."""
-    return any(f".{name}." in f".{module}." for name in names)
+def _named(module: str, patterns: Iterable[str]) -> bool:
+    return any(covers(pattern, module) for pattern in patterns)
 
 
 def _sentence(
@@ -212,7 +201,7 @@ def _sentence(
     if not quantizes(wanted):
         return say("census.full", size=whole, formats=formats)
     if ran == "none" and undone:
-        return say("census.dequantized", size=whole, formats=formats)
+        return say("census.dequantized", files=wanted, size=whole, formats=formats)
     if ran == "none":
         return say("census.nothing", asked=wanted, size=whole, formats=formats)
     if ran != wanted:

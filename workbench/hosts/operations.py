@@ -49,7 +49,7 @@ def execute(engine: Engine, op: str, params: dict[str, Any], context: Context) -
             result: Result = engine.probe(probe.run, params, context)
             return {"result": result.to_dict(), **_state(engine)}
         case "census":
-            counted = census(engine.model, engine.config, engine.loaded)
+            counted = census(engine.model, engine.config, engine.loaded, engine.facts.checkpoint_quantization)
             return {"result": counted.to_dict(), **_state(engine)}
         case "bandwidth":
             context.enter(say("phase.bandwidth"))
