@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import workbench as wb
-from tests.charts.samples import HOSTILE, measurement, run
+from tests.charts.samples import HOSTILE, measurement
 from tests.widgets.conftest import Driver
 from workbench.results import Chunk, Event, document
 from workbench.widgets import TuningPanel
@@ -60,7 +60,7 @@ def test_too_many_threads_are_refused_with_the_number_that_fits(panel: Driver) -
 
 def test_a_failed_apply_leaves_nothing_pending_and_shows_the_value_in_force(panel: Driver) -> None:
     elsewhere = wb.Config(dtype="bfloat16", device="cuda:99", threads=1)  # a stored run of another machine
-    panel.panel._run_clicked(run(elsewhere))
+    panel.panel._config_chosen(elsewhere)
     assert "device auto→cuda:99" in html.unescape(panel["pending"].value)
     panel.press("apply")
     assert "cuda:99" in panel["error"].value

@@ -60,7 +60,7 @@ def test_an_impossible_choice_stays_with_its_reason_and_remedy() -> None:
 
 
 def test_a_possible_choice_has_no_note() -> None:
-    made, _ = control("dtype", situation())
+    made, _ = control("padding_side", situation())
     assert note(made) == ""
     assert made.box.children[2].layout.display == "none"
 

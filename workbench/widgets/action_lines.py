@@ -5,7 +5,17 @@ from typing import Any
 
 from workbench.config import Config
 from workbench.knobs import Cost, cost_of
-from workbench.results import Applied, Comparison, Forecast, Measurement, Scan, Trace
+from workbench.results import (
+    Applied,
+    Census,
+    Comparison,
+    Forecast,
+    Measurement,
+    QualityDiff,
+    Scan,
+    Sensitivity,
+    Trace,
+)
 from workbench.words import text
 from workbench.words.format import amount, knob_value, printable, seconds, size
 
@@ -100,4 +110,18 @@ def outcome(kind: str, value: Any) -> str:
         return text("panel.traced", seconds=seconds(value.seconds))
     if isinstance(value, Scan):
         return text("panel.scanned", n=len(value.values), seconds=seconds(value.seconds))
+    if isinstance(value, QualityDiff):
+        return _judged(value)
+    if isinstance(value, Sensitivity):
+        return text("panel.ranked", n=len(value.groups), seconds=seconds(value.seconds))
+    if isinstance(value, Census):
+        return text("panel.counted", size=size(value.bytes))
     return text("panel.generated" if kind == "completions" else "panel.done")
+
+
+def _judged(found: QualityDiff) -> str:
+    if not found.reference_seconds:
+        return text("panel.judged", seconds=seconds(found.seconds))
+    return text(
+        "panel.judged_first", seconds=seconds(found.seconds), reference_seconds=seconds(found.reference_seconds)
+    )

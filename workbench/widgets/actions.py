@@ -12,13 +12,14 @@ from workbench.words.format import escape
 # button -> further classes; all are wb-<name>
 WAITING = {"apply": ("wb-primary",), "discard": ()}
 OFFER = {"compare-start": ("wb-primary",), "compare-quick": (), "compare-not": ()}
-WORK = {"measure": ("wb-primary",), "compare": (), "trace": (), "stop": ()}
-ELSEWHERE = {"scan": ()}  # shown in its tab
+WORK = {"measure": ("wb-primary",), "compare": (), "trace": (), "quality": (), "stop": ()}
+ELSEWHERE = {"scan": (), "sensitivity": (), "spare": (), "census": ()}  # shown in their tabs
 
 
 class Actions:
     """`wb-pending`, `wb-apply`, `wb-discard`; `wb-offer`, `wb-compare-start`, `wb-compare-quick`, `wb-compare-not`;
-    `wb-measure`, `wb-compare`, `wb-trace`, `wb-stop`, `wb-sides`, `wb-scan`; and the fields of the work.
+    `wb-measure`, `wb-compare`, `wb-trace`, `wb-quality`, `wb-stop`, `wb-sides`; and the fields of the work. In their
+    tabs `wb-scan`, `wb-sensitivity`, `wb-spare`, `wb-census`.
 
     clicked  button -> what a click on it does
     """
@@ -56,10 +57,8 @@ class Actions:
         able = {
             **dict.fromkeys(WAITING, ready and changed),
             **dict.fromkeys(OFFER, ready),
-            "measure": ready,
+            **dict.fromkeys(("measure", "trace", "quality", *ELSEWHERE), ready),
             "compare": ready and sides is not None,
-            "trace": ready,
-            "scan": ready,
             "stop": stoppable,
         }
         for name, enabled in able.items():

@@ -1,10 +1,11 @@
-"""What the panel has seen found out: measurements, traces, comparisons and scans of this session, newest last."""
+"""What the panel has seen found out in this session: measurements, traces, comparisons, quality; newest last."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from workbench.charts.runs import Run, same_config
-from workbench.results import Comparison, Measurement, Resolved, Scan, Trace
+from workbench.config import Config
+from workbench.results import Census, Comparison, Measurement, QualityDiff, Resolved, Scan, Sensitivity, Trace
 from workbench.words import Message
 
 if TYPE_CHECKING:
@@ -15,7 +16,11 @@ _DECIDES = ("attention", "sdpa_backend", "attention_mask", "dtype", "autocast", 
 
 
 class Evidence:
-    """runs: measurements since the panel was opened, and the one before it; newest: the last verdict or measurement."""
+    """runs: measurements since the panel was opened, and the one before it; newest: the last verdict or measurement.
+
+    judged    quality by configuration; `quality`, `sensitivity`: the last
+    counted   the last census, with its configuration
+    """
 
     def __init__(self, name: str, notes: tuple[Message, ...] = ()) -> None:
         self._name = name
@@ -24,7 +29,11 @@ class Evidence:
         self.traces: list[Trace] = []
         self.comparison: Comparison | None = None
         self.scan: Scan | None = None
-        self.newest: Measurement | Comparison | None = None
+        self.judged: dict[Config, QualityDiff] = {}
+        self.quality: QualityDiff | None = None
+        self.sensitivity: Sensitivity | None = None
+        self.counted: tuple[Config, Census] | None = None
+        self.newest: Measurement | Comparison | QualityDiff | None = None
 
     @classmethod
     def of(cls, session: "Session") -> Self:
@@ -35,6 +44,9 @@ class Evidence:
             ("comparison", ""),
             ("trace", "traced_config"),
             ("scan", ""),
+            ("quality", ""),
+            ("sensitivity", ""),
+            ("census", ""),
         ):
             if last.get(kind) is not None:
                 found.take(last[kind], last.get(config) or session.config)
@@ -51,17 +63,31 @@ class Evidence:
             self.traces.append(result)
         elif isinstance(result, Scan):
             self.scan = result
+        elif isinstance(result, QualityDiff):
+            self.quality = self.newest = self.judged[Config(**result.candidate)] = result
+        elif isinstance(result, Sensitivity):
+            self.sensitivity = result
+        elif isinstance(result, Census):
+            self.counted = (Config(**config), result)
         else:
             return False
         return True
 
-    def doubts(self, result: Measurement | Comparison) -> list[Message]:
+    def doubts(self, result: Measurement | Comparison | QualityDiff) -> list[Message]:
         """What weakens a result, without what is true of this model whatever is measured: the title tells that."""
         return [flag for flag in result.flags if flag not in self._notes]
 
     @property
     def measurement(self) -> Measurement | None:
         return self.runs[-1].measurement if self.runs else None
+
+    def run_of(self, config: Config) -> Run | None:
+        """The last measurement of a configuration."""
+        return next((run for run in reversed(self.runs) if same_config(run.config, config)), None)
+
+    def census_of(self, config: Mapping[str, Any]) -> Census | None:
+        """The census, where it is of this configuration."""
+        return self.counted[1] if self.counted is not None and self.counted[0] == Config(**config) else None
 
     @property
     def trace(self) -> Trace | None:

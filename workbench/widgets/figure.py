@@ -9,6 +9,7 @@ from workbench.widgets.parts import classed, close_tree, column, markup
 from workbench.words.format import escape
 
 Draw = Callable[[], dict[str, Any]]  # -> {"data": traces, "layout": layout}
+LISTS = {"annotations", "shapes"}
 
 
 class LiveFigure:
@@ -30,7 +31,10 @@ class LiveFigure:
             if same:
                 for trace, old, new in zip(self.widget.data, before["data"], spec["data"], strict=True):
                     trace.update(_changes(old, new))
-            self.widget.layout.update(_changes(before["layout"], spec["layout"]))
+            changed = _changes(before["layout"], spec["layout"])
+            for name in LISTS & changed.keys():  # an update of a list with a shorter one would keep what is over
+                self.widget.layout[name] = changed.pop(name)
+            self.widget.layout.update(changed)
         if not same:
             self.widget.data = ()
             self.widget.add_traces(spec["data"])
@@ -50,15 +54,22 @@ class LiveFigure:
 class LaterFigure:
     """A LiveFigure that is made when there is first something to show: each one sends the page 5 MB of script.
 
-    `box` holds the sentence `empty` until `found()` is not None. `draw` gets what it found.
+    `box` holds the sentence `empty` until `found()` is not None. `draw` gets what it found; `clicked` the number that a
+    clicked point carries.
     """
 
     def __init__(
-        self, found: Callable[[], Any], draw: Callable[[Any], dict[str, Any]], empty: str, *classes: str
+        self,
+        found: Callable[[], Any],
+        draw: Callable[[Any], dict[str, Any]],
+        empty: str,
+        *classes: str,
+        clicked: Callable[[int], None] | None = None,
     ) -> None:
         self._found = found
         self._draw = draw
         self._classes = classes
+        self._clicked = clicked
         self._empty = markup(f"<div class='wb-note'>{escape(empty)}</div>", "wb-nothing")
         self._figure: LiveFigure | None = None
         self.box = column([self._empty])
@@ -69,6 +80,8 @@ class LaterFigure:
             self._figure.redraw()
         elif self._found() is not None:
             self._figure = LiveFigure(lambda: self._draw(self._found()), *self._classes)
+            if self._clicked is not None:
+                self._figure.on_point(self._clicked)
             self.box.children = (self._figure.widget,)
             close_tree(self._empty)
 

@@ -39,7 +39,7 @@ class Header:
         """Set the three lines."""
         trace = evidence.trace_of(config, resolved)
         ran = escape(lines.ran(resolved, trace, evidence.measurement), MOST_LINE)
-        differs = lines.but(config, resolved, trace)
+        differs = lines.but(config, resolved, trace, evidence.census_of(config))
         if differs:
             ran += f" · <b class='wb-but'>{escape(text('panel.ran.but'))}</b> {escape(differs, MOST_LINE)}"
         for widget, code, words in (

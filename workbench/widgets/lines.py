@@ -4,19 +4,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.charts.runs import Run, changes, work, workload_words
+from workbench.config import Config
 from workbench.judging import JUDGED
 from workbench.knobs import KNOBS
 from workbench.metrics import METRICS
-from workbench.results import Comparison, Measurement, ModelFacts, Resolved, Trace
+from workbench.results import Census, Comparison, Measurement, ModelFacts, QualityDiff, Resolved, Trace
 from workbench.results.resolved import NO_LOOP_YET
 from workbench.widgets.evidence import Evidence
-from workbench.words import templates, text
+from workbench.words import say, templates, text
 from workbench.words.format import knob_value, measured, printable, share, size
 
 SEPARATOR = " · "
 # knobs that are named whatever their value; the others only where they differ from their default
 CORE = ("attention", "compile", "cache", "dtype", "padding_side", "do_sample")
 # fields of Resolved that are worth a word only where they are not the ordinary ones
+_ALL = 0.995  # of the weights quantised: norms and biases never are
 _EXPERT = ("sdpa_backend", "attention_mask", "autocast", "tf32", "cudnn_benchmark")
 
 
@@ -64,6 +66,7 @@ def ran(resolved: Resolved | None, trace: Trace | None, last: Measurement | None
     phrases = [
         kernels(resolved, trace),
         resolved.dtype,
+        *([resolved.quantization] if resolved.quantization != "none" else []),
         size(resolved.weight_bytes),
         text("panel.ran.no_loop") if resolved.loop == NO_LOOP_YET else resolved.loop,
         text("panel.ran.cache", cache=resolved.cache),
@@ -100,22 +103,44 @@ def _backend(backend: str | None) -> str:
     return text("panel.ran.kernel", name=backend.replace("sdpa ", ""))
 
 
-def but(config: Mapping[str, Any], resolved: Resolved | None, trace: Trace | None = None) -> str:
-    """Where asked and ran differ, and why; empty when they agree."""
+def but(
+    config: Mapping[str, Any], resolved: Resolved | None, trace: Trace | None = None, census: Census | None = None
+) -> str:
+    """Where asked and ran differ, and why; what of the weights was not quantised; empty when they agree."""
     if resolved is None:
         return ""
     found = [*resolved.differences(config), *(trace.differences if trace is not None else ())]
+    if census is not None and census.left:
+        found.append(census.sentence)
+    elif resolved.quantization != "none" and resolved.quantized_share < _ALL:
+        found.append(say("panel.ran.left", share=share(1 - resolved.quantized_share)))
     return "; ".join(printable(str(difference), 300) for difference in found)
 
 
 def last(evidence: Evidence) -> str:
-    """The last verdict: a comparison's sentences, or a measurement, of which two side by side are no verdict."""
-    if evidence.newest is not None and evidence.newest is evidence.comparison:
-        said = verdict(evidence.comparison)
+    """The last verdict, with speed and quality of one configuration always beside each other.
+
+    Speed: a comparison's sentences, or a measurement, of which two side by side are no verdict.
+    """
+    newest = evidence.newest
+    if isinstance(newest, QualityDiff):
+        run = evidence.run_of(Config(**newest.candidate))
+        said = [quality(newest), speed(run) if run is not None else text("panel.last.no_speed")]
+    elif newest is not None and newest is evidence.comparison:
+        said = [verdict(evidence.comparison), quality(evidence.judged.get(Config(**evidence.comparison.b)))]
+    elif evidence.runs:
+        said = [measurement(evidence.runs), quality(evidence.judged.get(Config(**evidence.runs[-1].config)))]
     else:
-        said = measurement(evidence.runs)
-    doubts = evidence.doubts(evidence.newest) if evidence.newest is not None else []
-    return SEPARATOR.join([said, *(printable(str(flag), 160) for flag in doubts)])
+        said = [text("panel.last.nothing")]
+    doubts = evidence.doubts(newest) if newest is not None else []
+    return SEPARATOR.join([*said, *(printable(str(flag), 160) for flag in doubts)])
+
+
+def quality(found: QualityDiff | None) -> str:
+    """The verdict on the answers, or that there is none."""
+    if found is None:
+        return text("panel.last.not_judged")
+    return text("panel.last.quality", verdict=printable(str(found.verdict), 300))
 
 
 def verdict(comparison: Comparison) -> str:
@@ -136,15 +161,19 @@ def measurement(runs: Sequence[Run]) -> str:
     """The last measurement in words, and the one before."""
     if not runs:
         return text("panel.last.nothing")
-    newest = runs[-1].measurement
-    words = text(
+    return SEPARATOR.join([speed(runs[-1]), *(_before(runs) if len(runs) > 1 else [])])
+
+
+def speed(run: Run) -> str:
+    """decode 16.7 tok/s [16.2, 17.1] · prefill … · 256 → 64 tokens, batch 1 · n = 7."""
+    newest = run.measurement
+    return text(
         "panel.last.run",
         decode=_metric(newest, "decode_tps"),
         prefill=_metric(newest, "prefill_tps"),
         workload=workload_words(newest.workload),
         n=newest.repeats,
     )
-    return SEPARATOR.join([words, *(_before(runs) if len(runs) > 1 else [])])
 
 
 def _before(runs: Sequence[Run]) -> list[str]:

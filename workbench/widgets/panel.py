@@ -3,18 +3,17 @@
 It measures nothing and knows no torch: clicks become `session.submit(...)`, and everything shown comes from what the
 session holds and from its events. A callback returns at once.
 
-Class names for tests and style sheets: wb-panel here, and those that header, bodies, actions, tabs, proof_tabs, answer
-and status name; wb-more is the folded knobs, wb-on marks the chosen button.
+Class names for tests and style sheets: wb-panel here, and those that header, bodies, actions, judging, tabs, answer and
+status name; wb-more is the folded knobs, wb-on marks the chosen button.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal
 
-from workbench.charts import Run
 from workbench.config import Config
 from workbench.knobs import KNOBS
-from workbench.results import DOING, Applied, Event
+from workbench.results import DOING, EVENTS, Applied, Event
 from workbench.widgets import action_lines
 from workbench.widgets.actions import Actions
 from workbench.widgets.answer import Answer
@@ -24,6 +23,7 @@ from workbench.widgets.controls import checked, waits
 from workbench.widgets.evidence import Evidence
 from workbench.widgets.guard import Guard
 from workbench.widgets.header import Header
+from workbench.widgets.judging import Judging
 from workbench.widgets.knob_board import KnobBoard
 from workbench.widgets.page import Page
 from workbench.widgets.parts import close_tree, column, only_one, row
@@ -45,7 +45,7 @@ class TuningPanel:
 
     session  a `workbench.Session`
     groups   names of the knob groups that stand open (workbench.knobs.Group); the others are folded away
-    chart    the tab that is in front: speed, memory, compare, trace, scan or history
+    chart    the tab that is in front: speed, memory, quality, compare, trace, scan or history
     budget_s what the field "at most, s" says at first: Measure ends earlier when the intervals are tight enough
 
     One panel is open in a kernel: making a new one closes the one before. ValueError for an unknown group or chart.
@@ -55,7 +55,7 @@ class TuningPanel:
         self,
         session: "Session",
         groups: Iterable[str] | None = None,
-        chart: Literal["speed", "memory", "compare", "trace", "scan", "history"] = "speed",
+        chart: Literal["speed", "memory", "quality", "compare", "trace", "scan", "history"] = "speed",
         budget_s: float = 60.0,
     ) -> None:
         if chart not in TABS:
@@ -71,17 +71,7 @@ class TuningPanel:
         self._changing = False  # whether the work under way changes the model
         self._closed = False
         self._build(groups, chart, budget_s)
-        self._unsubscribe = [
-            session.on(name, self._guard(listen))
-            for name, listen in (
-                ("state", self._on_state),
-                ("progress", self._on_progress),
-                ("token", self._on_token),
-                ("applied", self._on_applied),
-                ("result", self._on_result),
-                ("error", self._on_error),
-            )
-        ]
+        self._unsubscribe = [session.on(name, self._guard(getattr(self, f"_on_{name}"))) for name in EVENTS]
         with self._guard:  # what happened before the listening began
             self._state = str(session.state)
             self._lines()
@@ -121,10 +111,15 @@ class TuningPanel:
                 "compare-not": lambda: self._comparing.withdraw(),
                 "trace": lambda: self._submit("trace", self._actions.work.workload()),
                 "scan": lambda: self._comparing.scan(),
+                "quality": lambda: self._judging.quality(),
+                "sensitivity": lambda: self._judging.sensitivity(),
+                "spare": lambda: self._judging.spare(),
+                "census": lambda: self._submit("census"),
                 "stop": self._stop_clicked,
             },
         )
         self._comparing = Comparing(self._session, self._actions.work, self._submit, self._actions.offer)
+        self._judging = Judging(self._session, self._guard, self._submit, self._config_chosen)
         self._tabs = Tabs(
             self._session,
             self._evidence,
@@ -132,8 +127,9 @@ class TuningPanel:
             self._guard,
             chart,
             lambda: self._view.forecast({}, self._actions.work.workload()),
-            self._run_clicked,
-            self._actions.buttons["scan"],
+            self._config_chosen,
+            self._actions.buttons,
+            self._judging.box,
         )
         self._answer = Answer(self._generate)
         self._answer.button.on_click(self._guard(lambda _button: self._answer.clicked()))
@@ -175,6 +171,7 @@ class TuningPanel:
             changed=bool(changed),
             sides=action_lines.sides(self._comparing.sides(self._pending)),
         )
+        self._judging.enable(ready)
         self._answer.button.disabled = self._header.export.disabled = not ready
 
     def _failed(self, error: Exception) -> None:
@@ -219,11 +216,11 @@ class TuningPanel:
     def _export_clicked(self, _button: Any) -> None:
         self._header.toggle_snippet(lambda: self._session.export("transformers"))
 
-    def _run_clicked(self, run: Run) -> None:
-        """A point's config becomes pending, to be applied or discarded."""
+    def _config_chosen(self, config: Mapping[str, Any]) -> None:
+        """A point's config, or what a suggestion changes, becomes pending: to be applied or discarded."""
         if self._state not in READY:
             return
-        changed = self._session.config.diff(Config(**run.config))
+        changed = self._session.config.diff(Config(**{**self._session.config, **config}))
         self._pending = {name: new for name, (_, new) in changed.items()}
         self._controls()
 

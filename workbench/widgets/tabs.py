@@ -1,39 +1,45 @@
-"""The tabs on the right: charts of speed, memory, comparisons and traces, and the history of this model."""
+"""The tabs on the right: charts of speed, memory, comparisons, traces and quality, and the history of this model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from workbench.charts import DARK, LIGHT, Run, Theme, memory, speed
+from workbench.charts import DARK, LIGHT, Theme, memory, speed
+from workbench.charts import census as census_chart
+from workbench.charts.runs import Run
 from workbench.errors import StoreError
 from workbench.metrics import METRICS
-from workbench.results import Comparison, Forecast, Scan, Trace
+from workbench.results import Census, Comparison, Forecast, Measurement, QualityDiff, Scan, Sensitivity, Trace
 from workbench.widgets import history
 from workbench.widgets.evidence import Evidence
-from workbench.widgets.figure import LiveFigure
+from workbench.widgets.figure import LaterFigure, LiveFigure
 from workbench.widgets.guard import Guard
 from workbench.widgets.page import Page
-from workbench.widgets.parts import Options, classed, column, markup
+from workbench.widgets.parts import Options, classed, column, markup, row
 from workbench.widgets.proof_tabs import CompareTab, ScanTab, TraceTab
+from workbench.widgets.quality_tab import QualityTab
 from workbench.widgets.view import View
 from workbench.words import text
+from workbench.words.format import escape
 
 if TYPE_CHECKING:
     from workbench.session import Session
 
-TABS = ("speed", "memory", "compare", "trace", "scan", "history")
+TABS = ("speed", "memory", "quality", "compare", "trace", "scan", "history")
 SPEEDS = ("decode_tps", "prefill_tps")
 MOST_HISTORY = 100
 
 
 class Tabs:
-    """`wb-tabs`, `wb-chart-speed`, `wb-metric-<key>`, `wb-chart-memory`, `wb-history`, and those of `proof_tabs`.
+    """`wb-tabs`, `wb-chart-speed`, `wb-metric-<key>`, `wb-chart-memory`, `wb-chart-census`, `wb-history`, and those of
+    `proof_tabs` and `quality_tab`.
 
     evidence  what was found so far
     forecast  of the config in force, or None where there is no model
-    clicked   called with the run whose point was clicked
-    scan_button  stands in the tab of scans
+    clicked   called with the config whose point was clicked
+    buttons   those that stand in a tab: scan, sensitivity, spare, census
+    choice    the row in which the text is chosen that quality is judged on
     """
 
     def __init__(
@@ -44,8 +50,9 @@ class Tabs:
         guard: Guard,
         chart: str,
         forecast: Callable[[], Forecast | None],
-        clicked: Callable[[Run], None],
-        scan_button: Any,
+        clicked: Callable[[Mapping[str, Any]], None],
+        buttons: Mapping[str, Any],
+        choice: Any,
     ) -> None:
         self._session = session
         self._evidence = evidence
@@ -54,18 +61,37 @@ class Tabs:
         self._view = View(session)
         self._metric = SPEEDS[0]
         self._speed = LiveFigure(self._draw_speed, "wb-chart-speed")
-        self._speed.on_point(guard(lambda index: clicked(evidence.runs[index])))
+        self._speed.on_point(guard(lambda index: clicked(evidence.runs[index].config)))
         self._memory = LiveFigure(self._draw_memory, "wb-chart-memory")
         self._metrics = Options(SPEEDS, "wb-metric", guard(self._chosen))
         for key, made in self._metrics.buttons.items():
             made.tooltip = METRICS[key].definition
         self._compare = CompareTab(evidence, lambda: self._theme)
         self._trace = TraceTab(evidence, lambda: self._theme)
-        self._scan = ScanTab(evidence, lambda: self._theme, scan_button)
+        self._scan = ScanTab(evidence, lambda: self._theme, buttons["scan"])
+        self._census = LaterFigure(
+            lambda: evidence.counted,
+            lambda found: census_chart(found[1], self._theme),
+            text("chart.census.empty"),
+            "wb-chart-census",
+        )
+        count_help = markup(f"<span class='wb-note'>{escape(text('panel.census_help'))}</span>", "wb-beside")
+        self._quality = QualityTab(
+            session,
+            evidence,
+            lambda: self._theme,
+            choice,
+            buttons["sensitivity"],
+            buttons["spare"],
+            guard(lambda candidate: clicked(candidate.config)),
+        )
         self._history = markup("", "wb-history")
         pages = {
             "speed": column([self._metrics.box, self._speed.widget]),
-            "memory": column([self._memory.widget]),
+            "memory": column(
+                [self._memory.widget, row([buttons["census"], count_help], "wb-scan-row"), self._census.box]
+            ),
+            "quality": self._quality.box,
             "compare": self._compare.box,
             "trace": self._trace.box,
             "scan": self._scan.box,
@@ -85,10 +111,15 @@ class Tabs:
 
     def found(self, result: Any) -> None:
         """One more result is in the evidence: shown where it belongs; all but a measurement come to the front."""
+        if isinstance(result, Measurement | QualityDiff):
+            self._quality.refresh()
         for kind, name, tab in (
             (Comparison, "compare", self._compare),
             (Trace, "trace", self._trace),
             (Scan, "scan", self._scan),
+            (QualityDiff, "quality", self._quality),
+            (Sensitivity, "quality", self._quality),
+            (Census, "memory", self._census),
         ):
             if isinstance(result, kind):
                 self.box.selected_index = TABS.index(name)  # first: a figure made out of sight has no width
@@ -101,7 +132,15 @@ class Tabs:
 
     def redraw(self) -> None:
         """The charts as the config in force and the page's theme want them."""
-        for each in (self._speed, self._memory, self._compare, self._trace, self._scan):
+        for each in (
+            self._speed,
+            self._memory,
+            self._census,
+            self._quality,
+            self._compare,
+            self._trace,
+            self._scan,
+        ):
             each.redraw()
 
     @property

@@ -68,6 +68,14 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "chart.sensitivity.rest": "the others",
     "chart.sensitivity.hover": "{label}<br>output error {error}<br>KLD {kld} instead of {as_is}<br>{more} more",
     "chart.sensitivity.empty": "Not measured yet. Press Sensitivity.",
+    # answers side by side
+    "diff.none": "No answers were written.",
+    "diff.key": "▲ first difference · underlined: less than {share} sure · the probability of a token on hover",
+    "diff.token": "p = {p}, runner-up {top_p}",
+    "diff.ended": " ended here",
+    "diff.same": "the same throughout",
+    "diff.parts": "part at token {token}",
+    "diff.parts_margin": "part at token {token}; the reference's own logit lay {margin} above the other there (near 0: rounding decides)",
     # command line
     "quality.reference_help": "judge against this configuration instead: set one knob, as often as needed (default: the "
     "same weights at the highest precision that fits, eager attention)",
