@@ -15,13 +15,14 @@ from workbench.engine import attached, census, compiled, generation, live, memor
 from workbench.engine.cache_bytes import cache_bytes
 from workbench.engine.interrupt import between_layers
 from workbench.engine.loading import Checkpoint, Way, choose_device
+from workbench.engine.originals import twins
 from workbench.engine.weights import Weights
 from workbench.errors import ModelError, WorkbenchError
 from workbench.knobs import Cost
 from workbench.knobs.generation import generation_arguments
 from workbench.probes.context import Context
-from workbench.results import Applied, CompileReport, Completion, ModelFacts, Resolved, ThreadChoice
-from workbench.results.census import Share
+from workbench.probes.quality.twins import Twin
+from workbench.results import Applied, CompileReport, Completion, ModelFacts, Resolved, Share, ThreadChoice
 from workbench.words import Message, say
 
 _OF_THE_LOAD = ("device", "quantization", "skip_modules")  # knobs whose reasons hold until the next one
@@ -38,7 +39,7 @@ class Engine:
         self._threads = threads
         self._replace = replace
         self._checkpoint: Checkpoint | None = None
-        self._originals: live.Originals | None = None
+        self.originals: live.Originals | None = None
         self._seen = readback.Seen()
         self._flags = scope.ProcessFlags.now()
         self._compiled = compiled.Loops()
@@ -190,6 +191,10 @@ class Engine:
     def resolved(self) -> Resolved:
         return readback.resolved(self.model, self.tokenizer, self.config, self._seen, self._weights, self._why)
 
+    def twins(self) -> tuple[Twin, ...]:
+        """The quantised layers, each with its weights in full (`engine.originals`)."""
+        return twins(self._checkpoint, self.model, self.config)
+
     def probe(self, run: Any, params: dict[str, Any], context: Context) -> Any:
         """Runs one probe on this bench."""
         with memory.refusals_told(self.device, say("phase.measuring")):
@@ -239,19 +244,19 @@ class Engine:
             self.model = self._checkpoint.model(config, self.device, way)
             loaded = census.count(self.model)
             self._settle(config, self._checkpoint.source.label, self._checkpoint.source.revision, context, loaded)
-        if why_device:
-            self._why["device"] = why_device
-        self._why |= way.whys(config, self.device, self.model.dtype)
+        why = way.whys(config, self.device, self.model.dtype)
+        self._why |= why | ({"device": why_device} if why_device else {})
 
     def _settle(
         self, config: Config, name: str, revision: str | None, context: Context, loaded: tuple[Share, ...] = ()
     ) -> None:
-        self._originals = live.Originals.of(self.model, self.tokenizer)
+        self.originals = live.Originals.of(self.model, self.tokenizer)
         checkpoint = self._checkpoint
         random = checkpoint.random if checkpoint else None
         self._why = {}
         self._set_live(config, context, fresh=True)
         self._weights = Weights.of(self.model, loaded)
+        memory.release(self.device)  # what reading, casting and quantising needed for a moment
         self._facts = readback.facts(
             self.model,
             name,
@@ -265,11 +270,11 @@ class Engine:
         )
 
     def _set_live(self, config: Config, context: Context, *, fresh: bool = False, proven: bool = False) -> None:
-        assert self._originals is not None, "a model is resident"
+        assert self.originals is not None, "a model is resident"
         changed = set(config) if fresh else set(self.config.diff(config))
         if "attention" in changed and self.model.config._attn_implementation != config.attention:
             live.set_attention(self.model, config.attention)
-        why = live.align(self.model, self.tokenizer, self._originals, config)
+        why = live.align(self.model, self.tokenizer, self.originals, config)
         if "bnb_threshold" in changed:
             quantizing.set_live(self.model, config)
         why_threads = live.set_threads(config.threads, self._threads)
