@@ -19,9 +19,11 @@ from workbench.results import (
     Comparison,
     QualityCost,
     QualityDiff,
+    Sensitivity,
     Way,
     Workload,
 )
+from workbench.sensitivity import sensitivity
 
 # operation -> what does it, given the bench, the job's number and the arguments of the method of that name
 JUDGEMENTS: Mapping[str, Callable[..., Any]] = {
@@ -29,6 +31,7 @@ JUDGEMENTS: Mapping[str, Callable[..., Any]] = {
     "agreement": agreement,
     "quality": quality,
     "census": census,
+    "sensitivity": sensitivity,
 }
 
 
@@ -100,6 +103,16 @@ class Judgements:
     def quality_cost(self, reference: Config | None = None, suite: str | Path = "default") -> QualityCost:
         """What `quality` of the same arguments would take now, before its numbers come. Loads nothing."""
         return quality_cost(self._bench, reference, suite)
+
+    def sensitivity(self, suite: str | Path = "default", *, tokens: int = 64, budget_s: float = 120.0) -> Sensitivity:
+        """Which modules the quantisation in force hurts: groups ranked by what leaving them in full gains, per byte.
+
+        `.suggestion` are names for `apply(skip_modules=…)`, with the KLD that they were measured to give together.
+        tokens: of each domain; the best groups come first, and what `budget_s` leaves no time for is not measured.
+        CapabilityError when nothing is quantised, or the weights in full are not at hand. Kept in `.runs`.
+        """
+        result: Sensitivity = self._jobs.wait(self.submit("sensitivity", suite, tokens=tokens, budget_s=budget_s))
+        return result
 
     def census(self) -> Census:
         """Where the model's bytes are, by number format and role, and what was not quantised although it was asked."""

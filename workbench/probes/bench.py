@@ -7,6 +7,7 @@ import torch
 
 from workbench.config import Config
 from workbench.probes.context import Context
+from workbench.probes.quality.twins import Twin
 from workbench.results import CompileReport, ModelFacts, Resolved
 
 
@@ -17,6 +18,7 @@ class Bench(Protocol):
     tokenizer: Any
     device: torch.device
     config: Config
+    originals: Any  # the checkpoint's own .generation_config, None before a model is resident
 
     @property
     def facts(self) -> ModelFacts:
@@ -54,3 +56,6 @@ class Bench(Protocol):
 
     def switch(self, config: Config, context: Context, *, proven: bool = False) -> None:
         """Puts a live config in force. `proven`: without the one-token forward that proves that it works."""
+
+    def twins(self) -> tuple[Twin, ...]:
+        """The quantised layers, each with its weights in full. CapabilityError where those are not at hand."""

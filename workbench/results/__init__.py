@@ -141,8 +141,8 @@ __all__ = [
     "measurement_record",
     "quality_record",
     "reasoning_record",
-    "sensitivity_record",
     "scan_record",
+    "sensitivity_record",
     "trace_record",
     "versions",
 ]

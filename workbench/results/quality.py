@@ -8,6 +8,8 @@ because the tokens of a text are not independent.
 from typing import Any
 
 from workbench.results.base import Interval, Result, document
+from workbench.words import templates, text
+from workbench.words.format import printable
 from workbench.words.message import Message
 
 PERCENTILES = ("max", "99.9", "99", "95", "90", "50", "10", "5", "1", "min")
@@ -273,3 +275,9 @@ def reasoning_record(model: str, machine: Any, config: Any, resolved: Any, found
     return document(
         "reasoning", model=model, machine=machine, config=config, resolved=resolved, result=found, flags=found.flags
     )
+
+
+def domain_words(name: str) -> str:
+    """A domain of a suite as people read it. Not escaped."""
+    code = f"domain.{name}"
+    return text(code) if code in templates() else printable(name, 60)

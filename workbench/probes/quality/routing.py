@@ -44,7 +44,7 @@ def record(bench: Bench, texts: Sequence[Sequence[int]], context: Context) -> di
 
     handles = [module.register_forward_hook(watch(name)) for name, module in found.items()]
     try:
-        with torch.inference_mode(), bench.interruptible(context), bench.in_force():
+        with bench.interruptible(context), bench.in_force():
             for text in texts:
                 context.check()
                 bench.model.base_model(**bench.masked(row_of(bench, tuple(text[:_TOKENS]))), use_cache=False)
