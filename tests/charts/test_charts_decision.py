@@ -12,9 +12,9 @@ from tests.charts.quality_samples import MACHINE, MIB, NF4, REFERENCE, facts, ju
 from tests.charts.samples import HOSTILE
 from workbench.charts import DARK, EITHER, LIGHT, Decision, Theme, decision, decision_of
 from workbench.charts.decision import CLASSES, class_of
-from workbench.charts.decision_points import decision_from
 from workbench.charts.labels import LINE, Mark, Pane, labels
 from workbench.config import Config
+from workbench.decisions import decision_from
 from workbench.results import QualityFloor, Workload
 from workbench.runs import Runs
 

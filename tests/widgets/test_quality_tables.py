@@ -2,7 +2,7 @@
 
 from tests.charts.quality_samples import NF4, census, facts, judged, quality, sensitivity, timed
 from tests.charts.samples import HOSTILE
-from workbench.charts.decision_points import decision_from
+from workbench.decisions import decision_from
 from workbench.results import Left
 from workbench.widgets.tables import show
 from workbench.words import say

@@ -3,7 +3,6 @@
 from workbench.charts.census import census
 from workbench.charts.compare import compare
 from workbench.charts.decision import decision
-from workbench.charts.decision_points import Candidate, Decision, decision_of
 from workbench.charts.figure import figure
 from workbench.charts.memory import memory
 from workbench.charts.quality import quality
@@ -14,6 +13,7 @@ from workbench.charts.snapshot import snapshot
 from workbench.charts.speed import speed
 from workbench.charts.theme import DARK, EITHER, LIGHT, Theme
 from workbench.charts.trace import trace, trace_diff
+from workbench.decisions import Candidate, Decision, decision_of
 
 __all__ = [
     "DARK",

@@ -6,6 +6,7 @@ from typing import Any
 from workbench.charts.memory import scale_of
 from workbench.charts.theme import Theme, layout, note
 from workbench.results import ROLES, Census, Role
+from workbench.results.census import role_words
 from workbench.words import text
 from workbench.words.format import count, escape, number, size
 
@@ -41,10 +42,6 @@ def census(found: Census | None, theme: Theme) -> dict[str, Any]:
     }
     spec["annotations"] = note(theme, "" if found else text("chart.census.empty"))
     return {"data": traces, "layout": spec}
-
-
-def role_words(role: str) -> str:
-    return text(f"role.{role}")
 
 
 def _title(found: Census | None) -> str:

@@ -3,11 +3,11 @@
 from math import log10
 from typing import Any
 
-from workbench.charts.decision_points import Candidate, Decision
 from workbench.charts.labels import Mark, Pane, labels
 from workbench.charts.memory import scale_of
 from workbench.charts.runs import workload_words
 from workbench.charts.theme import Theme, layout, note
+from workbench.decisions import Candidate, Decision
 from workbench.words import text
 from workbench.words.format import escape, interval, number, quantity, share, size
 
@@ -17,7 +17,8 @@ _HEIGHT = 480
 _TOP, _BOTTOM = 106, 48  # margins, pixels
 _DOMAINS = ((0.0, 0.57), (0.62, 1.0))
 _WIDTH = 780  # pixels of both panes, where labels are kept apart; wider pages have more room
-_MOST_BELOW = 1000  # the axis ends so many times below the least KLD that stands out of the noise floor
+_LEAST_KLD = 1e-5  # below it nobody sees anything: 16-bit storage of the reference alone gives llama.cpp 5e-4
+_MOST_BELOW = 100  # a noise floor so many times below every KLD is told, not drawn to scale
 
 
 def decision(found: Decision | None, theme: Theme) -> dict[str, Any]:
@@ -88,12 +89,13 @@ def _title(found: Decision | None) -> str:
 
 
 def _kld_range(found: Decision | None) -> tuple[float, float]:
-    """Holds every KLD that stands out of the noise floor, and the floor unless it lies far below them all."""
+    """Holds every KLD that is worth a place, and the noise floor unless it lies far below them."""
     candidates = [each for each in found.candidates if not each.reference] if found else []
     floor = found.floor if found and found.floor else 0.0
-    known = [end for each in candidates for end in (each.kld, *(each.kld_ci95 or ())) if end > floor] or [1.0]
-    least = min([each.kld for each in candidates if each.kld > floor], default=10 * floor or 1e-3)
-    return max(floor, least / _MOST_BELOW) / 20, 2.5 * max(*known, least)
+    ends = [end for each in candidates for end in (each.kld, *(each.kld_ci95 or ()))]
+    least = min([each.kld for each in candidates if each.kld > max(floor, _LEAST_KLD)], default=max(floor, _LEAST_KLD))
+    low = floor / 20 if floor >= least / _MOST_BELOW else least / 20
+    return low, 2.5 * max([*ends, floor, 100 * low])
 
 
 def _band(found: Decision | None, pane: int, x: tuple[float, float], low: float, theme: Theme) -> dict[str, Any]:
@@ -149,7 +151,7 @@ def _points(
         "xaxis": f"x{'2' if pane else ''}",
         "yaxis": f"y{'2' if pane else ''}",
         "marker": {
-            "symbol": [f"{CLASSES[name]}{'-open' if _within(found, each) else ''}" for each in shown],
+            "symbol": [f"{CLASSES[name]}{'-open' if each.same else ''}" for each in shown],
             "size": [6 + 10 * (each.weight_bytes / largest) ** 0.5 for each in shown],
             "color": colour,
             "line": {"width": 2, "color": colour},
@@ -186,13 +188,6 @@ def _points(
 
 def _timed(candidate: Candidate) -> bool:
     return candidate.decode_tps is not None
-
-
-def _within(found: Decision | None, candidate: Candidate) -> bool:
-    """Whether it could be the reference against itself."""
-    if found is None or found.floor is None or candidate.kld_ci95 is None:
-        return False
-    return candidate.kld_ci95[0] <= found.floor
 
 
 def _height(candidate: Candidate, low: float) -> float:

@@ -8,12 +8,12 @@ import plotly.graph_objects as go
 from workbench.charts.census import census
 from workbench.charts.compare import compare
 from workbench.charts.decision import decision
-from workbench.charts.decision_points import Decision
 from workbench.charts.quality import quality
 from workbench.charts.scan import scan
 from workbench.charts.sensitivity import sensitivity
 from workbench.charts.theme import EITHER, Theme
 from workbench.charts.trace import trace, trace_diff
+from workbench.decisions import Decision
 from workbench.results import Census, Comparison, QualityDiff, Result, Scan, Sensitivity, Trace, TraceDiff
 from workbench.words import text
 

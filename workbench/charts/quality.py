@@ -6,8 +6,9 @@ from typing import Any
 from workbench.charts.theme import Theme, layout, note
 from workbench.config import Config
 from workbench.results import QualityDiff, Statistics
-from workbench.words import templates, text
-from workbench.words.format import escape, interval, knob_value, number, printable, share
+from workbench.results.quality import domain_words
+from workbench.words import text
+from workbench.words.format import escape, interval, knob_value, number, share
 
 _ROW = 34  # pixels
 
@@ -43,12 +44,6 @@ def quality(found: QualityDiff | None, theme: Theme) -> dict[str, Any]:
         _bars(together, len(by_domain), text("chart.domains.together"), theme.second, "/", theme),
     ]
     return {"data": traces, "layout": spec}
-
-
-def domain_words(name: str) -> str:
-    """A domain of the suite as people read it. Not escaped."""
-    code = f"domain.{name}"
-    return text(code) if code in templates() else printable(name, 60)
 
 
 def candidate_words(values: Mapping[str, Any], reference: Mapping[str, Any]) -> str:

@@ -2,8 +2,8 @@
 
 import argparse
 
-from workbench.charts import Decision, decision_of
 from workbench.cli.shared import add_bench, config_of, emit, knobs_of, opened, table
+from workbench.decisions import Decision, decision_of
 from workbench.export import judged
 from workbench.results import QualityDiff, quality_record
 from workbench.words import text

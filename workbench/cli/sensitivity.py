@@ -1,11 +1,11 @@
 """workbench sensitivity: which modules a quantisation hurts, and what leaving them in full would give."""
 
 import argparse
-from typing import Any
 
 from workbench.cli.shared import add_bench, config_of, emit, opened, table
 from workbench.export import judged
-from workbench.results import Sensitivity, document
+from workbench.results import Sensitivity
+from workbench.results.quality import sensitivity_record
 from workbench.words import text
 
 HELP = "Rank the modules of a quantised model by what leaving each of them in full would give."
@@ -19,8 +19,7 @@ def run(args: argparse.Namespace) -> int:
     config = config_of(args)
     with opened(args, config) as session:
         found = session.sensitivity()
-        about: dict[str, Any] = {"model": session.facts.name, "machine": session.machine, "resolved": session.resolved}
-        record = document("sensitivity", config=session.config, result=found, flags=found.flags, **about)
+        record = sensitivity_record(session.facts.name, session.machine, session.config, session.resolved, found)
         emit(args, record, lines(found))
     return 0
 

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from workbench.charts.census import role_words
-from workbench.charts.decision_points import Candidate, Decision
-from workbench.charts.quality import domain_words
+from workbench.decisions import Candidate, Decision
 from workbench.results import ROLES, AnswerFlips, Census, Degeneration, QualityDiff, Sensitivity, Statistics
+from workbench.results.census import role_words
+from workbench.results.quality import domain_words
 from workbench.words import text
 from workbench.words.format import count, interval, measured, number, printable, ratio, share, size
 

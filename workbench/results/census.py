@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from workbench.results.base import Result, document
+from workbench.words import text
 from workbench.words.message import Message
 
 Role = Literal["embedding", "attention", "mlp", "experts", "head", "norm", "other"]
@@ -83,3 +84,8 @@ class Census(Result):
 def census_record(model: str, machine: Any, config: Any, census: Census) -> dict[str, Any]:
     """The census as `--json` prints it."""
     return document("census", model=model, machine=machine, config=config, result=census)
+
+
+def role_words(role: str) -> str:
+    """A part of the model as people read it."""
+    return text(f"role.{role}")

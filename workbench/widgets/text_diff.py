@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from workbench.charts.quality import domain_words
 from workbench.results import AnswerPair, TokenPair
+from workbench.results.quality import domain_words
 from workbench.words import text
 from workbench.words.format import escape, number, printable, share
 

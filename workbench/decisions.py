@@ -1,4 +1,4 @@
-"""What the decision chart is drawn from: quality and speed of each configuration, joined from the store.
+"""What a decision rests on: quality, speed and memory of each configuration, joined from the store. No torch.
 
 Only what can be compared is joined: quality against one reference over one text (those of the newest record), speed at
 one workload on this machine, the latest record of each configuration.
@@ -15,6 +15,7 @@ from workbench.knobs import KNOBS
 from workbench.knobs.formats import FORMATS
 from workbench.results import Interval, Measurement, ModelFacts, QualityDiff, Workload
 from workbench.runs import Runs
+from workbench.verdicts import no_difference
 from workbench.words import Message, say, text
 from workbench.words.format import knob_value
 
@@ -30,6 +31,7 @@ class Candidate:
     label        what tells it apart from the others shown
     format       what the weights were read back to be: a name of FORMATS, or "none"
     kld          mean, nats, with its 95 % interval; 0 for the reference, by definition
+    same         no difference seen: it could be the reference against itself
     decode_tps   tokens/s with its 95 % interval
     """
 
@@ -43,6 +45,7 @@ class Candidate:
     decode_tps: float | None = None
     decode_ci95: Interval | None = None
     reference: bool = False
+    same: bool = False
 
     @property
     def bits(self) -> int | None:
@@ -204,6 +207,7 @@ def _candidate(record: _Record, speed: _Record | None) -> Candidate:
         kld_ci95=found.kld_mean_ci95,
         same_top=found.same_top,
         weight_bytes=found.weight_bytes,
+        same=no_difference(found),
         **_speed(speed),
     )
 
