@@ -1,6 +1,5 @@
 """GPTQ and AWQ copies: refusals before the work, the manifest, what calibrated them; for real with gptqmodel."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -13,16 +12,13 @@ import pytest
 import workbench as wb
 from tests.hub.tiny import write_model
 from workbench import suites
-from workbench.catalog.quantized import MANIFEST, SCHEMA, copies, identity, made_in, stated, summary
+from workbench.catalog.quantized import MANIFEST, SCHEMA, copies, identity, lacking, made_in, stated, summary
 from workbench.cli import main
 from workbench.hub import quantize as hub_quantize
 from workbench.hub.calibration import calibration, joined, leaked
 from workbench.probes.context import Context
 
-installed = pytest.mark.skipif(
-    importlib.util.find_spec("gptqmodel") is None or importlib.util.find_spec("optimum") is None,
-    reason="needs gptqmodel==7.6.0 and optimum: pip install deepseek-workbench[gptq]",
-)
+installed = pytest.mark.skipif(bool(lacking("gptq")), reason="needs pip install " + " ".join(lacking("gptq")))
 
 
 @pytest.fixture
@@ -81,7 +77,7 @@ def test_random_weights_have_no_files(ready: None, workbench_home: Path) -> None
 
 
 def test_a_missing_package_gives_the_command(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(hub_quantize, "lacking", lambda _method: ["gptqmodel==7.6.0", "optimum"])
     with pytest.raises(wb.CapabilityError, match=r"pip install gptqmodel==7\.6\.0 optimum"):
         wb.quantize(str(model), group_size=32)
 

@@ -1,6 +1,7 @@
 """Checkpoints whose files are quantised already, and the copies that were made here of others. Reads no weights."""
 
 import hashlib
+import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,17 @@ _TORCHAO = {
     "Float8WeightOnlyConfig": "torchao-float8",
 }
 _SAMPLES, _SAMPLE_BYTES = 16, 65536
+# transformers' method -> {module that it imports to load such files: distribution}
+_GPTQMODEL = {"gptqmodel": "gptqmodel==7.6.0", "optimum.gptq": "optimum"}
+_NEEDS = {
+    "gptq": _GPTQMODEL,
+    "awq": _GPTQMODEL,
+    "bitsandbytes": {"bitsandbytes": "bitsandbytes"},
+    "torchao": {"torchao": "torchao"},
+    "quanto": {"optimum.quanto": "optimum-quanto"},
+    "hqq": {"hqq": "hqq"},
+    "compressed-tensors": {"compressed_tensors": "compressed-tensors"},
+}
 
 
 @dataclass(frozen=True)
@@ -97,6 +109,18 @@ def _word(method: str, entry: Mapping[str, Any]) -> str:
             bits = str(entry.get("weights") or f"int{entry.get('nbits', '')}")
             return f"{method}-{bits}" if f"{method}-{bits}" in FORMATS else method
     return method
+
+
+def lacking(method: str) -> list[str]:
+    """The distributions that loading such files needs and that are not installed, as pip takes them."""
+    return [package for module, package in _NEEDS.get(method, {}).items() if not _is_there(module)]
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the package around it
+        return False
 
 
 def identity(folder: Path) -> str:

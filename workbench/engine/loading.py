@@ -141,6 +141,7 @@ class Checkpoint:
             missing = sorted(found["missing_keys"])
             del model  # or the error's traceback would hold it
             raise ModelError("model.missing_tensors", name=self.source.label, count=len(missing), tensor=missing[0])
+        files.settle(model, DTYPES.get(config.dtype))
         return model.eval()
 
     def _outlined(self) -> Outline:

@@ -137,8 +137,6 @@ def facts(
         checkpoint_quantization=checkpoint_quantization,
         calibrated_by=getattr(model.config, "workbench_calibration", None),
         calibration_leaked=tuple(getattr(model.config, "workbench_calibration_shares", ())),
-        calibrated_by=getattr(model.config, "workbench_calibration", None),
-        calibration_leaked=tuple(getattr(model.config, "workbench_calibration_shares", ())),
         random_weights=random_weights,
         notes=notes,
         config={name: getattr(config, name) for name in FIELDS if hasattr(config, name)},

@@ -4,7 +4,6 @@
 was made from and what calibrated it. It opens like any local model, or by the knob quantization of its source.
 """
 
-import importlib.util
 import json
 import os
 import shutil
@@ -16,7 +15,7 @@ from typing import Any
 
 from workbench.catalog.integrity import check_config, read_json
 from workbench.catalog.local import local_model
-from workbench.catalog.quantized import MANIFEST, SCHEMA, Made, identity, made_in, shelf, stated
+from workbench.catalog.quantized import MANIFEST, SCHEMA, Made, identity, lacking, made_in, shelf, stated
 from workbench.catalog.sources import DEMO_NAME, Source
 from workbench.errors import CapabilityError, ConfigError, ModelError
 from workbench.home import home
@@ -30,7 +29,6 @@ from workbench.words import say
 
 METHODS = {"gptq": (4, 8), "awq": (4,)}  # method -> bits that its kernels in gptqmodel 7.6 load everywhere
 GROUPS = (16, 32, 64, 128, 256, 512, 1024)
-_NEEDS = {"gptqmodel": "gptqmodel==7.6.0", "optimum": "optimum"}
 _MARGIN_BYTES = 64 * 2**20
 # taken from the source as they are: gptqmodel writes its own, with a pad token that it chose
 _BESIDE = ("tokenizer", "special_tokens", "added_tokens", "vocab", "merges", "chat_template", "generation_config")
@@ -111,7 +109,7 @@ def _check_words(method: str, bits: int, group_size: int) -> None:
 
 
 def _check_packages() -> None:
-    missing = [package for module, package in _NEEDS.items() if importlib.util.find_spec(module) is None]
+    missing = lacking("gptq")
     if missing:
         raise CapabilityError("calibrate.needs_package", command="pip install " + " ".join(missing))
 

@@ -46,7 +46,7 @@ def run_child(arguments: list[str], scratch: Path, name: str, context: Context) 
         reader.start()
         try:
             while reader.is_alive():
-                at = next((told for told in reversed(documents) if "layer" in told), {})
+                at: dict[str, Any] = next((told for told in reversed(documents) if "layer" in told), {})
                 context.progress(say("calibrate.layers", name=name), at.get("layer", 0), at.get("of"))
                 reader.join(_POLL_S)
             process.wait()

@@ -99,7 +99,9 @@ class Resolved(Result):
             if not requested.matters(knob):
                 continue
             asked = requested[knob]
-            if asked == "auto" or (isinstance(asked, str) and knob == "pad_token"):
+            if isinstance(asked, str) and knob == "pad_token":
+                continue
+            if asked == "auto" and not (knob == "quantization" and knob in self.why):  # the files', which was undone
                 continue
             if asked == "cuda" and str(value).startswith("cuda"):
                 continue

@@ -1,6 +1,5 @@
 """Weights that are quantised in their files: recognised before anything is loaded, taken as they are, or refused."""
 
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,24 +10,13 @@ import torch
 from transformers.quantizers import AutoQuantizationConfig
 
 from workbench.catalog.integrity import read_json
-from workbench.catalog.quantized import Made, Stated, copies, made_in, stated
+from workbench.catalog.quantized import Made, Stated, copies, lacking, made_in, stated
 from workbench.catalog.sources import Source
 from workbench.config import Config
 from workbench.engine.quantizing import fp8
 from workbench.errors import CapabilityError, ModelError
 from workbench.knobs.formats import FORMATS, quantizes
 from workbench.words import Message, say, text
-
-# transformers' method -> {module that it imports: distribution}
-_NEEDS = {
-    "gptq": {"gptqmodel": "gptqmodel==7.6.0", "optimum": "optimum"},
-    "awq": {"gptqmodel": "gptqmodel==7.6.0", "optimum": "optimum"},
-    "bitsandbytes": {"bitsandbytes": "bitsandbytes"},
-    "torchao": {"torchao": "torchao"},
-    "quanto": {"optimum.quanto": "optimum-quanto"},
-    "hqq": {"hqq": "hqq"},
-    "compressed-tensors": {"compressed_tensors": "compressed-tensors"},
-}
 
 
 @dataclass(frozen=True)
@@ -62,7 +50,7 @@ class Files:
         config_file = read_json(made.folder / "config.json", made.folder.name)
         found = stated(config_file)
         assert found is not None, "it was made quantised"
-        _check_packages(found, source.label)
+        _check_packages(found, made.folder.name)
         return cls(str(made.folder), found, made)
 
     def arguments(self, config: Config) -> dict[str, Any]:
@@ -82,6 +70,20 @@ class Files:
         with fp8.whole_blocks((int(size[0]), int(size[1]))):
             yield
 
+    def settle(self, model: Any, asked: torch.dtype | None) -> None:
+        """Gives what transformers did not dequantise the number format of the rest.
+
+        transformers 5.23 loads only what was FP8 in the format that was asked for: the embedding and the norms stay in
+        the files' own, and the first forward fails. Buffers, and what the class keeps in float32, are left.
+        """
+        if asked is None or self.stated is None or not self.stated.in_full or hasattr(model, "hf_quantizer"):
+            return
+        kept = {*(model._keep_in_fp32_modules or ()), *(model._keep_in_fp32_modules_strict or ())}
+        for name, parameter in model.named_parameters():
+            if parameter.is_floating_point() and not kept & set(name.split(".")):
+                parameter.data = parameter.data.to(asked)
+        model.config.dtype = asked
+
     def why(self, config: Config, device: torch.device, dtype: torch.dtype) -> Message | None:
         """Why the weights in memory are not as the files are, where nobody asked for that."""
         undone = self.stated is not None and self.stated.method == "fp8" and not fp8.multiplies(device)
@@ -99,20 +101,13 @@ def _check(own: Stated, asked: str, name: str) -> None:
 
 
 def _check_packages(found: Stated, name: str) -> None:
-    missing = [package for module, package in _NEEDS.get(found.method, {}).items() if not _is_there(module)]
+    missing = lacking(found.method)
     if missing:
         command = "pip install " + " ".join(missing)
         packages = ", ".join(package.partition("==")[0] for package in missing)
         raise CapabilityError(
             "checkpoint.needs_package", name=name, told=found.told, packages=packages, command=command
         )
-
-
-def _is_there(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # of the package around it
-        return False
 
 
 def _copy(source: Source, config: Config) -> Made:
