@@ -1,5 +1,6 @@
 """Forecasts against real loads, published numbers and the allocator's own count."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import workbench as wb
 from workbench.catalog import hf_config, kv_values_per_token, local_model, parameters
 from workbench.errors import ConfigError, ModelError
 from workbench.forecast import forecast, step_bytes
+from workbench.knobs.linears import layout
 from workbench.results import Cpu, Gpu, Machine, ModelFacts, ThreadChoice, Torch
 from workbench.words import say
 
@@ -107,15 +109,24 @@ def test_only_the_experts_that_are_chosen_are_read() -> None:
 
 
 def test_fp8_checkpoints_are_one_byte_where_the_device_can_and_two_where_not() -> None:
-    parts = parameters(hf_config("deepseek-v3"))
-    wide = parts.embedding + parts.head + parts.norms
+    parts, known = parameters(hf_config("deepseek-v3")), layout(hf_config("deepseek-v3"))
+    assert known is not None
+    one_byte = sum(layer.values for layer in known.layers)  # tables, norms and routers are not
+    blocks = sum(
+        max(layer.experts, 1) * math.ceil(layer.rows / 128) * math.ceil(layer.columns / 128) for layer in known.layers
+    )
     on_hopper = forecast("deepseek-v3", machine=with_gpu())
-    assert on_hopper.weights == (parts.total - wide) + 2 * wide
+    assert on_hopper.weights == one_byte + 4 * blocks + 2 * (parts.total - one_byte)
+    assert on_hopper.format == "fp8"
+    assert on_hopper.quantized_share == pytest.approx(0.997, abs=1e-3)
     assert on_hopper.kv_cache == 320 * 70_272  # the cache is 16-bit all the same
     for machine in (a_machine(), with_gpu((8, 0))):
         found = forecast("deepseek-v3", machine=machine)
         assert found.weights == 2 * parts.total
         assert "model.fp8_dequantised" in codes(found)
+        assert found.format == "none"
+    in_full = forecast("deepseek-v3", wb.Config(quantization="none"), machine=with_gpu())
+    assert in_full.weights == 2 * parts.total
 
 
 def test_an_unknown_checkpoint_dtype_is_told() -> None:

@@ -21,6 +21,7 @@ FIELDS = (
     "num_key_value_heads", "head_dim", "attention_bias", "mlp_bias", "tie_word_embeddings", "q_lora_rank",
     "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "index_n_heads", "index_head_dim",
     "moe_intermediate_size", "n_routed_experts", "n_shared_experts", "num_experts_per_tok", "first_k_dense_replace",
+    "max_position_embeddings",
 )  # fmt: skip
 
 

@@ -222,7 +222,7 @@ def _measurement(
     prompt_tokens = batch["input_ids"].shape[1]
     done = workload.replace(prompt_tokens=prompt_tokens)
     resolved = bench.resolved()
-    bytes_read = step_bytes(bench.facts, resolved.dtype, done)
+    bytes_read = step_bytes(bench.facts, resolved.dtype, done, resolved.quantization)
     return Measurement(
         **means,
         itl_s=Latencies(

@@ -21,7 +21,7 @@ from workbench.results.machine import (
     Torch,
 )
 from workbench.results.measurement import Latencies, Measurement, WarmUp, measurement_record
-from workbench.results.outputs import Forecast, Snippet
+from workbench.results.outputs import Fitting, Forecast, Snippet
 from workbench.results.quality import (
     PERCENTILES,
     AnswerFlips,
@@ -32,15 +32,14 @@ from workbench.results.quality import (
     Perplexity,
     QualityDiff,
     QualityFloor,
-    Reasoning,
     Sensitive,
     Sensitivity,
     Statistics,
     TokenPair,
     quality_record,
-    reasoning_record,
     sensitivity_record,
 )
+from workbench.results.reasoning import Attempt, Attempts, Reasoning, reasoning_record
 from workbench.results.reference import ANSWER_TOKENS, QualityCost, Reference, ReferenceAnswer, ReferenceText
 from workbench.results.resolved import (
     COMPILED_LOOP,
@@ -69,6 +68,8 @@ __all__ = [
     "AnswerFlips",
     "AnswerPair",
     "Applied",
+    "Attempt",
+    "Attempts",
     "Bandwidth",
     "Block",
     "Capability",
@@ -85,6 +86,7 @@ __all__ = [
     "Difference",
     "Divergence",
     "Event",
+    "Fitting",
     "Forecast",
     "Gpu",
     "GpuSample",

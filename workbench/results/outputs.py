@@ -1,11 +1,27 @@
 """Results that are not measurements: a forecast, a snippet."""
 
 from workbench.results.base import Result
-from workbench.words import Message
+from workbench.words import Message, say
+from workbench.words.format import size
+
+
+class Fitting(Result):
+    """How many rows fit at so many tokens of prompt and answer."""
+
+    context: int
+    batch_size: int
 
 
 class Forecast(Result):
-    """Bytes and limits before anything is loaded. `decode_limit_tps` None: the bandwidth was not measured."""
+    """Bytes and limits before anything is loaded. `decode_limit_tps` None: the bandwidth was not measured.
+
+    format            what weights would be held in: a value of the knob quantization; "none": in full
+    quantized_share   of all weights: what that format takes; the rest stays in full
+    largest_batch     rows of the asked lengths that fit; 0: not one fits. None: the device's memory is not known
+    largest_context   tokens of one row, prompt and answer, that fit, up to the model's own limit
+    table             the largest batch at other lengths
+    estimated         what is estimated or assumed in these numbers
+    """
 
     weights: int
     kv_cache: int
@@ -13,11 +29,27 @@ class Forecast(Result):
     available: int | None
     fits: bool | None
     decode_limit_tps: float | None
+    format: str = "none"
+    quantized_share: float = 0.0
+    largest_batch: int | None = None
+    largest_context: int | None = None
+    table: tuple[Fitting, ...] = ()
     estimated: tuple[Message, ...] = ()
 
     @property
     def total(self) -> int:
         return self.weights + self.kv_cache + self.workspace
+
+    @property
+    def verdict(self) -> Message:
+        """Whether it fits, and what would."""
+        if self.available is None or self.largest_batch is None or self.largest_context is None:
+            return say("forecast.unknown", total=size(self.total))
+        parts = {"total": size(self.total), "available": size(self.available)}
+        if self.weights > self.available:
+            return say("forecast.weights_alone", weights=size(self.weights), available=parts["available"])
+        code = "forecast.fits" if self.fits else "forecast.fits_not"
+        return say(code, **parts, rows=self.largest_batch, tokens=self.largest_context)
 
 
 class Snippet(Result):

@@ -1,0 +1,97 @@
+"""Memory and speed limits before anything is loaded; no torch.
+
+weights       parameters × bytes of the number format; what a quantisation leaves in full at full width, and its scales,
+              zero points and code tables with it (`forecast.weights`)
+KV cache      rows × (prompt + new tokens) × bytes per token (`workbench.catalog.shapes`, `workbench.cache_room`)
+workspace     what one prefill holds beside them; an estimate (`forecast.room`)
+decode limit  rows × memory bandwidth ÷ bytes that one step must read: the weights a step touches (routed experts in
+              part, an untied embedding table not at all) and the KV cache at half of the new tokens.
+              Pope et al. 2022, Efficiently Scaling Transformer Inference, section 2: at small batch, decode is bound by
+              loading weights and cache. It is an upper bound: no step can be faster, most are slower.
+"""
+
+import math
+
+from workbench.config import Config
+from workbench.forecast.plan import Plan
+from workbench.forecast.room import Room
+from workbench.forecast.shape import Describable, Shape, shape_of
+from workbench.forecast.target import Target, target_of
+from workbench.forecast.weights import WeightBytes
+from workbench.results import Forecast, Machine, ModelFacts, Workload
+from workbench.words import Message, say
+
+__all__ = ["Describable", "Forecast", "forecast", "step_bytes"]
+
+
+def forecast(
+    what: Describable,
+    config: Config | None = None,
+    workload: Workload | None = None,
+    machine: Machine | None = None,
+    *,
+    on: str | None = None,
+    resident_bytes: int = 0,
+) -> Forecast:
+    """What `what` would take and reach in this config, for this work.
+
+    what            catalogue slug, local directory, transformers config (a mapping), LocalModel or ModelFacts
+    machine         the doctor's report; None: nothing is known about memory and bandwidth
+    on              a GPU of the catalogue ("rtx-4090") instead of the machine's own device
+    resident_bytes  what a reload gives back first: the model that is loaded now, on the device of `config`
+
+    ModelError: no such model, or an architecture whose size is not known. ConfigError: no such GPU.
+    """
+    config, workload = config or Config(), workload or Workload()
+    shape, target = shape_of(what), target_of(config, machine, on, resident_bytes)
+    plan = Plan.of(config, shape, target)
+    weights = WeightBytes.of(shape, plan)
+    room = Room(config, shape, plan, weights.total, target.available)
+    kv_cache, workspace = room.kv_cache(workload), room.workspace(workload)
+    step = weights.step(workload.batch_size) + _kv_bytes(shape, plan.activation, workload)
+    return Forecast(
+        weights=weights.total,
+        kv_cache=kv_cache,
+        workspace=workspace,
+        available=target.available,
+        fits=None if target.available is None else weights.total + kv_cache + workspace <= target.available,
+        decode_limit_tps=workload.batch_size * target.bandwidth / step if target.bandwidth else None,
+        format=plan.format,
+        quantized_share=weights.quantized_share,
+        largest_batch=room.largest_batch(workload),
+        largest_context=room.largest_context(workload),
+        table=room.table(workload),
+        estimated=_estimated(shape, plan, target, workload),
+    )
+
+
+def step_bytes(what: Describable, dtype: str, workload: Workload, quantization: str = "none") -> float:
+    """Bytes that one decode step must read at the middle of `workload`.
+
+    dtype         of the weights in full ("float32", …); quantization: what the rest is kept as
+
+    Of a loaded model (ModelFacts) its own count of weights is used, which is exact.
+    """
+    shape = shape_of(what)
+    plan = Plan(quantization, dtype)
+    cache = _kv_bytes(shape, plan.activation, workload)
+    weights = WeightBytes.of(shape, plan)
+    if isinstance(what, ModelFacts):
+        return what.weight_bytes - weights.unread_experts(workload.batch_size) + cache
+    return weights.step(workload.batch_size) + cache
+
+
+def _kv_bytes(shape: Shape, size: int, workload: Workload) -> int:
+    context = workload.prompt_tokens + workload.new_tokens / 2
+    return math.ceil(shape.kv_values * size * workload.batch_size * context)
+
+
+def _estimated(shape: Shape, plan: Plan, target: Target, workload: Workload) -> tuple[Message, ...]:
+    notes = [say("model.workspace_estimated"), *plan.notes]
+    if not shape.config:
+        notes.append(say("model.workspace_unknown"))
+    if shape.parts is not None and shape.parts.experts_per_layer:
+        unread = (1 - shape.parts.experts_per_token / shape.parts.experts_per_layer) ** workload.batch_size
+        percent = round(100 * (1 - unread))
+        notes.append(say("model.experts_estimated", percent=percent, rows=workload.batch_size))
+    return (*notes, *target.notes)
