@@ -12,6 +12,7 @@ from workbench.config import Config
 from workbench.counting import census
 from workbench.jobs import Jobs
 from workbench.quality import quality, quality_cost
+from workbench.reasoning import reasoning
 from workbench.results import (
     Agreement,
     Census,
@@ -19,6 +20,7 @@ from workbench.results import (
     Comparison,
     QualityCost,
     QualityDiff,
+    Reasoning,
     Sensitivity,
     Way,
     Workload,
@@ -32,6 +34,7 @@ JUDGEMENTS: Mapping[str, Callable[..., Any]] = {
     "quality": quality,
     "census": census,
     "sensitivity": sensitivity,
+    "reasoning": reasoning,
 }
 
 
@@ -112,6 +115,26 @@ class Judgements:
         CapabilityError when nothing is quantised, or the weights in full are not at hand. Kept in `.runs`.
         """
         result: Sensitivity = self._jobs.wait(self.submit("sensitivity", suite, tokens=tokens, budget_s=budget_s))
+        return result
+
+    def reasoning(
+        self,
+        reference: Config | Mapping[str, Any] | None = None,
+        *,
+        seeds: int = 2,
+        max_new_tokens: int | None = None,
+        limit: int | None = None,
+    ) -> Reasoning:
+        """Checkable questions in Chinese and English, answered by sampling as the model's makers set it, over `seeds`.
+
+        Accuracy, `</think>` reached, loops, length of thinking, each with an interval over the questions; those of
+        `reference` too where one is given. Kept in `.runs`.
+
+        max_new_tokens  of one answer, thinking included (default: 4096 for a model that thinks, else 512)
+        limit           of questions, evenly over both languages
+        """
+        options = {"seeds": seeds, "max_new_tokens": max_new_tokens, "limit": limit}
+        result: Reasoning = self._jobs.wait(self.submit("reasoning", reference, **options))
         return result
 
     def census(self) -> Census:

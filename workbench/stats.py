@@ -1,8 +1,9 @@
 """Intervals and tests on small samples: the only place where a number gets its error bar."""
 
 import math
+import random
 from collections.abc import Sequence
-from statistics import fmean, stdev
+from statistics import NormalDist, fmean, stdev
 
 from workbench.results import Interval
 
@@ -12,6 +13,8 @@ _T95 = (
     2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
     2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
+
+_RESAMPLES = 2000
 
 
 def t95(degrees_of_freedom: int) -> float:
@@ -69,3 +72,18 @@ def wilson(successes: float, trials: int) -> Interval:
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = math.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2))) / (1 + z2 / trials)
     return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def clustered(means: Sequence[float], lowest: float = -math.inf, highest: float = math.inf) -> Interval:
+    """95 % interval of the mean of clusters that are the sampling unit (a question with all its answers).
+
+    Percentile bootstrap over clusters, widened to Student's t (Hesterberg 2015, The American Statistician 69(4)), and
+    cut to what the quantity can be. Infinite, or all that it can be, for fewer than two.
+    """
+    count = len(means)
+    if count < 2:
+        return lowest, highest
+    generator = random.Random(0)
+    drawn = [fmean(generator.choices(means, k=count)) for _ in range(_RESAMPLES)]
+    level = NormalDist().cdf(-t95(count - 1) * math.sqrt(count / (count - 1)))
+    return max(percentile(drawn, level), lowest), min(percentile(drawn, 1 - level), highest)

@@ -8,6 +8,7 @@ because the tokens of a text are not independent.
 from typing import Any
 
 from workbench.results.base import Interval, Result, document
+from workbench.results.reasoning import Reasoning
 from workbench.words import templates, text
 from workbench.words.format import printable
 from workbench.words.message import Message
@@ -146,22 +147,6 @@ class AnswerFlips(Result):
     changed: tuple[str, ...] = ()  # ids of the items
 
 
-class Reasoning(Result):
-    """Checkable questions answered by sampling at the model's own settings, over seeds.
-
-    accuracy, finished (`</think>` reached), looping: shares with intervals, by "reference" and "candidate" where both
-    ran; thinking_tokens: the mean length
-    """
-
-    questions: int
-    seeds: int
-    sampling: dict[str, Any]
-    accuracy: dict[str, tuple[float, Interval]]
-    finished: dict[str, tuple[float, Interval]]
-    looping: dict[str, tuple[float, Interval]]
-    thinking_tokens: dict[str, tuple[float, Interval]]
-
-
 class QualityDiff(Result):
     """A candidate against the reference.
 
@@ -267,13 +252,6 @@ def sensitivity_record(model: str, machine: Any, config: Any, resolved: Any, fou
     """The ranking as it is stored."""
     return document(
         "sensitivity", model=model, machine=machine, config=config, resolved=resolved, result=found, flags=found.flags
-    )
-
-
-def reasoning_record(model: str, machine: Any, config: Any, resolved: Any, found: Reasoning) -> dict[str, Any]:
-    """The answers' accuracy as it is stored; `config` is the candidate's."""
-    return document(
-        "reasoning", model=model, machine=machine, config=config, resolved=resolved, result=found, flags=found.flags
     )
 
 

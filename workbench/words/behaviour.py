@@ -2,6 +2,13 @@
 
 TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "behaviour.choices": "scoring multiple-choice items",
+    "reasoning.answering": "answering checkable questions",
+    "reasoning.no_sampling": "the checkpoint names no sampling settings: temperature {temperature}, top_p {top_p}, as DeepSeek advises for R1",
+    "reasoning.alone": "{share:.0%} of the answers right [{low:.0%}, {high:.0%}], {count} questions × {seeds} seeds",
+    "reasoning.same": "{share:.0%} of the answers right, the reference {before:.0%}: no difference seen (difference {change:+.0%} [{low:+.0%}, {high:+.0%}])",
+    "reasoning.better": "{share:.0%} of the answers right, the reference {before:.0%}: better by {change:+.0%} [{low:+.0%}, {high:+.0%}]",
+    "reasoning.worse": "{share:.0%} of the answers right, the reference {before:.0%}: worse by {change:+.0%} [{low:+.0%}, {high:+.0%}]",
+    "reasoning.cut": "{share:.0%} of the answers were cut off at {limit} tokens: with room to finish they may fare better",
     "sensitivity.reading": "reading the weights in full",
     "sensitivity.trying": "trying {name} in full",
     "sensitivity.together": "trying the best {count} together",
