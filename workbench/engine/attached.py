@@ -9,9 +9,13 @@ import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from workbench.config import Config
+from workbench.engine import quantizing
+from workbench.engine.census import kept_as
 from workbench.engine.live import SAMPLING
+from workbench.engine.quantizing import bnb
 from workbench.errors import CapabilityError, ModelError
 from workbench.knobs import KNOBS
+from workbench.knobs.formats import FORMATS
 from workbench.probes.context import Context
 from workbench.probes.tokenizer_check import check_round_trip
 from workbench.words import say
@@ -65,6 +69,8 @@ def config_of(model: Any, tokenizer: Any) -> Config:
     dtype = str(model.dtype).removeprefix("torch.")
     generation = model.generation_config or GenerationConfig()
     sampling = {name: getattr(generation, name, None) for name in SAMPLING} if generation.do_sample else {}
+    word, _ = kept_as(model)
+    quantized = {"quantization": word, **quantizing.settings(model, word)[0]} if word in FORMATS else {}
     return Config(
         attention=model.config._attn_implementation,
         dtype=dtype if dtype in _DTYPES else "auto",
@@ -75,6 +81,7 @@ def config_of(model: Any, tokenizer: Any) -> Config:
         cudnn_benchmark=torch.backends.cudnn.benchmark,
         do_sample=bool(generation.do_sample),
         **{name: value for name, value in sampling.items() if value is not None},
+        **quantized,
     )
 
 
@@ -88,6 +95,7 @@ class Found:
         self._generation = model.generation_config
         self._training = [module for module in model.modules() if module.training]
         self._attributes = set(vars(model))
+        self._thresholds = bnb.thresholds(model)
         self._pad = tokenizer.pad_token
         self._side = tokenizer.padding_side
         self._threads = torch.get_num_threads()
@@ -114,6 +122,8 @@ class Found:
         if model.config._attn_implementation != self._attention:
             model.set_attn_implementation(self._attention)
         model.generation_config = self._generation
+        for state, threshold in self._thresholds:
+            state.threshold = threshold
         for module in self._training:
             module.training = True
         for name in set(vars(model)) - self._attributes:

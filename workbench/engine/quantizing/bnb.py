@@ -53,7 +53,8 @@ class BitsAndBytes(Library):
         for layer in _layers(model, "Linear4bit", "LinearNF4", "LinearFP4"):
             state = layer.weight.quant_state
             if not getattr(state, "packing_format_for_cpu", False):
-                return {"compute_dtype": _word(layer.compute_dtype), "bnb_double_quant": bool(state.nested)}, {}
+                compute = layer.compute_dtype or state.dtype  # unset until the first forward pass of a bare layer
+                return {"compute_dtype": _word(compute), "bnb_double_quant": bool(state.nested)}, {}
             # repacked by the first forward pass: scales are expanded, and the kernel casts whatever it is given
             why = {"compute_dtype": say("quantize.cpu_bfloat16"), "bnb_double_quant": say("quantize.cpu_expands")}
             return {"compute_dtype": _word(state.dtype), "bnb_double_quant": bool(state.nested)}, why
@@ -64,6 +65,11 @@ def set_threshold(model: torch.nn.Module, threshold: float) -> None:
     """Puts the outlier threshold of int8 in force on the resident layers."""
     for layer in _layers(model, "Linear8bitLt"):
         layer.state.threshold = threshold
+
+
+def thresholds(model: torch.nn.Module) -> list[tuple[Any, float]]:
+    """(what holds it, outlier threshold) of every int8 layer."""
+    return [(layer.state, layer.state.threshold) for layer in _layers(model, "Linear8bitLt")]
 
 
 def _layers(model: torch.nn.Module, *kinds: str) -> Iterable[Any]:

@@ -1,0 +1,316 @@
+"""Quantised by the libraries while loading: what is in force, what stays in full, and refusals that change nothing."""
+
+import importlib.util
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+import workbench as wb
+from workbench.catalog.sources import find
+from workbench.config import Config
+from workbench.engine.census import count
+from workbench.engine.demo import ensure_demo, gguf_file
+from workbench.engine.engine import Engine
+from workbench.engine.load_errors import translated
+from workbench.engine.quantizing import Plan, bnb, library
+from workbench.engine.quantizing.outline import Linear, Outline
+from workbench.errors import CapabilityError, ConfigError, ModelError
+from workbench.knobs.formats import FORMATS
+from workbench.probes.context import Context
+
+pytestmark = pytest.mark.model
+
+LLAMA = "random:deepseek-llm-7b-base?scale=tiny&layers=2"
+MLA = "random:deepseek-v2-lite?scale=tiny"
+MODULES = {"optimum-quanto": "optimum.quanto", "hqq": "hqq", "bitsandbytes": "bitsandbytes", "torchao": "torchao"}
+QUICK = ("bnb-int8", "bnb-nf4", "torchao-int8-weight")
+SLOW = ("bnb-fp4", "torchao-int8-dynamic", "torchao-int4-weight", "torchao-float8", "hqq-int4", "hqq-int8")
+SLOW += ("quanto-int8", "quanto-int4")
+EVERY = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+
+
+def context() -> Context:
+    return Context(lambda _name, _data: None)
+
+
+def needs(name: str) -> None:
+    """Skips where the format's package is not installed: hqq and quanto are extras."""
+    module = MODULES[FORMATS[name].package]
+    try:
+        found = importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        found = False
+    if not found:
+        pytest.skip(f"{FORMATS[name].package} is not installed (extra: quant)")
+
+
+@pytest.fixture(scope="module")
+def opened(demo_home: Path) -> Iterator[Engine]:
+    """One engine for tests that put a config of their own in force."""
+    before = torch.get_num_threads()
+    engine = Engine()
+    engine.open(find(LLAMA), Config(dtype="bfloat16"), context())
+    yield engine
+    engine.close()
+    torch.set_num_threads(before)
+
+
+def logits(engine: Engine) -> torch.Tensor:
+    with engine.in_force():
+        found: torch.Tensor = engine.model(torch.arange(1, 33)[None]).logits.float()
+    return found
+
+
+def linears(engine: Engine) -> dict[str, Any]:
+    return {name: module for name, module in engine.model.named_modules() if hasattr(module, "in_features")}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_format_is_loaded_read_back_and_lives(opened: Engine, name: str) -> None:
+    needs(name)
+    opened.apply(Config(dtype="bfloat16", quantization="none"), context())
+    full, reference = opened.resolved(), logits(opened)
+    assert (full.quantization, full.quantized_share) == ("none", 0.0)
+    parameters = opened.facts.parameters
+
+    applied = opened.apply(Config(dtype="bfloat16", quantization=name), context())
+    resolved = applied.resolved
+    assert (applied.cost, resolved.quantization, resolved.dtype) == ("reload", name, "bfloat16")
+    assert resolved.differences(opened.config) == ()
+    layers = sum(module.in_features * module.out_features for module in linears(opened).values()) - 49152 * 128
+    assert resolved.quantized_share == pytest.approx(layers / parameters)
+    assert opened.facts.parameters == parameters  # a packed byte holds two
+
+    bits, saved = FORMATS[name].bits, full.weight_bytes - resolved.weight_bytes
+    assert saved == pytest.approx(layers * (16 - bits) / 8, rel=0.12)  # the scales take the rest
+    assert opened.facts.weight_bytes < full.weight_bytes
+    assert sum(share.bytes for share in opened.loaded) == pytest.approx(resolved.weight_bytes, rel=0.01)
+
+    # 4 bits on random weights leave less than half of what 8 bits do, and neither nothing
+    error = float((logits(opened) - reference).norm() / reference.norm())
+    assert 0 < error < (0.08 if bits == 8 else 0.5)
+
+    switched = opened.apply(opened.config.replace(attention="eager"), context())
+    assert (switched.cost, switched.resolved.attention, switched.resolved.quantization) == ("live", "eager", name)
+    assert len(opened.generate(context(), ["The sea", "A much longer line of text"], 4)[0].token_ids) == 4
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_experts_and_latent_attention_are_run(demo_home: Path, name: str) -> None:
+    needs(name)
+    engine = Engine()
+    before = torch.get_num_threads()
+    engine.open(find(MLA), Config(dtype="bfloat16", quantization=name), context())
+    try:
+        resolved = engine.resolved()
+        assert (resolved.quantization, resolved.dtype) == (name, "bfloat16")
+        assert resolved.quantized_share < 0.1  # fused experts are no linear layers
+        latent = linears(engine)["model.layers.0.self_attn.kv_b_proj"]
+        in_full = hasattr(latent, "weight") and type(latent.weight.data) is torch.Tensor
+        assert (in_full and latent.weight.dtype == torch.bfloat16) == (name == "bnb-int8")
+        assert ("skip_modules" in resolved.why) == (name == "bnb-int8")
+        assert len(engine.generate(context(), ["The sea"], 3)[0].token_ids) == 3
+    finally:
+        engine.close()
+        torch.set_num_threads(before)
+
+
+def test_named_modules_stay_in_full_by_whole_components(opened: Engine) -> None:
+    config = Config(dtype="bfloat16", quantization="bnb-nf4", skip_modules=("down_proj", "layers.1.mlp"))
+    opened.apply(config, context())
+    full = {name for name, module in linears(opened).items() if type(module) is torch.nn.Linear}
+    mlp = {f"model.layers.1.mlp.{name}_proj" for name in ("gate", "up", "down")}
+    assert full == {"lm_head", "model.layers.0.mlp.down_proj"} | mlp
+    opened.apply(config.replace(skip_modules=("layers.*.self_attn",), quantization="torchao-int8-weight"), context())
+    kept = {name for name, module in linears(opened).items() if type(module.weight.data) is torch.Tensor}
+    assert kept == {"lm_head"} | {f"model.layers.{i}.self_attn.{p}_proj" for i in (0, 1) for p in "qkvo"}
+
+
+def test_a_name_of_no_module_is_refused_before_anything_is_dropped(opened: Engine) -> None:
+    opened.apply(Config(dtype="bfloat16"), context())
+    model = opened.model
+    with pytest.raises(ConfigError, match=r"called down_prj.*\n.*near it: down_proj"):
+        opened.apply(opened.config.replace(quantization="bnb-nf4", skip_modules=("down_prj",)), context())
+    with pytest.raises(ConfigError, match="called proj"):  # no component is called so
+        opened.apply(opened.config.replace(quantization="bnb-nf4", skip_modules=("proj",)), context())
+    assert opened.model is model
+    assert opened.config.quantization == "auto"
+
+
+def test_outliers_are_live(opened: Engine) -> None:
+    opened.apply(Config(dtype="bfloat16", quantization="bnb-int8", bnb_threshold=0.0), context())
+    model, without = opened.model, logits(opened)
+    applied = opened.apply(opened.config.replace(bnb_threshold=0.5), context())
+    assert (applied.cost, applied.resolved.quantization_settings) == ("live", {"bnb_threshold": 0.5})
+    assert opened.model is model
+    assert not torch.equal(logits(opened), without)
+    opened.apply(opened.config.replace(bnb_threshold=0.0), context())
+    assert torch.equal(logits(opened), without)
+
+
+def test_4_bits_are_multiplied_in_what_the_kernel_multiplies_in(opened: Engine) -> None:
+    opened.apply(
+        Config(dtype="float32", quantization="bnb-nf4", compute_dtype="float32", bnb_double_quant=True), context()
+    )
+    resolved = opened.resolved()
+    told = {difference.knob: difference for difference in resolved.differences(opened.config)}
+    if bnb._repacks():
+        assert resolved.quantization_settings == {"compute_dtype": "bfloat16", "bnb_double_quant": False}
+        assert set(told) == {"compute_dtype", "bnb_double_quant"}
+        assert all(difference.why for difference in told.values())
+        before, now = (
+            sum(share.state_bytes for share in shares if share.format == "nf4")
+            for shares in (opened.loaded, count(opened.model))
+        )
+        assert before != now  # double quantised until the first forward pass
+    else:
+        assert resolved.quantization_settings == {"compute_dtype": "float32", "bnb_double_quant": True}
+        assert told == {}
+
+
+def test_a_library_that_fails_leaves_the_old_model_and_says_the_true_cause(
+    opened: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import bitsandbytes as lib
+
+    opened.apply(Config(dtype="bfloat16", quantization="torchao-int8-weight"), context())
+    before = logits(opened)
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise AssertionError("N must be divisible by block_n")
+
+    monkeypatch.setattr(lib.nn.Params4bit, "to", broken)
+    with pytest.raises(ModelError, match="AssertionError: N must be divisible by block_n") as raised:
+        opened.apply(opened.config.replace(quantization="bnb-nf4"), context())
+    assert "For details look at" not in str(raised.value)
+    assert opened.resolved().quantization == opened.config.quantization == "torchao-int8-weight"
+    assert torch.equal(logits(opened), before)
+
+
+def test_memory_that_a_library_asks_for_in_vain_is_out_of_memory(
+    opened: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import bitsandbytes as lib
+
+    opened.apply(Config(dtype="bfloat16"), context())
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise torch.OutOfMemoryError("Tried to allocate 20.00 GiB")
+
+    monkeypatch.setattr(lib.nn.Params4bit, "to", full)
+    with pytest.raises(wb.OutOfMemory, match=r"20\.00 GiB"):
+        opened.apply(opened.config.replace(quantization="bnb-nf4"), context())
+    assert opened.resolved().quantization == "none"
+
+
+def test_a_missing_package_is_named(opened: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(_self: Any) -> None:
+        raise ImportError("No module named 'hqq'")
+
+    maker = library("hqq-int4")
+    assert maker is not None
+    monkeypatch.setattr(type(maker), "bring_in", absent)
+    model = opened.model
+    with pytest.raises(CapabilityError, match=r"hqq cannot be imported.*\n.*\n.*pip install -c constraints\.txt hqq"):
+        opened.apply(opened.config.replace(quantization="hqq-int4"), context())
+    assert opened.model is model
+
+
+def test_torchao_leaves_the_process_as_it_was(opened: Engine) -> None:
+    inductor = dict(torch._inductor.config.get_config_copy())  # type: ignore[no-untyped-call]
+    opened.apply(Config(dtype="bfloat16", quantization="torchao-int8-weight"), context())
+    assert not opened.resolved().tf32
+    assert dict(torch._inductor.config.get_config_copy()) == inductor  # type: ignore[no-untyped-call]
+
+
+def test_nothing_is_logged_at_every_product(opened: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    opened.apply(Config(dtype="float32", quantization="bnb-int8"), context())
+    opened.generate(context(), ["The sea"], 2)
+    assert [record for record in caplog.records if record.name.startswith("bitsandbytes")] == []
+
+
+def test_shapes_that_the_kernels_refuse_are_known_before_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    maker, cpu = bnb.BitsAndBytes(), torch.device("cpu")
+    shapes = {"rows": (48, 128), "columns": (64, 96), "fits": (96, 128)}
+    monkeypatch.setattr(bnb, "_repacks", lambda: True)
+    outline = Outline((*shapes,), tuple(Linear(name, *shape) for name, shape in shapes.items()), frozenset())
+    plan = Plan.of(Config(quantization="bnb-fp4"), lambda: outline, cpu, torch.bfloat16)
+    assert plan is not None
+    assert plan.kept == ("columns", "rows")
+    assert plan.why is not None
+    assert "2 linear layers" in str(plan.why)
+    assert not any(maker.refuses(Config(quantization="bnb-fp4"), one, torch.device("cuda")) for one in outline.linears)
+    monkeypatch.setattr(bnb, "_repacks", lambda: False)
+    assert not any(maker.refuses(Config(quantization="bnb-fp4"), one, cpu) for one in outline.linears)
+
+
+def test_a_layer_that_the_kernels_refuse_would_fail(opened: Engine) -> None:
+    """The rule above is bitsandbytes' own, tried on its layers."""
+    import bitsandbytes as lib
+
+    if not bnb._repacks():
+        pytest.skip("this processor has no AVX512-BF16: bitsandbytes repacks nothing")
+    for rows, columns in ((48, 128), (64, 96)):
+        layer = lib.nn.Linear4bit(columns, rows, bias=False, compute_dtype=torch.bfloat16, quant_type="nf4")
+        layer.load_state_dict({"weight": torch.randn(rows, columns)}, strict=False)
+        layer = layer.to("cpu").eval().requires_grad_(False)
+        with pytest.raises((AssertionError, RuntimeError)):
+            layer(torch.randn(1, columns, dtype=torch.bfloat16))
+
+
+def test_hqq_computes_in_the_models_own_dtype() -> None:
+    maker = library("hqq-int4")
+    assert maker is not None
+    config, cpu = Config(quantization="hqq-int4", compute_dtype="float32"), torch.device("cpu")
+    with pytest.raises(CapabilityError, match="multiply in float32 on a model whose activations are bfloat16"):
+        maker.check(config, cpu, torch.bfloat16)
+    maker.check(config, cpu, torch.float32)
+
+
+def test_an_attached_model_says_what_it_is(demo_home: Path) -> None:
+    checkpoint = ensure_demo()
+    model = AutoModelForCausalLM.from_pretrained(
+        checkpoint,
+        quantization_config=BitsAndBytesConfig(load_in_8bit=True, llm_int8_threshold=4.0),
+        device_map={"": "cpu"},
+    )
+    before = torch.get_num_threads()
+    with wb.Session.attach(model, AutoTokenizer.from_pretrained(checkpoint)) as session:
+        assert (session.config.quantization, session.config.bnb_threshold) == ("bnb-int8", 4.0)
+        assert (session.resolved.quantization, session.resolved.dtype) == ("bnb-int8", "float32")
+        assert session.resolved.differences(session.config) == ()
+        assert session.apply(bnb_threshold=0.0).cost == "live"
+        assert session.resolved.quantization_settings == {"bnb_threshold": 0.0}
+    assert model.model.layers[0].mlp.down_proj.state.threshold == 4.0
+    torch.set_num_threads(before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bnb-nf4", "torchao-int8-weight"])
+def test_a_gguf_file_is_quantised_from_full_numbers(demo_home: Path, name: str) -> None:
+    engine, before = Engine(), torch.get_num_threads()
+    engine.open(find(str(gguf_file())), Config(dtype="bfloat16", quantization=name), context())
+    try:
+        resolved = engine.resolved()
+        assert (resolved.quantization, resolved.quantized_share) == (name, pytest.approx(0.789, abs=0.001))
+        assert "sea" in engine.generate(context(), ["Write one sentence about the sea."], 12)[0].text
+    finally:
+        engine.close()
+        torch.set_num_threads(before)
+
+
+def test_the_report_on_a_load_that_succeeds_is_not_lost(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("transformers.modeling_utils")
+    logger.propagate, before = True, logger.propagate
+    try:
+        with translated(find("demo")):
+            logger.warning("LlamaForCausalLM LOAD REPORT from: there\nkey | UNEXPECTED")
+            assert caplog.records == []
+        assert [record.getMessage()[:16] for record in caplog.records] == ["LlamaForCausalLM"]
+    finally:
+        logger.propagate = before
