@@ -1,6 +1,6 @@
 """What a session says of configurations: one against another, and what one did to the model's answers and bytes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,12 @@ from workbench.results import (
     QualityDiff,
     Reasoning,
     Sensitivity,
+    TaskScores,
     Way,
     Workload,
 )
 from workbench.sensitivity import sensitivity
+from workbench.tasks import tasks
 
 # operation -> what does it, given the bench, the job's number and the arguments of the method of that name
 JUDGEMENTS: Mapping[str, Callable[..., Any]] = {
@@ -35,6 +37,7 @@ JUDGEMENTS: Mapping[str, Callable[..., Any]] = {
     "census": census,
     "sensitivity": sensitivity,
     "reasoning": reasoning,
+    "tasks": tasks,
 }
 
 
@@ -135,6 +138,27 @@ class Judgements:
         """
         options = {"seeds": seeds, "max_new_tokens": max_new_tokens, "limit": limit}
         result: Reasoning = self._jobs.wait(self.submit("reasoning", reference, **options))
+        return result
+
+    def tasks(
+        self,
+        names: str | Sequence[str],
+        *,
+        limit: int | None = None,
+        few_shot: int | None = None,
+        include: str | Path | None = None,
+        batch_size: int = 8,
+        chat: bool = False,
+    ) -> TaskScores:
+        """Scores of lm-evaluation-harness (`pip install lm-eval`) on the model as it is resident. Kept in `.runs`.
+
+        names    of tasks, as `lm-eval ls tasks` lists them; their data sets come from the hub
+        limit    of examples of each; few_shot: examples shown before, where not as the task says
+        include  a folder with task files of your own, with local data
+        chat     through the model's chat template
+        """
+        options = {"limit": limit, "few_shot": few_shot, "include": include, "batch_size": batch_size, "chat": chat}
+        result: TaskScores = self._jobs.wait(self.submit("tasks", names, **options))
         return result
 
     def census(self) -> Census:

@@ -51,6 +51,7 @@ from workbench.results.resolved import (
     Resolved,
 )
 from workbench.results.scan import Rung, RungLine, Scan, ScanEnd, ScanLine, ScanPoint, scan_record
+from workbench.results.tasks import TaskScore, TaskScores, tasks_record
 from workbench.results.trace import PHASES, KernelUse, Trace, TraceDiff, TracePhase, trace_record
 from workbench.results.workload import Workload
 
@@ -126,6 +127,8 @@ __all__ = [
     "Snippet",
     "Statistics",
     "Storage",
+    "TaskScore",
+    "TaskScores",
     "ThreadChoice",
     "TokenPair",
     "Torch",
@@ -145,6 +148,7 @@ __all__ = [
     "reasoning_record",
     "scan_record",
     "sensitivity_record",
+    "tasks_record",
     "trace_record",
     "versions",
 ]

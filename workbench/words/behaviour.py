@@ -9,6 +9,23 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "reasoning.better": "{share:.0%} of the answers right, the reference {before:.0%}: better by {change:+.0%} [{low:+.0%}, {high:+.0%}]",
     "reasoning.worse": "{share:.0%} of the answers right, the reference {before:.0%}: worse by {change:+.0%} [{low:+.0%}, {high:+.0%}]",
     "reasoning.cut": "{share:.0%} of the answers were cut off at {limit} tokens: with room to finish they may fare better",
+    "tasks.running": "running {names}",
+    "tasks.no_package": (
+        "The package lm-eval is not installed.",
+        "Its tasks and their scoring are not part of the workbench.",
+        "{command}",
+    ),
+    "tasks.failed": (
+        "{names} could not be run: {problem}",
+        "The name may be unknown to the harness, or its data set may be out of reach.",
+        "List the names with: lm-eval ls tasks. Offline, give a folder of task files with local data: include='FOLDER'.",
+    ),
+    "tasks.no_names": (
+        "There is no task to run: {given}.",
+        "",
+        "Give the name of one or several, as the harness lists them: lm-eval ls tasks",
+    ),
+    "tasks.no_folder": ("There is no folder {folder}.", "", "Give a folder that holds task files (.yaml)."),
     "sensitivity.reading": "reading the weights in full",
     "sensitivity.trying": "trying {name} in full",
     "sensitivity.together": "trying the best {count} together",
