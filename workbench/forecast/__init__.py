@@ -73,7 +73,7 @@ def step_bytes(what: Describable, dtype: str, workload: Workload, quantization: 
     Of a loaded model (ModelFacts) its own count of weights is used, which is exact.
     """
     shape = shape_of(what)
-    plan = Plan(quantization, dtype)
+    plan = Plan(quantization, dtype, {**Config(), "quantization": quantization})
     cache = _kv_bytes(shape, plan.activation, workload)
     weights = WeightBytes.of(shape, plan)
     if isinstance(what, ModelFacts):
