@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import workbench as wb
 from workbench import suites
 from workbench.errors import ConfigError
 from workbench.suites import Choice, Suite, calibration, questions, suite
@@ -203,3 +204,24 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_a_misspelt_suite_is_told_the_nearest() -> None:
     with pytest.raises(ConfigError, match="Nearest: short"):
         suite("shrot")
+
+
+@pytest.mark.model
+def test_the_demo_s_first_tokens_are_no_coin_toss(demo_home: Path) -> None:
+    torch = pytest.importorskip("torch")
+    with wb.Session("demo", config=wb.Config(dtype="float32", threads=1), host="inline") as session:
+        tokenizer, model = session.tokenizer, session.model
+        for passage in suite("default").passages:
+            assert len(tokenizer(passage.text)["input_ids"]) >= passage.tokens, passage.domain
+        for prompt in suite("default").prompts:
+            turn = [{"role": "user", "content": prompt.text}]
+            ids = tokenizer.apply_chat_template(turn, add_generation_prompt=True, return_tensors="pt")["input_ids"]
+            with torch.inference_mode():
+                first, second = model(ids).logits[0, -1].softmax(-1).topk(2).values.tolist()
+            assert first > 2.4 * second, prompt.text
+
+
+def test_the_short_suite_has_a_prompt_of_each_domain() -> None:
+    short, whole = suite("short").prompts, suite("default").prompts
+    assert len(whole) >= 8
+    assert {prompt.domain for prompt in short} == {prompt.domain for prompt in whole}

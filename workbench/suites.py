@@ -25,7 +25,7 @@ NAMES = ("default", "short", "long")
 # suite -> tokens of each domain; of the long context: (tokens, how many of them come before the ones that are judged)
 _TOKENS = {"default": 256, "short": 96, "long": 1024}
 _LONG_CONTEXT = {"default": (1024, 768), "short": (288, 192), "long": (4096, 1024)}
-_SHORT_PROMPTS = 4
+_SHORT_PROMPTS = 5  # one of each domain
 _OWN_WINDOWS = 4  # places that a long file is read at
 _OWN_TOKENS = 384
 _OWN_CHARACTERS = 8 * _OWN_TOKENS  # more than that many tokens of any script
