@@ -207,6 +207,7 @@ def test_a_misspelt_suite_is_told_the_nearest() -> None:
 
 
 @pytest.mark.model
+@pytest.mark.slow
 def test_the_demo_s_first_tokens_are_no_coin_toss(demo_home: Path) -> None:
     torch = pytest.importorskip("torch")
     with wb.Session("demo", config=wb.Config(dtype="float32", threads=1), host="inline") as session:
