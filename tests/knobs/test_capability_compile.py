@@ -23,6 +23,8 @@ from tests.knobs.facts import (
     with_features,
 )
 
+IN_INT8 = model(checkpoint_quantization="bnb-int8")
+
 COMPILE: list[tuple[Any, ...]] = [
     # knob, value, machine, model, other knobs, ok, code, what the remedy says
     ("compile", "off", machine(tools=()), V4, {}, True, None, ""),
@@ -31,6 +33,12 @@ COMPILE: list[tuple[Any, ...]] = [
     ("compile", "reduce-overhead", A100, LLAMA, {}, True, "compiles_first", ""),
     ("compile", "max-autotune", PLAIN, LLAMA, {}, True, "autotune", ""),
     ("compile", "default", PLAIN, model(compiles_whole=False), {}, True, "graph_breaks", ""),
+    ("compile", "default", PLAIN, LLAMA, {"quantization": "bnb-int8"}, False, "format_uncompiled", "compile=off"),
+    ("compile", "default", PLAIN, LLAMA, {"quantization": "quanto-int4"}, False, "format_uncompiled", "compile=off"),
+    ("compile", "default", PLAIN, LLAMA, {"quantization": "bnb-nf4"}, True, "compiles_first", ""),
+    ("compile", "default", PLAIN, IN_INT8, {}, False, "format_uncompiled", "compile=off"),
+    ("compile", "default", PLAIN, IN_INT8, {"quantization": "none"}, True, "compiles_first", ""),
+    ("compile", "off", PLAIN, IN_INT8, {}, True, None, ""),
     ("compile", "default", PLAIN, V4, {}, False, "class_without_static_cache", "compile=off"),
     ("compile", "default", machine(tools=("Python.h",)), LLAMA, {}, False, "no_compiler", "apt install g++"),
     ("compile", "default", machine(tools=("g++",)), LLAMA, {}, False, "no_python_headers", "python3-dev"),

@@ -23,6 +23,9 @@ from workbench.results import Capability, Machine, ModelFacts
 from workbench.words import Message, say
 
 _PYTHON_H = "Python.h"
+# Formats whose layers torch 2.13 cannot compile into one step. bitsandbytes 0.50's int8 puts a new weight in place at
+# every call, for which it is compiled anew up to the limit; quanto 0.2.7's int4 fails while it is traced.
+_UNCOMPILED = ("bnb-int8", "quanto-int4")
 
 
 def inductor(machine: Machine, values: Mapping[str, Any], instead: Message) -> Capability | None:
@@ -53,6 +56,10 @@ def compilation(value: Any, machine: Machine, model: ModelFacts | None, values: 
             say("capability.class_without_static_cache", architecture=model.architecture),
             say("capability.compile_off"),
         )
+    files = model.checkpoint_quantization if model is not None else None
+    kept_as = files if values["quantization"] == "auto" else values["quantization"]
+    if kept_as in _UNCOMPILED:
+        return refuse(say("capability.format_uncompiled", format=kept_as), say("capability.compile_off"))
     refusal = inductor(machine, values, say("capability.compile_off"))
     if refusal is not None:
         return refusal

@@ -61,6 +61,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "capability.install_compiler_windows": "install the Visual Studio Build Tools (C++), start from their developer prompt (cl on PATH), then run: workbench doctor",
     "capability.no_python_headers": "the code that torch.compile makes includes Python.h, and this Python's headers are not installed",
     "capability.install_python_headers": "install them: apt install python3-dev (or dnf install python3-devel), then run: workbench doctor",
+    "capability.format_uncompiled": "torch cannot compile the layers of {format}",
     "capability.compile_off": "choose compile=off",
     # number formats
     "capability.tf32_off": "choose tf32=False",
