@@ -11,7 +11,10 @@ from pathlib import Path
 
 from benchmarks.record import Outcome, write
 
-NAMES = ("imports", "apply", "reload", "decode", "click", "configs", "compare", "handover", "trace", "caches", "grid")
+NAMES = (
+    *("imports", "apply", "reload", "decode", "click", "configs", "compare", "handover", "trace", "caches", "grid"),
+    *("formats", "quality"),
+)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -10,12 +10,12 @@ import pytest
 import torch
 from transformers.integrations.finegrained_fp8 import Fp8Dequantize
 
-from tests.engine.fp8_checkpoint import quantized, write
 from workbench.catalog.quantized import lacking
 from workbench.catalog.sources import find
 from workbench.config import Config
 from workbench.engine.demo import ensure_demo
 from workbench.engine.engine import Engine
+from workbench.engine.fp8_files import quantized, write
 from workbench.engine.quantizing import fp8
 from workbench.errors import CapabilityError
 from workbench.hub.quantize import quantize

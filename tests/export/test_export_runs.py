@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import AutoTokenizer
 
 from workbench import export
 from workbench.catalog.sources import find
 from workbench.config import Config
-from workbench.engine import random_model
+from workbench.engine import fp8_files, random_model
 from workbench.engine.engine import Engine
 from workbench.probes.context import Context
 from workbench.session import Session
@@ -158,6 +159,68 @@ def test_the_carried_loop_decodes_as_the_engine_does(random_llama: Path, tmp_pat
     code = write(tmp_path, export.render("transformers", config, model=str(random_llama)))
     plain = config.replace(compile="off")
     assert ask(code, PROMPTS, TORCHDYNAMO_DISABLE="1")["ids"] == said_by_the_engine(random_llama, plain)
+
+
+FORMATS = [
+    {"quantization": "bnb-nf4", "dtype": "float32", "skip_modules": ["layers.0.mlp", "o_proj"]},
+    {"quantization": "torchao-int8-weight", "dtype": "bfloat16"},
+    *(
+        pytest.param({"quantization": name, "dtype": "bfloat16"}, marks=pytest.mark.slow)
+        for name in ("bnb-int8", "bnb-fp4", "torchao-int8-dynamic", "torchao-int4-weight", "torchao-float8")
+    ),
+]
+
+
+@pytest.mark.parametrize("changes", FORMATS, ids=str)
+def test_a_quantised_model_says_what_the_engine_says(
+    random_llama: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    config = Config(threads=1, **changes)
+    code, ids = exported_and_said(random_llama, config)
+    assert ask(write(tmp_path, code), PROMPTS)["ids"] == ids
+    if config.quantization == "bnb-nf4":  # another choice of layers, another answer: the list is heard
+        others = config.replace(skip_modules="auto")
+        assert exported_and_said(random_llama, others)[1] != ids
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("quantization", "module"),
+    [("hqq-int4", "hqq"), ("hqq-int8", "hqq"), ("quanto-int8", "optimum.quanto"), ("quanto-int4", "optimum.quanto")],
+)
+def test_formats_of_further_packages_say_what_the_engine_says(
+    random_llama: Path, tmp_path: Path, quantization: str, module: str
+) -> None:
+    pytest.importorskip(module)
+    code, ids = exported_and_said(random_llama, Config(threads=1, dtype="float32", quantization=quantization))
+    assert ask(write(tmp_path, code), PROMPTS)["ids"] == ids
+
+
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("auto", marks=pytest.mark.slow)])
+def test_fp8_files_are_dequantised_in_the_code_as_on_the_bench(
+    dtype: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, random_llama: Path
+) -> None:
+    folder = tmp_path_factory.mktemp("fp8") / "tiny-v3"
+    fp8_files.write(folder, AutoTokenizer.from_pretrained(random_llama))
+    code, ids = exported_and_said(folder, Config(threads=1, dtype=dtype, quantization="none"))
+    assert "FineGrainedFP8Config" in code
+    assert ask(write(tmp_path, code), PROMPTS)["ids"] == ids
+
+
+def exported_and_said(directory: Path, config: Config) -> tuple[str, list[list[int]]]:
+    """The code written from what was in force, and the token ids for PROMPTS."""
+    engine = Engine()
+    context = Context(lambda _name, _data: None)
+    engine.open(find(str(directory)), config, context)
+    try:
+        known = {"resolved": engine.resolved(), "facts": engine.facts}
+        answers = [list(answer.token_ids) for answer in engine.generate(context, PROMPTS, 8)]
+        pad = engine.tokenizer.pad_token_id
+    finally:
+        engine.close()
+    longest = max(map(len, answers))
+    ids = [ids + [pad] * (longest - len(ids)) for ids in answers]
+    return export.render("transformers", config, model=str(directory), **known), ids
 
 
 def said_by_the_engine(directory: Path, config: Config) -> list[list[int]]:

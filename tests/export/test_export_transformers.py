@@ -1,6 +1,7 @@
 """The exported file: valid and formatted for every Config, and doing what the Config says."""
 
 import ast
+import json
 import subprocess
 import sys
 import tempfile
@@ -16,14 +17,18 @@ from hypothesis import strategies as st
 from workbench import export
 from workbench.config import Config
 from workbench.engine import static_loop
+from workbench.engine.quantizing import fp8
 from workbench.engine.scope import SDPA_BACKENDS
-from workbench.errors import ConfigError, ModelError
+from workbench.errors import CapabilityError, ConfigError, ModelError
 from workbench.knobs import KNOBS, Choice, Number, Toggle, TokenIds
 from workbench.knobs.decoding import CACHE_BITS
+from workbench.knobs.formats import FORMATS
 from workbench.knobs.generation import generation_arguments
+from workbench.knobs.kinds import Names
 
 Make = Callable[..., Any]
 HUB_ID = "deepseek-ai/deepseek-llm-7b-base"
+NAMES = ["down_proj", "layers.0.mlp", "layers.*.self_attn"]
 
 
 def values_of(kind: Any) -> st.SearchStrategy[Any]:
@@ -34,9 +39,14 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
     if isinstance(kind, Number):
         number = st.integers(int(kind.low), int(kind.high)) if kind.integer else st.floats(kind.low, kind.high)
         return st.one_of(number, *([st.sampled_from(kind.words)] if kind.words else []))
+    if isinstance(kind, Names):
+        return st.one_of(st.sampled_from(kind.words), st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
     ids = st.lists(st.integers(0, 200_000), min_size=1, max_size=4) if kind.many else st.integers(0, 200_000)
     assert isinstance(kind, TokenIds)
     return st.one_of(st.sampled_from(kind.words), ids)
+
+
+CALIBRATED = {name for name, entry in FORMATS.items() if entry.calibrated}
 
 
 @st.composite
@@ -46,6 +56,8 @@ def configs(draw: st.DrawFn) -> Config:
         values["temperature"] = 0.7
     if values["cache_bits"] != "auto":
         values["cache_bits"] = draw(st.sampled_from(CACHE_BITS[values["cache_backend"]]))
+    if values["quantization"] in CALIBRATED:  # of a model that is not on this disk there is no copy
+        values["quantization"] = "none"
     return Config(**values)
 
 
@@ -197,8 +209,11 @@ def test_what_is_no_model_is_refused(model: str) -> None:
         {"do_sample": True, "cache": "static", "dtype": "float16", "threads": 3, "cache_length": 512},
         {"cache": "quantized", "cache_backend": "hqq", "cache_bits": 8, "sdpa_backend": "math", "autocast": "bfloat16"},
         {"compile": "max-autotune", "tf32": True, "cudnn_benchmark": True, "attention_mask": "ones"},
+        {"quantization": "bnb-nf4", "skip_modules": ["down_proj", "layers.0.mlp"]},
+        {"quantization": "torchao-int4-weight", "compile": "default"},
+        {"quantization": "hqq-int8"},
     ],
-    ids=["default", "static", "quantized", "compiled"],
+    ids=["default", "static", "quantized", "compiled", "nf4", "int4", "hqq"],
 )
 @pytest.mark.parametrize("model", [HUB_ID, "a/" + "very-long-name" * 5, "a/" + "longer" * 12])
 @pytest.mark.parametrize("measured", [False, True])
@@ -212,6 +227,32 @@ def test_ruff_neither_reformats_nor_complains(
         words = [sys.executable, "-m", "ruff", *command, "--isolated", "--no-cache", str(file)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_code_that_mends_fp8_files_is_formatted_and_carries_the_engines_own_words(tmp_path: Path) -> None:
+    folder = Path(bare_model(tmp_path / "v3"))
+    entry = {"quant_method": "fp8", "weight_block_size": [128, 64]}
+    (folder / "config.json").write_text(json.dumps({"model_type": "deepseek_v3", "quantization_config": entry}))
+    kept = export.render("transformers", Config(quantization="auto"), model=str(folder))
+    assert "FineGrainedFP8Config" not in kept
+    assert '"quantized": True' in kept
+    code = export.render("transformers", Config(quantization="none", dtype="float32"), model=str(folder))
+    assert "@whole_blocks((128, 64))\ndef load():" in code
+    engines = Path(fp8.__file__).read_text(encoding="utf-8")
+    for part in ast.parse(engines).body:
+        if isinstance(part, ast.FunctionDef) and part.name in ("whole_blocks", "_is_right"):
+            assert (ast.get_source_segment(engines, part) or "missing") in code
+    file = tmp_path / "load_model.py"
+    file.write_text(code)
+    for command in (["format", "--diff"], ["check"]):
+        words = [sys.executable, "-m", "ruff", *command, "--isolated", "--no-cache", str(file)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_calibrated_weights_need_the_copy_that_is_here(tmp_path: Path, workbench_home: Path) -> None:
+    with pytest.raises(CapabilityError, match=r"workbench quantize .* --method awq"):
+        export.render("transformers", Config(quantization="awq"), model=HUB_ID)
 
 
 def test_environment_is_set_before_torch_is_imported() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from workbench.errors import CapabilityError, ConfigError, ModelError
-from workbench.gpu_check import SECTIONS, Report, attention, check
+from workbench.gpu_check import SECTIONS, Report, attention, check, quantisation
 from workbench.gpu_check.plan import Findings, Plan
 from workbench.machine import doctor
 from workbench.results import COMPILED_LOOP, TRANSFORMERS_LOOP
@@ -109,7 +109,8 @@ def test_a_part_that_fails_is_its_own_failure(workbench_home: Path) -> None:
 def test_a_rehearsal_does_every_section_for_real(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attention, "_MODELS", attention._MODELS[:1])
     monkeypatch.setattr(attention, "_TOGGLES", 4)
-    wanted = [name for name in SECTIONS if name not in ("compiled", "caches")]
+    wanted = [name for name in SECTIONS if name not in ("compiled", "caches", "judged")]
+    monkeypatch.setattr(quantisation, "_FORMATS", ("bnb-nf4", "torchao-float8", "fp8"))
     seen: list[str] = []
     report = check(wanted, allow_cpu=True, model=tiny, budget_s=1, out=tmp_path, progress=seen.append)
     assert seen == wanted
@@ -126,6 +127,11 @@ def test_a_rehearsal_does_every_section_for_real(tiny: str, tmp_path: Path, monk
     assert any("flash_attention_2" in skipped["what"] for skipped in found["kernels"]["skipped"])
     assert {row["level"] for row in found["agreement"]["rows"]} <= {"same", "agrees", "rounding"}
     assert found["lengths"]["rows"][0]["scan"]["points"]
+    formats = {row["part"].rpartition(" ")[2]: row for row in found["quantised"]["rows"]}
+    assert formats["bnb-nf4"]["ran"] == "bnb-nf4"
+    assert formats["bnb-nf4"]["bytes"] < formats["full"]["bytes"]
+    skipped = {entry["what"].rpartition(" ")[2]: entry["why"] for entry in found["quantised"]["skipped"]}
+    assert "8.9" in skipped["fp8"]
     page = (tmp_path / "gpu-check.md").read_text()
     assert page.startswith("# CPU rehearsal of the GPU check")
     assert "no number here is a GPU's" in page
@@ -144,3 +150,15 @@ def test_the_decoding_sections_for_real(tiny: str, section: str) -> None:
     assert found["failed"] == []
     assert found["rows"][0]["same_tokens"] == "32 of 32"  # later ones round otherwise: random weights have near-ties
     assert {row["loop"] for row in found["rows"][1:]} == {LOOPS[section]}
+
+
+@pytest.mark.slow
+@pytest.mark.model
+def test_every_format_and_its_quality_for_real(demo_home: Path) -> None:
+    report = check(["quantised", "judged"], allow_cpu=True, model="demo", budget_s=2)
+    quantised, judged = ((section.found or {}) for section in report.sections)
+    assert report.ok, (quantised.get("failed"), judged.get("failed"))
+    bytes_of = {row["part"].partition(" ")[2]: row["bytes"] for row in quantised["rows"]}
+    assert bytes_of["bnb-nf4"] < bytes_of["bnb-int8"] < bytes_of["in full"]
+    kld = {row["part"].partition(" ")[2]: row["kld_mean"] for row in judged["rows"]}
+    assert kld["none"] < kld["torchao-int8-weight"] < kld["bnb-nf4"]

@@ -48,7 +48,7 @@ def census(found: Census) -> Told:
             count(each.values),
             size(each.bytes),
             size(each.state_bytes) if each.state_bytes else "–",
-            number(8 * each.bytes / each.values if each.values else None),
+            number(8 * each.bytes / each.values) if each.values else "–",
         )
         for each in shares
     ]

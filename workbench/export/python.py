@@ -32,6 +32,13 @@ def arguments(values: Mapping[str, Any]) -> list[str]:
     return [f"{name}={literal(value)}," for name, value in values.items()]
 
 
+def imported(module: str, names: Sequence[str]) -> list[str]:
+    """`from module import names`, sorted, a name a line where they are too many for one."""
+    ordered = sorted(names)
+    line = f"from {module} import {', '.join(ordered)}"
+    return [line] if len(line) <= WIDTH else [f"from {module} import (", *(f"    {name}," for name in ordered), ")"]
+
+
 def comment(text: str) -> str:
     """One `#` line, whatever the text: line breaks and control characters are written as escapes."""
     safe = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -3,21 +3,25 @@
 TEMPLATE = '''\
 # Loads a language model in one configuration and generates from it.
 $header
-import os
+$std_imports
 
 # OpenMP reads this once, when torch starts its threads: it is set before the import.
 os.environ["OMP_WAIT_POLICY"] = $wait_policy
 
 $loop_imports
 import torch
+$early_imports
 $torch_imports
-from transformers import $imports
+$late_imports
+$imports
 $more_imports
 
 $constants
 
 $loop
+$left
 
+$around_load
 def load():
     """Return (tokenizer, model): the model in evaluation mode on DEVICE."""
     $threads
@@ -26,23 +30,28 @@ def load():
         MODEL,
         $where
     )
+    $quantization
     model = AutoModelForCausalLM.from_pretrained(
         MODEL,
         $where
         $weights
+        $config_argument
         dtype=$dtype,
         attn_implementation=$attention,
         device_map={"": DEVICE},
     )
+    $in_place
     model.eval()
 
     ran = {
         "attention": model.config._attn_implementation,
         $ran
+        $ran_q
     }
     exported = {
         "attention": $attention,
         $exported
+        $exported_q
     }
     if ran != exported:
         raise RuntimeError(f"exported with {exported}, but {ran} is in force")

@@ -1,13 +1,15 @@
 """A Python file that loads the model in one configuration and generates, with transformers alone."""
 
 import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from workbench import __version__
 from workbench.catalog.sources import Source
-from workbench.export import decoding
+from workbench.export import decoding, quantization
 from workbench.export.numbers import conditions, rows
-from workbench.export.python import arguments, assignment, comment, fill, literal
+from workbench.export.python import arguments, assignment, comment, fill, imported, literal
 from workbench.export.request import Request
 from workbench.export.source import loadable, origin
 from workbench.export.template import TEMPLATE
@@ -16,11 +18,25 @@ from workbench.knobs.generation import generation_arguments
 from workbench.results import versions
 
 _PACKAGES = ("torch", "transformers", "accelerate", "safetensors")
+# of the template, filled by `quantization`
+_PLACES = (
+    "std_imports",
+    "early_imports",
+    "late_imports",
+    "left",
+    "around_load",
+    "quantization",
+    "config_argument",
+    "in_place",
+    "ran_q",
+    "exported_q",
+)
 
 
 def loader(request: Request) -> str:
     """The file's text. ModelError for a model that no code can load."""
-    source, config = loadable(request.model, request.revision), request.config
+    config = request.config
+    source, own = quantization.files_of(request, loadable(request.model, request.revision))
     dtype = config.dtype
     if dtype == "auto" and request.resolved:
         dtype = request.resolved.dtype
@@ -31,13 +47,16 @@ def loader(request: Request) -> str:
         where["revision"] = source.revision
     if source.gguf_file:
         where["gguf_file"] = source.gguf_file
-    classes = ["AutoModelForCausalLM", "AutoTokenizer", *(["GgufConfig"] if source.gguf_file else [])]
+    decoded = decoding.lines(config)
+    made = quantization.quantized(request, own, _full_dtype(request, dtype), arguments(where))
+    places = {name: made.places.get(name, []) for name in _PLACES}
+    classes = ["AutoModelForCausalLM", "AutoTokenizer", *(["GgufConfig"] if source.gguf_file else []), *made.classes]
     return fill(
         TEMPLATE,
         {
-            "header": _header(request, source),
+            "header": _header(request, source, made.packages),
             "wait_policy": literal(_wait_policy(request)),
-            "imports": ", ".join(sorted([*classes, *decoding.classes(config)])),
+            "imports": imported("transformers", [*classes, *decoding.classes(config)]),
             "constants": _constants(request, source),
             "threads": _threads(request),
             "where": arguments(where),
@@ -56,15 +75,30 @@ def loader(request: Request) -> str:
             "seed": ["torch.manual_seed(0)  # sampling draws: the same seed gives the same text"]
             if config.do_sample
             else [],
-            **decoding.lines(config),
+            **decoded,
+            **places,
+            "std_imports": sorted(["import os", *places["std_imports"]], key=_plain_first),
+            "torch_imports": [*decoded["torch_imports"], *made.places.get("late_torch", [])],
+            "more_imports": [*decoded["more_imports"], *made.places.get("late_more", [])],
         },
     )
 
 
-def _header(request: Request, source: Source) -> list[str]:
-    installed = versions()
+def _plain_first(line: str) -> tuple[bool, str]:
+    """Formatters put `import x` before `from x import y`."""
+    return line.startswith("from"), line
+
+
+def _full_dtype(request: Request, dtype: str) -> str:
+    """Of the weights in full, as far as it is known: 4-bit weights are multiplied in it."""
+    stated = request.facts.checkpoint_dtype if request.facts else None
+    return stated if dtype == "auto" and stated in ("float32", "bfloat16", "float16") else dtype
+
+
+def _header(request: Request, source: Source, packages: Sequence[str]) -> list[str]:
+    installed = {**versions(), **{name: found for name in packages if (found := _version(name))}}
     # public versions: a local one ("+cpu") is not on the package index
-    pins = [f"{name}=={installed[name].partition('+')[0]}" for name in _PACKAGES if name in installed]
+    pins = [f"{name}=={installed[name].partition('+')[0]}" for name in (*_PACKAGES, *packages) if name in installed]
     changed = [f"{name}={literal(value)}" for name, value in request.config.items() if value != KNOBS[name].default]
     lines = [
         f"Written by the DeepSeek Tuning Workbench {__version__}; needs transformers, not the workbench.",
@@ -85,6 +119,13 @@ def _header(request: Request, source: Source) -> list[str]:
         lines.append(f"    {conditions(request.measurement, request.workload)}; brackets: 95 % interval of the mean")
         lines += [f"    note: {flag}" for flag in request.measurement.flags]
     return [comment(line) for line in lines]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _wait_policy(request: Request) -> str:

@@ -7,6 +7,7 @@ from workbench.config import Config
 from workbench.gpu_check.attention import agreement, comparison, kernels, lengths, switches
 from workbench.gpu_check.decoding import caches, compiled
 from workbench.gpu_check.plan import Plan
+from workbench.gpu_check.quantisation import judged, quantised
 from workbench.knobs import KNOBS, Choice
 from workbench.results import Workload
 from workbench.session import Session
@@ -70,6 +71,8 @@ SECTIONS: dict[str, Callable[[Plan], dict[str, Any]]] = {
         agreement,
         measurement,
         comparison,
+        quantised,
+        judged,
         compiled,
         caches,
         lengths,

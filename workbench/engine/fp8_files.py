@@ -1,11 +1,18 @@
-"""A tiny DeepSeek-V3 whose files are FP8 in blocks of 128×128, as the published ones are, written with plain torch."""
+"""A tiny DeepSeek-V3 of random weights whose files are FP8 in blocks of 128×128, as the published ones are.
+
+`python -m workbench.engine.fp8_files FOLDER` writes one: what only its kind of checkpoint shows can be tried anywhere.
+"""
 
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import DeepseekV3Config, DeepseekV3ForCausalLM
+from transformers import AutoTokenizer, DeepseekV3Config, DeepseekV3ForCausalLM
+
+from workbench.engine.demo import ensure_demo
 
 BLOCK = 128
 # 192 rows of kv_a_proj and 320 of the dense MLP: the last block of either is cut, as that of V3's 576 rows is
@@ -35,12 +42,12 @@ _SHAPE = {
 _IN_FULL = ("embed_tokens", "lm_head", "norm", "mlp.gate.")
 
 
-def write(folder: Path, tokenizer: object) -> dict[str, torch.Tensor]:
+def write(folder: Path, tokenizer: Any) -> dict[str, torch.Tensor]:
     """The checkpoint in `folder`; returns what its tensors are when dequantised, float32 by name in the files."""
     torch.manual_seed(0)
     model = DeepseekV3ForCausalLM(DeepseekV3Config(**_SHAPE)).to(torch.bfloat16)
     model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)  # type: ignore[attr-defined]
+    tokenizer.save_pretrained(folder)
     kept, values = {}, {}
     for name, tensor in load_file(folder / "model.safetensors").items():
         if tensor.ndim != 2 or any(part in name for part in _IN_FULL):
@@ -75,3 +82,7 @@ def quantized(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.T
             weights[place] = (matrix[place] / scale).to(torch.float8_e4m3fn)
             product[place] = weights[place].float() * scale
     return weights, scales, product
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), AutoTokenizer.from_pretrained(ensure_demo()))

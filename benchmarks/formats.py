@@ -1,0 +1,68 @@
+"""Every number format that is installed, on the demo model: bytes by count, load, speed by pairs, KLD by domain."""
+
+from typing import Any
+
+from benchmarks.record import Outcome, Row
+from workbench import Config, Session, Workload
+from workbench.knobs import refusals
+from workbench.knobs.formats import FORMATS
+
+QUESTION = "each quantisation against bfloat16: bytes, seconds of a load, decode and prefill by pairs, KLD by domain"
+WORK = Workload(prompt_tokens=256, new_tokens=32)
+BASE = Config(dtype="bfloat16")
+_LOADS = 3  # of which the middle one is told
+
+
+def run(budget_s: float) -> Outcome:
+    """Those that this machine can do; the others are named with their reasons in the conditions."""
+    rows: list[Row] = []
+    samples: dict[str, list[float]] = {}
+    left_out = []
+    with Session("demo", config=BASE) as session:
+        full = session.census().bytes
+        rows += [Row("bfloat16: weights", full / 2**20, "MiB"), *_quality(session, "bfloat16")]
+        for name in FORMATS:
+            refused = refusals(BASE.replace(quantization=name), session.machine, session.facts)
+            if refused:
+                left_out.append(f"{name}: {next(iter(refused.values())).reason}")
+                continue
+            loads = sorted(_load(session, name) for _ in range(_LOADS))
+            counted = session.census()
+            rows += [
+                Row(f"{name}: weights ÷ bfloat16", counted.bytes / full, "×"),
+                Row(f"{name}: of the weights quantised", 100 * counted.quantized_share, "%"),
+                Row(f"{name}: load", loads[_LOADS // 2], "s"),
+                *_quality(session, name),
+            ]
+            session.apply(BASE)
+            found = session.compare({}, {"quantization": name}, WORK, precision=0.05, budget_s=budget_s / len(FORMATS))
+            for what, metric in (("decode", "decode_tps"), ("prefill", "prefill_tps")):
+                rows.append(Row(f"{name}: {what} ÷ bfloat16", found.ratio[metric], "×", found.ci95.get(metric)))
+                samples[f"{name} {metric}"] = [after / before for before, after in found.samples[metric]]
+        conditions: dict[str, Any] = {
+            "model": session.facts.name,
+            "suite": "default, against float32 with eager attention",
+            "prompt": WORK.prompt_tokens,
+            "new": WORK.new_tokens,
+            "threads": session.resolved.threads,
+            "not here": "; ".join(left_out) or "none",
+        }
+    return Outcome("formats", QUESTION, tuple(rows), conditions, samples)
+
+
+def _load(session: Session, name: str) -> float:
+    session.apply(BASE)
+    return session.apply(quantization=name).seconds
+
+
+def _quality(session: Session, name: str) -> list[Row]:
+    """The default suite: overall, by domain, and along the cached decode path."""
+    found = session.quality()
+    rows = [
+        Row(f"{name}: mean KLD", found.kld_mean, "nats", found.kld_mean_ci95),
+        Row(f"{name}: same top token", 100 * found.same_top, "%"),
+    ]
+    rows += [Row(f"{name}: mean KLD, {each}", kept.kld.mean, "nats") for each, kept in found.by_domain.items()]
+    if found.decode_path is not None:
+        rows.append(Row(f"{name}: mean KLD along the decode path", found.decode_path.kld.mean, "nats"))
+    return rows
