@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
@@ -17,6 +17,7 @@ from workbench.catalog.data import nearest
 from workbench.errors import ConfigError
 from workbench.results.base import Result
 
+_T = TypeVar("_T")
 VERSION = "1"  # goes up with every change of a text: results of two versions are not compared
 DOMAINS = ("chinese", "chinese_punctuation", "mathematics", "code", "english", "long_context")
 OWN = "own_text"  # the domain of a person's file
@@ -26,6 +27,7 @@ NAMES = ("default", "short", "long")
 _TOKENS = {"default": 256, "short": 96, "long": 1024}
 _LONG_CONTEXT = {"default": (1024, 768), "short": (288, 192), "long": (4096, 1024)}
 _SHORT_PROMPTS = 5  # one of each domain
+_SHORT_CHOICES = 8
 _OWN_WINDOWS = 4  # places that a long file is read at
 _OWN_TOKENS = 384
 _OWN_CHARACTERS = 8 * _OWN_TOKENS  # more than that many tokens of any script
@@ -142,12 +144,13 @@ def _built_in(name: Literal["default", "short", "long"] | str) -> Suite:
         tokens, skip = _LONG_CONTEXT[name] if domain == "long_context" else (_TOKENS[name], 0)
         passages.append(Passage(domain=domain, text=text, tokens=tokens, skip=skip))
     prompts = [Prompt(**row) for row in _rows("prompts.jsonl")]
+    choices = [Choice(**row) for row in _rows("choices.jsonl")]
     return Suite(
         name=name,
         version=VERSION,
         passages=tuple(passages),
         prompts=tuple(_spread(prompts, _SHORT_PROMPTS) if name == "short" else prompts),
-        choices=tuple(Choice(**row) for row in _rows("choices.jsonl")),
+        choices=tuple(_spread(choices, _SHORT_CHOICES) if name == "short" else choices),
     )
 
 
@@ -235,8 +238,8 @@ def _rows(name: str) -> Iterator[dict[str, Any]]:
     return (json.loads(line) for line in text.splitlines() if line.strip())
 
 
-def _spread(prompts: list[Prompt], count: int) -> list[Prompt]:
-    return [prompts[index * len(prompts) // count] for index in range(count)]
+def _spread(all_of: list[_T], count: int) -> list[_T]:
+    return [all_of[index * len(all_of) // count] for index in range(count)]
 
 
 def _hash(content: Any) -> str:
