@@ -32,9 +32,11 @@ class Room:
 
         Per prompt token: residual, its norm and the attention's in- and output (4 × hidden), the MLP's gate, up and
         product (3 × width); MLA's keys and values of one layer, expanded. Eager attention keeps the scores, their
-        masked copy and a float32 softmax: heads × prompt² each. The next token's logits are float32. Formats whose
-        kernels convert a layer's weights first hold the largest one so. Within 15 % of the allocator's own count for a
-        1,024-token prefill of SmolLM2-135M on CPU; other models and kernels were not compared.
+        masked copy and a float32 softmax: heads × prompt² each. The next token's logits are float32. Kernels that
+        convert a layer's weights first hold the largest so, while the product of gate and up is not there yet.
+        bitsandbytes int8 keeps int32 sums and two float32 copies of them beside (12 bytes × width).
+        Within 15 % of the allocator's own count for prefills of 256 and 1,024 tokens of SmolLM2-135M on CPU, in full,
+        nf4 and int8; other models and kernels were not compared.
         """
         config, size = self.shape.config, self.plan.activation
         rows, prompt = workload.batch_size, workload.prompt_tokens
@@ -42,12 +44,22 @@ class Room:
         width = config.get("intermediate_size") or (config.get("moe_intermediate_size") or 0) * (
             config.get("num_experts_per_tok") or 1
         )
-        per_token = 4 * hidden + 3 * width
+        values = 4 * hidden + 3 * width
         if config.get("kv_lora_rank"):
-            per_token += heads * (config["qk_nope_head_dim"] + config["qk_rope_head_dim"] + config["v_head_dim"])
+            values += heads * (config["qk_nope_head_dim"] + config["qk_rope_head_dim"] + config["v_head_dim"])
+        sums = 12 * width + hidden if self.plan.format == "bnb-int8" else 0
+        held = rows * prompt * (values * size + sums)
+        held = max(held, held - rows * prompt * width * size + self._converted())
         scores = heads * prompt * prompt * (2 * size + 4) if self.config["attention"] == "eager" else 0
         logits = 4 * (config.get("vocab_size") or 0)
-        return int(rows * (prompt * per_token * size + scores + logits))
+        return int(held + rows * (scores + logits))
+
+    def _converted(self) -> int:
+        """Bytes of the largest layer whose weights are converted to the dtype of the product; 0: none is."""
+        own_kernel = self.plan.format == "torchao-int4-weight" or (self.plan.format[:4] == "bnb-" and self.plan.repacks)
+        if self.plan.format in ("none", "bnb-int8", "fp8", "gptq", "awq") or own_kernel or not self.shape.layers:
+            return 0
+        return max(one.rows * one.columns for one in self.shape.layers if not one.experts) * self.plan.wide
 
     def largest_batch(self, workload: Workload) -> int | None:
         """Rows of this workload's lengths that fit; 0: not one. None: memory is not known."""
