@@ -7,16 +7,13 @@ from workbench import references
 from workbench.bench import Bench
 from workbench.config import Config
 from workbench.results import QualityCost, QualityDiff, quality_record
-from workbench.runs import references as stored
 from workbench.suites import suite as suite_of
 
 
 def quality_cost(bench: Bench, reference: Config | None = None, suite: str | Path = "default") -> QualityCost:
     """What `quality` of the same arguments would take now before its numbers come; loads nothing."""
     text = suite_of(suite)
-    config = references.plain(bench, text, reference)
-    have, _problem = stored.find(references.key_of(bench, text, config))
-    return references.cost_of(bench, text, config, have)
+    return references.cost_of(bench, text, references.wanted(bench, text, reference))
 
 
 def quality(bench: Bench, job: int, reference: Config | None = None, suite: str | Path = "default") -> QualityDiff:
@@ -29,24 +26,21 @@ def quality(bench: Bench, job: int, reference: Config | None = None, suite: str 
     """
     context = bench.context(job)
     text = suite_of(suite)
-    config = references.plain(bench, text, reference)
-    key = references.key_of(bench, text, config)
-    have, problem = stored.find(key)
-    price = references.cost_of(bench, text, config, have)
+    what = references.wanted(bench, text, reference)
+    price = references.cost_of(bench, text, what)
     context.progress(price.text, 0)
-    made_s = 0.0
+    began = time.monotonic()
+    have, made_s = what.have, 0.0
     if have is None:
-        assert price.reference != "stored"
-        began = time.monotonic()
-        have = references.make(bench, job, text, config, key, price.reference, context)
+        assert price.reference != "stored", "what is not there has to be made"
+        have = references.make(bench, job, text, what, price.reference, context)
         made_s = time.monotonic() - began
     parameters = {"probe": "quality.candidate", "suite": text.to_dict(), "reference": have.to_dict()}
     found = QualityDiff.from_dict(bench.call(job, "probe", parameters)["result"])
-    remade = (references.remade(problem),) if problem is not None else ()
     found = found.model_copy(
         update={
             "reference_seconds": made_s,
-            "flags": (*found.flags, *references.notes_of(bench, config), *remade),
+            "flags": (*found.flags, *references.notes_of(bench, what)),
         }
     )
     record = quality_record(bench.facts.name, bench.machine, bench.config, bench.resolved, found)

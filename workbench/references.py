@@ -5,6 +5,7 @@ back. What is in force before is in force again afterwards, whatever happens.
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,33 +32,55 @@ from workbench.words.format import seconds, size
 _VERSIONS = ("torch", "transformers")
 
 
-def plain(bench: Bench, suite: Suite, given: Config | None = None) -> Config:
-    """The configuration of the reference: what was given, else the same weights in the highest precision that fits.
+@dataclass(frozen=True)
+class Wanted:
+    """A reference that candidates can be judged by: its configuration, and what lies on disk of it.
 
-    Everything else plain. A model that was attached keeps what only a load could change.
+    problem  what is wrong with one that lies there
+    """
+
+    config: Config
+    key: str
+    have: Reference | None
+    problem: Message | None
+
+
+def wanted(bench: Bench, suite: Suite, given: Config | None = None) -> Wanted:
+    """What was given, else the same weights in the highest precision that is on disk or fits, everything else plain.
+
+    A model that was attached keeps what only a load could change.
     ConfigError or CapabilityError when what was given cannot be.
     """
-    if given is not None and not isinstance(given, Config):
-        raise ConfigError("quality.bad_reference", given=repr(given)[:80])
     if given is not None:
-        refuse_impossible(given, bench.machine, bench.facts)
-        if bench.attached and bench.config.cost_to(given) is not Cost.LIVE:
-            raise CapabilityError("quality.attached_reference", knobs=", ".join(bench.config.diff(given)))
-        return given
+        return _looked_up(bench, suite, _checked(bench, given))
     now = bench.config
     if bench.attached:
         kept = {name: now[name] for name, knob in KNOBS.items() if knob.cost is not Cost.LIVE}
-        return Config(**{**kept, "attention": "eager", "threads": now["threads"]})
-    whole = Config(
-        attention="eager", dtype="float32", quantization="none", device=now["device"], threads=now["threads"]
-    )
-    for config in (whole, whole.replace(quantization="auto")):
-        try:
-            refuse_impossible(config, bench.machine, bench.facts)
-        except CapabilityError:  # weights that cannot be had in full
-            continue
-        return config if _fits(bench, config, suite) else config.replace(dtype="auto")
-    return whole.replace(quantization="auto", dtype="auto")
+        return _looked_up(bench, suite, Config(**{**kept, "attention": "eager", "threads": now["threads"]}))
+    here = {"device": now["device"], "threads": now["threads"]}
+    config = Config(attention="eager", dtype="float32", quantization="none", **here)
+    try:
+        refuse_impossible(config, bench.machine, bench.facts)
+    except CapabilityError:  # weights that cannot be had in full
+        config = config.replace(quantization="auto", dtype="auto")
+    found = _looked_up(bench, suite, config)
+    if found.have is not None or _fits(bench, config, suite):
+        return found
+    return _looked_up(bench, suite, config.replace(dtype="auto"))
+
+
+def _looked_up(bench: Bench, suite: Suite, config: Config) -> Wanted:
+    key = key_of(bench, suite, config)
+    return Wanted(config, key, *stored.find(key))
+
+
+def _checked(bench: Bench, given: Config) -> Config:
+    if not isinstance(given, Config):
+        raise ConfigError("quality.bad_reference", given=repr(given)[:80])
+    refuse_impossible(given, bench.machine, bench.facts)
+    if bench.attached and bench.config.cost_to(given) is not Cost.LIVE:
+        raise CapabilityError("quality.attached_reference", knobs=", ".join(bench.config.diff(given)))
+    return given
 
 
 def key_of(bench: Bench, suite: Suite, config: Config) -> str:
@@ -68,8 +91,9 @@ def key_of(bench: Bench, suite: Suite, config: Config) -> str:
     return stored.key_of([_weights(bench), suite.hash, knobs, [known.get(name) for name in _VERSIONS], device])
 
 
-def cost_of(bench: Bench, suite: Suite, config: Config, have: Reference | None) -> QualityCost:
+def cost_of(bench: Bench, suite: Suite, what: Wanted) -> QualityCost:
     """What having it takes now; loads nothing."""
+    config, have = what.config, what.have
     positions = sum(passage.tokens - passage.skip for passage in suite.passages) + len(suite.prompts) * ANSWER_TOKENS
     disk = stored.file_bytes(positions, bench.facts.vocab_size)
     each = bench.load_seconds
@@ -88,12 +112,13 @@ def cost_of(bench: Bench, suite: Suite, config: Config, have: Reference | None) 
     return _cost(way, config, 2, each, 0, disk, told)
 
 
-def make(bench: Bench, job: int, suite: Suite, config: Config, key: str, way: Way, context: Context) -> Reference:
+def make(bench: Bench, job: int, suite: Suite, what: Wanted, way: Way, context: Context) -> Reference:
     """Makes it by `way` and keeps it. DeviceBusy, OutOfMemory, ModelError, Stopped as for any load."""
+    config = what.config
     parameters = {
         "probe": "quality.reference",
         "suite": suite.to_dict(),
-        "name": stored.logits_name(key),
+        "name": stored.logits_name(what.key),
         "config": config.to_dict(),
     }
     if way == "two_engines":
@@ -105,22 +130,20 @@ def make(bench: Bench, job: int, suite: Suite, config: Config, key: str, way: Wa
             put(bench, job, _in_words_of(bench, config))
             data = bench.call(job, "probe", parameters)
     reference = Reference.from_dict(data["result"])
-    stored.keep(key, reference)
+    stored.keep(what.key, reference)
     return reference
 
 
-def notes_of(bench: Bench, config: Config) -> tuple[Message, ...]:
-    """What must be said of a reference that is not the weights in full."""
+def notes_of(bench: Bench, what: Wanted) -> tuple[Message, ...]:
+    """What must be said of a reference that is not the weights in full, or that had to be made again."""
+    notes: tuple[Message, ...] = ()
     if bench.attached:
-        return (say("quality.reference_attached"),)
-    if config["dtype"] == "auto":
-        return (say("quality.reference_lower", dtype=bench.facts.checkpoint_dtype or "?"),)
-    return ()
-
-
-def remade(problem: Message) -> Message:
-    """That one lay on disk and could not be used."""
-    return say("quality.reference_remade", problem=str(problem))
+        notes = (say("quality.reference_attached"),)
+    elif what.config["dtype"] == "auto" and what.config["quantization"] == "none":
+        notes = (say("quality.reference_lower", dtype=bench.facts.checkpoint_dtype or "?"),)
+    if what.problem is not None:
+        notes = (*notes, say("quality.reference_remade", problem=str(what.problem)))
+    return notes
 
 
 def _cost(

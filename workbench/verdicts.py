@@ -13,7 +13,7 @@ from workbench.judging import names_of
 from workbench.knobs.formats import FORMATS, PLAIN
 from workbench.results import ModelFacts, QualityDiff, Reference, Resolved, Statistics
 from workbench.words import say, text
-from workbench.words.format import interval, number, share
+from workbench.words.format import interval, number, ratio, share
 from workbench.words.message import Message
 
 NEARLY_LOSSLESS = 0.01  # nats
@@ -26,11 +26,10 @@ _UNSAID = ("attention", "dtype", "quantization", "threads", "device", "padding_s
 
 def judged(found: QualityDiff, resolved: Resolved, reference: Reference, facts: ModelFacts) -> QualityDiff:
     """`found` with its verdict, its flags, and what calibrated the weights. `resolved`: the candidate's."""
-    calibrated = facts.calibrated_by
-    found = found.model_copy(update={"calibrated_by": calibrated})
+    found = found.model_copy(update={"calibrated_by": facts.calibrated_by})
     return found.model_copy(
         update={
-            "verdict": verdict(found, resolved, reference.dtype),
+            "verdict": verdict(found, resolved, reference),
             "flags": (*facts.notes, *_flags(found, resolved, reference, facts)),
         }
     )
@@ -38,7 +37,8 @@ def judged(found: QualityDiff, resolved: Resolved, reference: Reference, facts: 
 
 def within_floor(block: Statistics, found: QualityDiff) -> bool:
     """Whether what was seen could be the reference against itself."""
-    return block.kld.mean_ci95[0] <= found.noise_floor.kld_mean
+    low = block.kld.mean_ci95[0] if block.blocks > 1 else block.kld.mean
+    return low <= found.noise_floor.kld_mean
 
 
 def no_difference(found: QualityDiff) -> bool:
@@ -46,10 +46,10 @@ def no_difference(found: QualityDiff) -> bool:
     return all(within_floor(block, found) for block in (found.overall, found.decode_path) if block is not None)
 
 
-def verdict(found: QualityDiff, resolved: Resolved, reference_dtype: str) -> Message:
+def verdict(found: QualityDiff, resolved: Resolved, reference: Reference) -> Message:
     """The one sentence."""
     name = label(found, resolved)
-    memory = number(memory_ratio(found, reference_dtype))
+    memory = _memory(found, reference)
     kld = found.overall.kld
     if no_difference(found):
         floor = number(found.noise_floor.kld_mean)
@@ -87,10 +87,12 @@ def hardest_hit(found: QualityDiff) -> str | None:
     return worst if found.by_domain[worst].kld.mean_ci95[0] > found.overall.kld.mean else None
 
 
-def memory_ratio(found: QualityDiff, reference_dtype: str) -> float:
-    """Bytes of the candidate's weights ÷ those of the same weights in 16 bits, which is how models come."""
-    sixteen_bits = found.reference_bytes * 2 / _SIZES.get(reference_dtype, 2)
-    return found.weight_bytes / sixteen_bits
+def _memory(found: QualityDiff, reference: Reference) -> str:
+    """Of the weights, against the same weights in 16 bits, which is how models come."""
+    if reference.quantization != "none":
+        return text("quality.memory_reference", ratio=ratio(found.weight_bytes / found.reference_bytes))
+    sixteen_bits = found.reference_bytes * 2 / _SIZES.get(reference.dtype, 2)
+    return text("quality.memory", ratio=ratio(found.weight_bytes / sixteen_bits))
 
 
 def label(found: QualityDiff, resolved: Resolved) -> str:
@@ -134,8 +136,8 @@ def _flags(found: QualityDiff, resolved: Resolved, reference: Reference, facts: 
         flags.append(say("quality.leaked", text=str(facts.calibrated_by), suites=", ".join(facts.calibration_leaked)))
     elif chosen is not None and chosen.calibrated and found.calibrated_by is None:
         flags.append(say("quality.calibration_unknown", format=chosen.name))
-    if any(value.get("quantization", "none") not in ("none", "auto") for value in (reference.config,)):
-        flags.append(say("quality.reference_quantised", format=str(reference.config["quantization"])))
+    if reference.quantization != "none":
+        flags.append(say("quality.reference_quantised", format=reference.quantization))
     return flags
 
 
@@ -150,9 +152,9 @@ def _of_numbers(found: QualityDiff, reference: Reference) -> Sequence[Message]:
         flags.append(say("quality.bad_path"))
     lost = [one.domain for one in reference.texts if one.domain not in found.by_domain]
     flags.extend(say("quality.bad_domain", domain=text(f"domain.{domain}")) for domain in dict.fromkeys(lost))
-    ratio = found.ppl_ratio
-    if ratio is not None and ratio < 1 and not within_floor(found.overall, found):
-        flags.append(say("quality.better_perplexity", ratio=number(ratio)))
+    times = found.ppl_ratio
+    if times is not None and times < 1 and not within_floor(found.overall, found):
+        flags.append(say("quality.better_perplexity", ratio=ratio(times)))
     if reference.kept:
         bound = number(found.overall.tail_bound)
         flags.append(say("quality.tail", kept=reference.kept, vocabulary=reference.vocabulary, bound=bound))

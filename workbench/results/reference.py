@@ -47,7 +47,7 @@ class Reference(Result):
     """What stands beside the file of logits.
 
     name        of the file in artifacts/; `bytes` and `sha256` tell whether it is whole
-    config      that was in force; `weight_bytes`: of the model then
+    config      which it is; weight_bytes, dtype, quantization: of the model then, read back
     vocabulary  how many logits a position has; `kept`: how many of them are stored, 0 for all
     tail        mean probability of what is not stored
     choices     item -> option -> log-probability per token, of the suite's multiple-choice set; None: not finite
@@ -59,6 +59,7 @@ class Reference(Result):
     config: dict[str, Any]
     weight_bytes: int
     dtype: str
+    quantization: str
     suite: str
     suite_hash: str
     vocabulary: int

@@ -55,6 +55,7 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> Reference:
         config=params["config"],
         weight_bytes=resolved.weight_bytes,
         dtype=resolved.dtype,
+        quantization=resolved.quantization,
         suite=suite.name,
         suite_hash=suite.hash,
         vocabulary=vocabulary,
