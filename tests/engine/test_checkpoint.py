@@ -139,11 +139,17 @@ def test_gptq_of_a_plain_model_names_the_command_that_makes_it(size: Any, says: 
     assert caught.value.code == "checkpoint.no_copy"
 
 
+@pytest.fixture
+def own_models(workbench_home: Path) -> None:
+    """A folder of models that only this test writes to: else it would be the one that all tests read."""
+    (workbench_home / "models").mkdir()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(bool(lacking("gptq")), reason="needs pip install " + " ".join(lacking("gptq")))
 @pytest.mark.parametrize("method", ["gptq", "awq"])
 def test_a_copy_of_the_demo_opens_by_the_knob_and_by_its_folder(
-    method: str, engine: Engine, own_demo_home: Path
+    method: str, engine: Engine, own_models: None, own_demo_home: Path
 ) -> None:
     made = quantize("demo", method)
     assert quantize("demo", method).folder == made.folder  # found, not made again

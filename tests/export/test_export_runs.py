@@ -28,6 +28,7 @@ PROMPTS = ["the sea is deep and the sky is", "one"]
 CALLER = """
 import json, runpy, sys
 sys.modules["workbench"] = None  # every import of it fails
+sys.path += json.loads(sys.argv[3])  # packages that these tests were given by PYTHONPATH
 made = runpy.run_path(sys.argv[1], run_name="load_model")
 tokenizer, model = made["load"]()
 made["torch"].manual_seed(0)
@@ -61,7 +62,8 @@ def fresh(words: list[str], **environment: str) -> subprocess.CompletedProcess[s
 
 
 def ask(file: Path, prompts: list[str], **environment: str) -> dict[str, Any]:
-    done = fresh(["-c", CALLER, str(file), json.dumps(prompts)], **environment)
+    packages = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    done = fresh(["-c", CALLER, str(file), json.dumps(prompts), json.dumps(packages)], **environment)
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer

@@ -94,9 +94,17 @@ def test_fp8_files_stay_fp8_or_are_refused_in_words(fp8_files: Path) -> None:
         assert session.generate("The sea is", max_new_tokens=4)
 
 
+@pytest.fixture
+def own_models(workbench_home: Path) -> None:
+    """A folder of models that only this test writes to."""
+    (workbench_home / "models").mkdir()
+
+
 @pytest.mark.skipif(bool(lacking("gptq")), reason="needs pip install " + " ".join(lacking("gptq")))
 @pytest.mark.parametrize("method", ["gptq", "awq"])
-def test_a_calibrated_copy_is_made_on_the_gpu_and_opens_there(own_demo_home: Path, method: str) -> None:
+def test_a_calibrated_copy_is_made_on_the_gpu_and_opens_there(
+    own_models: None, own_demo_home: Path, method: str
+) -> None:
     import workbench as wb
 
     made = wb.quantize("demo", method)

@@ -16,6 +16,7 @@ from workbench.catalog.quantized import MANIFEST, SCHEMA, copies, identity, lack
 from workbench.cli import main
 from workbench.hub import quantize as hub_quantize
 from workbench.hub.calibration import calibration, joined, leaked
+from workbench.hub.inventory import inventory
 from workbench.probes.context import Context
 
 installed = pytest.mark.skipif(bool(lacking("gptq")), reason="needs pip install " + " ".join(lacking("gptq")))
@@ -206,7 +207,9 @@ def made(tmp_path_factory: pytest.TempPathFactory, demo_models: Path) -> tuple[P
 
 @installed
 @pytest.mark.slow
-def test_a_real_copy_has_a_whole_manifest_and_loads(made: tuple[Path, dict[str, Any]]) -> None:
+def test_a_real_copy_has_a_whole_manifest_and_is_listed(
+    made: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     source, document = made
     folder = Path(document["folder"])
     assert (document["method"], document["bits"], document["group_size"]) == ("gptq", 4, 32)
@@ -218,5 +221,8 @@ def test_a_real_copy_has_a_whole_manifest_and_loads(made: tuple[Path, dict[str, 
         path.read_text() for path in folder.glob("*.json") if path.name != "tokenizer.json"
     )
     assert (folder / "tokenizer.json").read_bytes() == (source / "tokenizer.json").read_bytes()
+    monkeypatch.setenv("WORKBENCH_HOME", str(folder.parents[2]))
+    listed = [entry for entry in inventory().entries if entry.place == "quantized"]
+    assert [(Path(entry.name).name, entry.quantization) for entry in listed] == [(folder.name, "gptq 4-bit")]
     config = json.loads((folder / "config.json").read_text())
     assert config["workbench_calibration"].startswith("the workbench's calibration text")

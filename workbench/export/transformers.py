@@ -96,9 +96,10 @@ def _full_dtype(request: Request, dtype: str) -> str:
 
 
 def _header(request: Request, source: Source, packages: Sequence[str]) -> list[str]:
-    installed = {**versions(), **{name: found for name in packages if (found := _version(name))}}
+    installed = versions()
     # public versions: a local one ("+cpu") is not on the package index
-    pins = [f"{name}=={installed[name].partition('+')[0]}" for name in (*_PACKAGES, *packages) if name in installed]
+    pins = [_pin(name, installed.get(name)) for name in _PACKAGES if name in installed]
+    pins += [_pin(name, installed.get(name) or _version(name)) for name in packages]
     changed = [f"{name}={literal(value)}" for name, value in request.config.items() if value != KNOBS[name].default]
     lines = [
         f"Written by the DeepSeek Tuning Workbench {__version__}; needs transformers, not the workbench.",
@@ -119,6 +120,10 @@ def _header(request: Request, source: Source, packages: Sequence[str]) -> list[s
         lines.append(f"    {conditions(request.measurement, request.workload)}; brackets: 95 % interval of the mean")
         lines += [f"    note: {flag}" for flag in request.measurement.flags]
     return [comment(line) for line in lines]
+
+
+def _pin(package: str, version: str | None) -> str:
+    return f"{package}=={version.partition('+')[0]}" if version else package
 
 
 def _version(package: str) -> str | None:

@@ -1,7 +1,7 @@
 """Which models are on this machine, what they are, and whether they fit: read from headers, nothing is loaded.
 
 Looked for in: the demo; folders that WORKBENCH_MODELS names (separated as in PATH; each a model or a folder of models)
-and the current folder with its children; converted models in the home directory; the caches of
+and the current folder with its children; converted and quantised models in the home directory; the caches of
 `workbench.hub.caches`. The catalogue's architectures follow, which `random:` fills with random weights.
 """
 
@@ -39,7 +39,8 @@ def inventory(machine: Machine | None = None) -> Inventory:
     found = [
         *_demo(),
         *_on_disk(unreadable),
-        *_converted(unreadable),
+        *_made_here("converted", unreadable),
+        *_made_here("quantized", unreadable),
         *_cached(),
         *_catalogue(),
     ]
@@ -120,12 +121,13 @@ def _name(path: Path, place: Place) -> str:
         return str(absolute)
 
 
-def _converted(unreadable: list[Message]) -> Iterator[Found]:
-    folder = home() / "models" / "converted"
+def _made_here(place: Place, unreadable: list[Message]) -> Iterator[Found]:
+    """Copies in the home directory: of pickles ("converted"), and quantised ones."""
+    folder = home() / "models" / place
     for path in _candidates(folder, unreadable) if folder.is_dir() else []:
         contents = read_folder(path, path.name)
         if contents is not None:
-            yield _name(path, "converted"), "converted", contents
+            yield _name(path, place), place, contents
 
 
 def _cached() -> Iterator[Found]:

@@ -7,7 +7,7 @@ from workbench.words import text
 from workbench.words.format import printable, size
 from workbench.words.message import Message
 
-Place = Literal["demo", "named", "here", "converted", "huggingface", "modelscope", "shared", "catalogue"]
+Place = Literal["demo", "named", "here", "converted", "quantized", "huggingface", "modelscope", "shared", "catalogue"]
 Format = Literal["safetensors", "gguf", "pickle"]
 
 

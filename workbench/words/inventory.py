@@ -11,6 +11,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "inventory.place.named": "folder",
     "inventory.place.here": "here",
     "inventory.place.converted": "converted",
+    "inventory.place.quantized": "quantised here",
     "inventory.place.huggingface": "Hugging Face cache",
     "inventory.place.modelscope": "ModelScope cache",
     "inventory.place.shared": "shared cache",
