@@ -10,6 +10,7 @@ from workbench.results.census import role_words
 from workbench.words import text
 from workbench.words.format import count, escape, number, size
 
+_LEGEND = 52  # pixels below the axis
 _ROW = 40  # pixels
 
 
@@ -27,8 +28,8 @@ def census(found: Census | None, theme: Theme) -> dict[str, Any]:
         traces.append(_bars(found, name, roles, scale, colour, theme, left=False))
         if found and any(left.format == name for left in found.left):
             traces.append(_bars(found, name, roles, scale, colour, theme, left=True))
-    spec = layout(theme, _title(found), max(300, 150 + _ROW * len(roles)))
-    spec["margin"] |= {"l": 110, "b": 48, "t": 88}
+    spec = layout(theme, _title(found), max(320, 190 + _ROW * len(roles)))
+    spec["margin"] |= {"l": 110, "b": 130, "t": 60}
     spec["barmode"] = "stack"
     spec["bargap"] = 0.4
     reach = 1.08 * max(totals.values(), default=scale) / scale
@@ -40,6 +41,8 @@ def census(found: Census | None, theme: Theme) -> dict[str, Any]:
         "showgrid": False,
         "fixedrange": True,
     }
+    # below the axis: long names fill several rows, which above would run into the title
+    spec["legend"] |= {"y": -_LEGEND / (spec["height"] - spec["margin"]["t"] - spec["margin"]["b"]), "yanchor": "top"}
     spec["annotations"] = note(theme, "" if found else text("chart.census.empty"))
     return {"data": traces, "layout": spec}
 

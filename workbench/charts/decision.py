@@ -13,10 +13,10 @@ from workbench.words.format import escape, interval, number, quantity, share, si
 
 # every figure has a trace of each class in both panes, so that it can be changed in place: class -> symbol
 CLASSES = {"reference": "star", "full": "circle", "eight": "square", "four": "diamond", "other": "triangle-up"}
-_HEIGHT = 480
-_TOP, _BOTTOM = 106, 48  # margins, pixels
+_HEIGHT = 520
+_TOP, _BOTTOM = 78, 112  # margins, pixels; the legend, which a narrow page wraps, stands below the axis
 _DOMAINS = ((0.0, 0.57), (0.62, 1.0))
-_WIDTH = 780  # pixels of both panes, where labels are kept apart; wider pages have more room
+_WIDTH = 600  # pixels of both panes, where labels are kept apart; wider pages have more room
 _LEAST_KLD = 1e-5  # below it nobody sees anything: 16-bit storage of the reference alone gives llama.cpp 5e-4
 _MOST_BELOW = 100  # a noise floor so many times below every KLD is told, not drawn to scale
 
@@ -41,7 +41,7 @@ def decision(found: Decision | None, theme: Theme) -> dict[str, Any]:
             traces.append(_points(found, name, pane, values, low, theme))
     spec = layout(theme, _title(found), _HEIGHT)
     spec["margin"] |= {"t": _TOP, "b": _BOTTOM, "l": 72}
-    spec["legend"] |= {"itemsizing": "constant"}
+    spec["legend"] |= {"itemsizing": "constant", "y": -54 / (_HEIGHT - _TOP - _BOTTOM), "yanchor": "top"}
     for pane, (name, words) in enumerate(
         (("xaxis", text("chart.decision.speed")), ("xaxis2", text("chart.decision.memory", unit=unit)))
     ):

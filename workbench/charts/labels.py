@@ -50,7 +50,8 @@ def labels(marks: Sequence[Mark], pane: Pane, theme: Theme) -> list[dict[str, An
     made = []
     for mark, (x, y) in sorted(zip(marks, places, strict=True), key=lambda each: each[1][1]):
         length = _LETTER * len(mark.label)
-        to_right = x + _BESIDE + length < pane.width or x < pane.width / 2
+        fits = x + _BESIDE + length < pane.width, x - _BESIDE - length > 0  # to the right, to the left
+        to_right = fits[0] if fits[0] != fits[1] else fits[0] or x < pane.width / 2
         left = x + _BESIDE if to_right else x - _BESIDE - length
         shift = _free(left, y, length, pane.height, taken)
         taken.append(_box(left, y + shift, length))

@@ -9,6 +9,7 @@ from workbench.words import text
 from workbench.words.format import escape, number, share, size
 
 MOST_GROUPS = 16
+_LEGEND = 52  # pixels below the axis
 _ROW = 26  # pixels
 
 
@@ -20,8 +21,8 @@ def sensitivity(found: Sensitivity | None, theme: Theme) -> dict[str, Any]:
     groups = found.groups[:MOST_GROUPS] if found else ()
     rows = [escape(each.label, 40) for each in groups]
     spared = [bool(found and _suggested(each, found)) for each in groups]
-    spec = layout(theme, _title(found), max(320, 150 + _ROW * len(rows)))
-    spec["margin"] |= {"l": 150, "b": 52, "t": 92}
+    spec = layout(theme, _title(found), max(340, 170 + _ROW * len(rows)))
+    spec["margin"] |= {"l": 150, "b": 104, "t": 60}
     y = {
         "tickvals": list(range(len(rows))),
         "ticktext": rows,
@@ -47,6 +48,8 @@ def sensitivity(found: Sensitivity | None, theme: Theme) -> dict[str, Any]:
     }
     spec["bargap"] = 0.35
     spec["barmode"] = "overlay"
+    # below the axis: long names fill several rows, which above would run into the title
+    spec["legend"] |= {"y": -_LEGEND / (spec["height"] - spec["margin"]["t"] - spec["margin"]["b"]), "yanchor": "top"}
     spec["annotations"] = note(theme, "" if groups else text("chart.sensitivity.empty"))
     traces = []
     for pane in ("error", "kld"):

@@ -105,7 +105,7 @@ def _statistics(each: Statistics) -> tuple[str, ...]:
     perplexity = each.perplexity
     return (
         f"{number(each.kld.mean)} {interval(each.kld.mean_ci95)}",
-        number(each.kld.percentiles.get("99")),
+        number(each.kld.percentiles["99"]) if "99" in each.kld.percentiles else "–",  # too few positions
         f"{share(each.same_top)} {_percent(each.same_top_ci95)}",
         f"{ratio(perplexity.ratio)} {interval(perplexity.ratio_ci95)}" if perplexity else "–",
         str(each.positions),

@@ -93,7 +93,7 @@ class QualityTab:
                 row([sensitivity, help_line], "wb-scan-row"),
                 modules,
                 self._modules,
-                spare,
+                row([spare]),
             ]
         )
         self.refresh()

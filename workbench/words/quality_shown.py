@@ -103,7 +103,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "tables.census.bytes": "bytes",
     "tables.census.state": "of it scales",
     "tables.census.bits": "bits a weight",
-    "tables.census.left": "{format} in {count} modules of the {role}, though {asked} was asked: {why} ({names})",
+    "tables.census.left": "{role} in {format}, though {asked} was asked: {why} ({count} in all: {names})",
     "tables.sensitivity.error": "output error",
     "tables.sensitivity.kld": "KLD with these in full",
     "tables.sensitivity.more": "more bytes",

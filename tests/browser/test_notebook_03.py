@@ -1,0 +1,100 @@
+"""Fewer bits in the browser: choose 4 bits, see the price, apply, judge, and read what it cost beside what it gave."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.lab import Notebook, until
+
+pytestmark = pytest.mark.browser
+
+TINY = "random:deepseek-llm-7b-base?scale=tiny"
+OPEN = f"""
+import workbench as wb
+session = wb.Session({TINY!r}, config=wb.Config(dtype="bfloat16"))
+session.facts.name
+"""
+PANEL = """
+panel = wb.widgets.TuningPanel(session, groups=["quantisation", "precision"], chart="quality", budget_s=3)
+panel
+"""
+
+
+@pytest.fixture(scope="module")
+def running(notebook: Notebook) -> Notebook:
+    """The panel of notebook 03 on a tiny model."""
+    notebook.open(notebook.lab.write("bits.ipynb", [OPEN, PANEL])).run_all()
+    notebook.part("panel").wait_for()
+    notebook.theme("JupyterLab Light")
+    notebook.page.set_viewport_size({"width": 1440, "height": 1900})  # for pictures of the whole panel
+    for field, value in (("prompt_tokens", 32), ("new_tokens", 8)):
+        entry = notebook.page.locator(f".wb-work-{field} input")
+        entry.fill(str(value))
+        entry.press("Enter")
+    notebook.page.locator(".wb-suite select").select_option("short")
+    return notebook
+
+
+def marks(panel: Notebook) -> int:
+    """Candidates in the pane of memory, which knows them all."""
+    return sum(len(trace["x"]) for trace in panel.chart("decision")[3::2])
+
+
+def test_what_cannot_be_made_here_stays_grey_with_its_reason(running: Notebook) -> None:
+    running.idle()
+    expect(running.part("knob-quantization-gptq")).to_be_disabled()
+    running.says("knob-quantization", "gptq")
+    running.says("knob-bnb_double_quant", "has no effect")
+
+
+def test_four_bits_tell_their_price_and_then_what_they_cost(running: Notebook) -> None:
+    running.idle()
+    running.says("judged", re.compile("^$"))
+    running.click("knob-quantization-bnb-nf4")
+    running.says("pending", re.compile("quantization auto→bnb-nf4.*forecast.*fits"))
+    running.click("apply")
+    running.says("ran", re.compile("bnb-nf4.*but.*of the weights were not quantised"), 60)
+    running.idle()
+    running.click("measure")
+    running.says("last", re.compile("decode.*quality not judged yet"), 60)
+    running.idle()
+    running.click("quality")
+    running.says("state", "judging quality")
+    expect(running.part("stop")).to_be_enabled()
+    running.says("judged", re.compile("bnb-nf4: .*KLD"), 180)
+    running.says("last", re.compile("quality: bnb-nf4: .*KLD.*decode"))
+    running.idle()
+    until(lambda: marks(running) == 2, 10, "the reference and nf4")
+    running.screenshot("quality-light")
+
+
+def test_domains_and_answers_unfold_and_the_dark_theme_is_readable(running: Notebook) -> None:
+    running.idle()
+    headers = running.page.locator(".wb-quality-more .jupyter-widget-Collapse-header")
+    headers.filter(has_text="By domain").click()
+    until(lambda: len(running.chart("quality")) == 3, 10, "the chart by domain")
+    running.says("quality-table", "Chinese, full-width punctuation")
+    running.screenshot("domains-light")
+    headers.filter(has_text="Answers side by side").click()
+    expect(running.page.locator(".wb-diff-row").first).to_contain_text("part at token")
+    running.screenshot("answers-light")
+    running.theme("JupyterLab Dark")
+    running.screenshot("answers-dark")
+    headers.filter(has_text="By domain").click()
+    running.screenshot("domains-dark")
+    running.theme("JupyterLab Light")
+
+
+def test_bytes_are_counted_and_modules_ranked(running: Notebook) -> None:
+    running.idle()
+    running.click("sensitivity")
+    running.says("modules", re.compile("KLD|None"), 120)
+    running.idle()
+    running.screenshot("sensitivity-light")
+    running.page.locator(".lm-TabBar-tabLabel", has_text=re.compile("^Memory$")).click()
+    running.click("census")
+    until(lambda: sum(value for bar in running.chart("census") for value in bar["x"]) > 1, 30, "bytes by part")
+    running.says("ran", re.compile("but.*were not quantised: "))
+    running.idle()
+    running.screenshot("census-light")
