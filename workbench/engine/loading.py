@@ -10,6 +10,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from workbench.catalog.quantized import Stated, stated
 from workbench.catalog.sources import Source
 from workbench.config import Config
+from workbench.engine import memory
 from workbench.engine.demo import ensure_demo
 from workbench.engine.load_errors import translated
 from workbench.engine.quantizing import Plan
@@ -112,7 +113,9 @@ class Checkpoint:
                 return self._read(config, device, way.files)
             # transformers unpacks a GGUF file by way of a quantiser of its own, and takes only one
             if plan.arguments and self.random is None and self.source.gguf_file is None:
-                return self._read(config, device, way.files, **plan.arguments)
+                made = self._read(config, device, way.files, **plan.arguments)
+                memory.leave_files(made)
+                return made
             return plan.quantized(lambda: self._read(config, device, way.files))
 
     def _read(self, config: Config, device: torch.device, files: Files, **more: Any) -> Any:

@@ -72,6 +72,18 @@ def _mapped_weights() -> int:
     return total
 
 
+def leave_files(model: torch.nn.Module) -> None:
+    """Copies the weights that are still views of a mapped file, on the CPU, after the others were quantised.
+
+    One such view keeps the whole file mapped, and the pages that quantising read stay resident: SmolLM2 in nf4 with
+    tables in float32 held 583 MiB instead of 161.
+    """
+    for parameter in model.parameters():
+        plain = type(parameter) is torch.nn.Parameter and type(parameter.data) is torch.Tensor
+        if plain and parameter.device.type == "cpu":
+            parameter.data = parameter.data.clone()
+
+
 def release(device: torch.device) -> None:
     """Collects garbage and returns freed pages to the driver or the kernel."""
     gc.collect()
