@@ -1,6 +1,7 @@
 """Checkable questions answered by sampling: sums by hand, and both models really run."""
 
 import math
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 
 import workbench as wb
-from workbench.errors import CapabilityError
-from workbench.probes.quality.reasoning import RECOMMENDED, attempt, own_sampling, thinks
+from workbench.errors import CapabilityError, Stopped
+from workbench.probes.context import Context
+from workbench.probes.quality.reasoning import RECOMMENDED, attempt, own_sampling, run, thinks
 from workbench.reasoning import _spread, summed_up
 from workbench.results import Attempt, Attempts, Reasoning
 from workbench.stats import clustered, wilson
@@ -157,11 +159,38 @@ def test_both_configurations_answer_and_the_first_is_back(session: wb.Session) -
 
 
 @pytest.mark.model
-def test_the_same_seeds_give_the_same_answers(session: wb.Session) -> None:
-    first, second = (session.reasoning(seeds=2, limit=2, max_new_tokens=12) for _ in range(2))
+def test_a_seed_gives_the_same_answers_again_and_another_gives_others(
+    session: wb.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine: Any = session._bench.host.engine  # type: ignore[union-attr]
+    produce, seen = engine.produce, []
+
+    def spy(*given: Any, **named: Any) -> Any:
+        output = produce(*given, **named)
+        seen.append(output.sequences.tolist())
+        return output
+
+    monkeypatch.setattr(engine, "produce", spy)
+    first, second = (session.reasoning(seeds=2, limit=2, max_new_tokens=6) for _ in range(2))
+    assert seen[:2] == seen[2:]
+    assert seen[0] != seen[1]
     assert first.given == second.given
     assert first.accuracy == second.accuracy
     assert first.difference is None
+
+
+@pytest.mark.model
+def test_the_probe_leaves_the_sampling_as_it_was(session: wb.Session) -> None:
+    engine: Any = session._bench.host.engine  # type: ignore[union-attr]
+    before, stop = engine.config, threading.Event()
+    params = {"questions": [questions()[0].to_dict()], "seeds": 1, "max_new_tokens": 4, "rows": 8}
+    assert run(engine, params, Context(lambda _name, _data: None)).sampling["temperature"] == 0.6
+    assert engine.config == before
+    stop.set()
+    with pytest.raises(Stopped):
+        run(engine, params, Context(lambda _name, _data: None, stop))
+    assert engine.config == before
+    assert not engine.model.generation_config.do_sample
 
 
 @pytest.mark.model

@@ -71,7 +71,7 @@ def wilson(successes: float, trials: int) -> Interval:
     share, z2 = successes / trials, 1.959964**2
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = math.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2))) / (1 + z2 / trials)
-    return max(middle - half, 0.0), min(middle + half, 1.0)
+    return middle - half if successes else 0.0, middle + half if successes < trials else 1.0
 
 
 def clustered(means: Sequence[float], lowest: float = -math.inf, highest: float = math.inf) -> Interval:

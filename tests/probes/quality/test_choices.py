@@ -42,7 +42,8 @@ def test_wilson() -> None:
     # Wilson's interval as tables of it have it: 8 of 10
     assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
     assert wilson(0, 0) == (0.0, 1.0)
-    assert wilson(10, 10)[1] == pytest.approx(1.0)
+    assert wilson(10, 10)[1] == 1.0
+    assert wilson(0, 6)[0] == 0.0
 
 
 @pytest.fixture(scope="module")
