@@ -90,10 +90,6 @@ def test_the_model_against_itself_shows_no_difference(bench: wb.Session) -> None
     assert bench.resolved.attention == "sdpa"
     assert bench.last["quality"] == found
     assert bench.runs.list(kind="quality")
-
-
-def test_its_result_survives_json(bench: wb.Session, text: Path) -> None:
-    found = bench.quality(suite=text)
     assert QualityDiff.from_json(found.to_json()) == found
 
 

@@ -73,7 +73,6 @@ class Reference(Result):
     bytes: int
     sha256: str
     seconds: float
-    flags: tuple[Message, ...] = ()
 
 
 class QualityCost(Result):

