@@ -72,6 +72,13 @@ def test_a_quantised_checkpoint_is_not_quantised_again(model: Path, ready: None,
         wb.quantize(str(model), group_size=32)
 
 
+def test_experts_that_no_loader_would_find_are_refused(model: Path, ready: None, workbench_home: Path) -> None:
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "n_routed_experts": 8}))
+    with pytest.raises(wb.ModelError, match="random numbers"):
+        wb.quantize(str(model), group_size=32)
+
+
 def test_random_weights_have_no_files(ready: None, workbench_home: Path) -> None:
     with pytest.raises(wb.ModelError, match="safetensors"):
         wb.quantize("random:deepseek-llm-7b-base?scale=tiny")

@@ -28,6 +28,8 @@ from workbench.probes.context import Context
 from workbench.words import say
 
 METHODS = {"gptq": (4, 8), "awq": (4,)}  # method -> bits that its kernels in gptqmodel 7.6 load everywhere
+# fields of a config.json that tell of routed experts
+_EXPERTS = ("n_routed_experts", "num_local_experts", "num_experts")
 GROUPS = (16, 32, 64, 128, 256, 512, 1024)
 _MARGIN_BYTES = 64 * 2**20
 # taken from the source as they are: gptqmodel writes its own, with a pad token that it chose
@@ -121,9 +123,12 @@ def _order(
     folder = _demo() if source.kind == "demo" else source.path
     if folder is None or source.gguf_file or not any(folder.glob("*.safetensors")):
         raise ModelError("calibrate.no_files", name=source.label)
-    found = stated(check_config(folder, source.label))
+    config = check_config(folder, source.label)
+    found = stated(config)
     if found is not None:
         raise ModelError("calibrate.quantized", name=source.label, told=found.told)
+    if any(config.get(name) for name in _EXPERTS):
+        raise ModelError("calibrate.experts", name=source.label)
     _check_rows(folder, source, group_size)
     return Order(folder, source.label, method, bits, group_size, text)
 

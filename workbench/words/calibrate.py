@@ -39,6 +39,11 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "Rounding it again would add a second error to the first.",
         "Name the model's checkpoint in 16 bits.",
     ),
+    "calibrate.experts": (
+        "{name} has routed experts: a GPTQ or AWQ copy of it could not be loaded.",
+        "gptqmodel writes every expert for itself; transformers 5 keeps them fused, finds none of them in such files, and would fill them with random numbers.",
+        "Choose a format that is made while loading (bnb-nf4, torchao-int8-weight), and look at its census: those leave the experts in full.",
+    ),
     "calibrate.needs_package": (
         "gptqmodel and optimum are not both installed.",
         "They make GPTQ and AWQ weights and compute with them; gptqmodel takes numpy down to 2.2, so they are no part of the default installation.",
