@@ -17,7 +17,8 @@ from workbench.session import Session
 pytestmark = [pytest.mark.gpu, pytest.mark.model]
 
 BASE = Config(device="cuda", dtype="bfloat16")
-MADE_WHILE_LOADING = [name for name, entry in FORMATS.items() if not entry.calibrated]
+# the demo's rows of 576 are no multiple of the 128 that FP8's blocks take: that one has a model of its own below
+MADE_WHILE_LOADING = [name for name, entry in FORMATS.items() if not entry.calibrated and name != "fp8"]
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,19 @@ def test_double_quantisation_takes_less_than_without(session: Session) -> None:
     double = session.apply(config.replace(bnb_double_quant=True)).resolved
     assert double.weight_bytes < plain
     assert double.differences(session.config) == ()
+
+
+def test_weights_in_full_become_fp8_where_that_runs(demo_home: Path) -> None:
+    config = BASE.replace(quantization="fp8")
+    with Session("random:deepseek-llm-7b-base?layers=1", config=BASE) as session:
+        refused = refusals(config, session.machine, session.facts)
+        if refused:
+            pytest.skip(str(next(iter(refused.values())).reason))
+        full = session.resolved.weight_bytes
+        resolved = session.apply(config).resolved
+        assert (resolved.quantization, resolved.differences(config)) == ("fp8", ())
+        assert resolved.weight_bytes < full
+        assert session.generate("The sea is", max_new_tokens=4)
 
 
 @pytest.fixture
