@@ -111,9 +111,10 @@ def layer_bytes(layer: LinearShape, plan: Plan) -> int:
         case "hqq-int4" | "hqq-int8":
             groups = values // (group_of(chosen, plan.values) or columns)
             return _ceil(values * chosen.bits, 8) + 2 * plan.activation * groups
-        case "gptq" | "awq":  # zero points in 4 bits, scales in 16, and for GPTQ the order of the columns
+        case "gptq" | "awq":  # zero points in 4 bits, scales in 16; on a CPU both in 16, and once more for the kernel
             groups = _ceil(columns, group_of(chosen, plan.values) or columns)
-            return _ceil(values, 2) + groups * (rows // 2 + 2 * rows) + (4 * columns if plan.format == "gptq" else 0)
+            state = groups * (rows // 2 + 2 * rows) if plan.cuda else 4 * plan.activation * groups * rows
+            return _ceil(values, 2) + state + (4 * columns if plan.format == "gptq" else 0)  # the order of the columns
         case "fp8":
             blocks = _ceil(rows, _FP8_BLOCK) * _ceil(columns, _FP8_BLOCK)
             return (values + 4 * blocks) * max(layer.experts, 1)

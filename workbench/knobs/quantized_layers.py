@@ -47,7 +47,7 @@ def split(layout: Layout, values: Mapping[str, Any], *, repacks: bool, files: bo
     for layer in layout.layers:
         if any(covers(pattern, layer.name) for pattern in skipped):
             continue
-        if layer.experts and not (chosen.name == "fp8" or files):
+        if layer.experts and chosen.name != "fp8":
             experts_left = True
         elif not files and _refuses(chosen, layer, repacks):
             refused.append(layer.name)
