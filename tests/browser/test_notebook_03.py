@@ -72,8 +72,10 @@ def test_four_bits_tell_their_price_and_then_what_they_cost(running: Notebook) -
 def test_domains_and_answers_unfold_and_the_dark_theme_is_readable(running: Notebook) -> None:
     running.idle()
     headers = running.page.locator(".wb-quality-more .jupyter-widget-Collapse-header")
+    until(
+        lambda: sum(len(trace["y"]) for trace in running.chart("quality")[1:]) == 8, 10, "domains, whole, decode path"
+    )
     headers.filter(has_text="By domain").click()
-    until(lambda: len(running.chart("quality")) == 3, 10, "the chart by domain")
     running.says("quality-table", "Chinese, full-width punctuation")
     running.screenshot("domains-light")
     headers.filter(has_text="Answers side by side").click()

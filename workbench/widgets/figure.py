@@ -55,7 +55,7 @@ class LaterFigure:
     """A LiveFigure that is made when there is first something to show: each one sends the page 5 MB of script.
 
     `box` holds the sentence `empty` until `found()` is not None. `draw` gets what it found; `clicked` the number that a
-    clicked point carries.
+    clicked point carries. `at_once`: it is made before anything is found.
     """
 
     def __init__(
@@ -65,7 +65,9 @@ class LaterFigure:
         empty: str,
         *classes: str,
         clicked: Callable[[int], None] | None = None,
+        at_once: bool = False,
     ) -> None:
+        self._at_once = at_once
         self._found = found
         self._draw = draw
         self._classes = classes
@@ -78,7 +80,7 @@ class LaterFigure:
     def redraw(self) -> None:
         if self._figure is not None:
             self._figure.redraw()
-        elif self._found() is not None:
+        elif self._at_once or self._found() is not None:
             self._figure = LiveFigure(lambda: self._draw(self._found()), *self._classes)
             if self._clicked is not None:
                 self._figure.on_point(self._clicked)

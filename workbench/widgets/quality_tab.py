@@ -31,6 +31,7 @@ class QualityTab:
     choice       the row in which the text is chosen
     sensitivity, spare  the buttons that rank the modules, and that make the suggestion pending
     clicked      called with the candidate whose mark was clicked
+    in_front     whether this tab is seen first: its charts are then there from the beginning
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class QualityTab:
         sensitivity: Any,
         spare: Any,
         clicked: Callable[[Candidate], None],
+        in_front: bool,
     ) -> None:
         self._session = session
         self._evidence = evidence
@@ -59,12 +61,14 @@ class QualityTab:
                 text("chart.decision.empty"),
                 "wb-chart-decision",
                 clicked=lambda place: clicked(self._decision.candidates[place]),
+                at_once=in_front,
             ),
             LaterFigure(
                 lambda: evidence.quality,
                 lambda found: quality_chart(found, theme()),
                 "",
                 "wb-chart-quality",
+                at_once=in_front,
             ),
             LaterFigure(
                 lambda: evidence.sensitivity,
@@ -76,7 +80,7 @@ class QualityTab:
         decision, domains, modules = (figure.box for figure in self._figures)
         self._more = classed(
             ipywidgets.Accordion(
-                [column([domains, self._table]), self._answers],
+                [self._table, self._answers],
                 titles=(text("panel.quality.domains"), text("panel.quality.answers")),
                 selected_index=None,
             ),
@@ -89,6 +93,7 @@ class QualityTab:
                 self._verdict,
                 decision,
                 self._remarks,
+                domains,
                 self._more,
                 row([sensitivity, help_line], "wb-scan-row"),
                 modules,
@@ -116,7 +121,7 @@ class QualityTab:
 
     def _tell(self) -> None:
         found, modules = self._evidence.quality, self._evidence.sensitivity
-        self._more.layout.display = "none" if found is None else ""
+        self._more.layout.display = self._figures[1].box.layout.display = "none" if found is None else ""
         self._spare.layout.display = "" if modules is not None and modules.suggestion else "none"
         if modules is not None:
             self._modules.value = f"<div class='wb-verdict'>{escape(str(modules.sentence), 400)}</div>"

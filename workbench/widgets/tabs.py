@@ -84,6 +84,7 @@ class Tabs:
             buttons["sensitivity"],
             buttons["spare"],
             guard(lambda candidate: clicked(candidate.config)),
+            chart == "quality",
         )
         self._history = markup("", "wb-history")
         pages = {
