@@ -215,8 +215,8 @@ class Engine:
         assert self._checkpoint is not None, "an attached model has no checkpoint; the session refuses reloads"
         context.enter(say("phase.loading"), killable=True)
         before = memory.model_memory(self.device)
-        device, _ = choose_device(config.device)
-        way = self._checkpoint.way(config, device)  # what cannot be is refused while the old model is resident
+        # What cannot be is refused here, while the old model is resident.
+        way = self._checkpoint.way(config, choose_device(config.device)[0])
         self._base_bytes += max(memory.model_memory(self.device) - before, 0)  # a library that came in for it
         model_bytes = self.resolved().weight_bytes if self.model is not None else 0
         residue = self._drop()
@@ -244,8 +244,7 @@ class Engine:
             self.model = self._checkpoint.model(config, self.device, way)
             loaded = census.count(self.model)
             self._settle(config, self._checkpoint.source.label, self._checkpoint.source.revision, context, loaded)
-        why = way.whys(config, self.device, self.model.dtype)
-        self._why |= why | ({"device": why_device} if why_device else {})
+        self._why |= way.whys(config, self.device, self.model.dtype) | ({"device": why_device} if why_device else {})
 
     def _settle(
         self, config: Config, name: str, revision: str | None, context: Context, loaded: tuple[Share, ...] = ()

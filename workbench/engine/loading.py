@@ -145,6 +145,8 @@ class Checkpoint:
             del model  # or the error's traceback would hold it
             raise ModelError("model.missing_tensors", name=self.source.label, count=len(missing), tensor=missing[0])
         files.settle(model, DTYPES.get(config.dtype))
+        if self._outline is None and not more and files.stated is None:
+            self._outline = Outline.of(model)  # the header of a GGUF file takes seconds to read again
         return model.eval()
 
     def _outlined(self) -> Outline:

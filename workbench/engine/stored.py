@@ -93,7 +93,8 @@ def _subclass(name: str, module: Any, value: Any, library: str) -> Stored:
     """The largest inner tensor holds the numbers; how wide one is, follows from its bytes."""
     inner = sorted(tensors(value), key=lambda tensor: -tensor.nbytes)
     data, state = inner[0], tuple(inner[1:])
-    bits = round(8 * data.nbytes / value.numel())
+    # rows of 4 bits may be padded to whole tiles: their bytes do not tell
+    bits = 4 if type(value).__name__.startswith("Int4") else round(8 * data.nbytes / value.numel())
     kind = _dtype(data) if data.dtype in _FP8 else f"int{bits}"
     if library == "optimum":
         word = f"quanto-{'float8' if data.dtype in _FP8 else kind}"
