@@ -286,3 +286,11 @@ def test_a_reference_that_is_no_config_is_refused(bench: wb.Session, given: obje
     with pytest.raises(wb.ConfigError) as caught:
         bench.quality(reference=given)  # type: ignore[arg-type]
     assert caught.value.code == "quality.bad_reference"
+
+
+def test_a_prompt_that_leaves_no_room_for_an_answer_is_refused(bench: wb.Session, home: Path) -> None:
+    path = home / "long.jsonl"
+    path.write_text(json.dumps("word " * bench.facts.context_length), encoding="utf-8")
+    with pytest.raises(wb.ConfigError) as caught:
+        bench.quality(suite=path)
+    assert caught.value.code == "probe.too_long"

@@ -1,9 +1,10 @@
-"""The demo model's formats against its float32 weights: what a published table of them leads to expect."""
+"""The demo's formats against its float32 weights, as published numbers lead to expect; and a model with experts."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 import workbench as wb
 
@@ -58,3 +59,17 @@ def test_8_bits_lie_between(session: wb.Session, quantization: str, low: float, 
     found = session.quality(suite="short")
     assert low < found.kld_mean < high
     assert 0.8 < found.same_top < 0.99
+
+
+def test_experts_that_changed_are_counted(tiny_mla: str, tmp_path: Path) -> None:
+    text = tmp_path / "own.txt"
+    text.write_text(" ".join(f"The {number}th wave was larger than the one before it." for number in range(1, 30)))
+    with wb.Session(tiny_mla, host="inline", config=wb.Config(dtype="float32")) as session:
+        assert session.quality(suite=text).routing == 0
+        with torch.no_grad():
+            for parameter in session.model.parameters():
+                parameter.copy_(parameter.bfloat16().float())
+        found = session.quality(suite=text)
+    assert found.routing is not None
+    assert 0 < found.routing < 0.2
+    assert found.kld_mean > found.noise_floor.kld_mean
