@@ -81,7 +81,7 @@ KNOBS = (
         name="skip_modules",
         label="Leave in full",
         help="Modules that are not quantised, by name or the end of it (down_proj, layers.0.mlp). auto: what the "
-        "library leaves, and what its kernels here refuse.",
+        "library leaves, and what its kernels here refuse; names come on top of that.",
         group=Group.QUANTISATION,
         kind=Names(words=("auto",)),
         default="auto",
