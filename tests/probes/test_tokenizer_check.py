@@ -12,9 +12,9 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from workbench.catalog.sources import Source
 from workbench.engine.demo import ensure_demo
 from workbench.engine.loading import Checkpoint
-from workbench.probes.tokenizer_check import check_round_trip
 from workbench.errors import ModelError
 from workbench.probes.context import Context
+from workbench.probes.tokenizer_check import check_round_trip
 
 pytestmark = pytest.mark.model
 
