@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from workbench.charts.memory import scale_of
-from workbench.charts.theme import Theme, layout, note
+from workbench.charts.theme import Theme, layout, note, titled
 from workbench.results import ROLES, Census, Role
 from workbench.results.census import role_words
 from workbench.words import text
-from workbench.words.format import count, escape, number, size
+from workbench.words.format import count, escape, number, printable, size
 
 _LEGEND = 52  # pixels below the axis
 _ROW = 40  # pixels
@@ -29,7 +29,7 @@ def census(found: Census | None, theme: Theme) -> dict[str, Any]:
         if found and any(left.format == name for left in found.left):
             traces.append(_bars(found, name, roles, scale, colour, theme, left=True))
     spec = layout(theme, _title(found), max(320, 190 + _ROW * len(roles)))
-    spec["margin"] |= {"l": 110, "b": 130, "t": 60}
+    spec["margin"] |= {"l": 110, "b": 130, "t": 76}
     spec["barmode"] = "stack"
     spec["bargap"] = 0.4
     reach = 1.08 * max(totals.values(), default=scale) / scale
@@ -50,9 +50,7 @@ def census(found: Census | None, theme: Theme) -> dict[str, Any]:
 def _title(found: Census | None) -> str:
     if found is None:
         return text("chart.census.title_empty")
-    said = escape(str(found.sentence), 160)
-    title = text("chart.census.title", asked=escape(found.asked, 40))
-    return f"{title}<br><span style='font-size:12px'>{said}</span>"
+    return titled(text("chart.census.title", asked=printable(found.asked, 40)), str(found.sentence))
 
 
 def _bars(

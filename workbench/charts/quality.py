@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.charts.theme import Theme, layout, note
+from workbench.charts.theme import Theme, layout, note, titled
 from workbench.config import Config
 from workbench.results import QualityDiff, Statistics
 from workbench.results.quality import domain_words
 from workbench.words import text
-from workbench.words.format import escape, interval, knob_value, number, share
+from workbench.words.format import escape, interval, knob_value, number, printable, share
 
 _ROW = 34  # pixels
 
@@ -24,7 +24,7 @@ def quality(found: QualityDiff | None, theme: Theme) -> dict[str, Any]:
     by_domain = {escape(domain_words(name)): statistics for name, statistics in domains.items()}
     rows = [*by_domain, *together]
     spec = layout(theme, _title(found), max(300, 150 + _ROW * len(rows)))
-    spec["margin"] |= {"l": 200, "b": 48, "t": 84}
+    spec["margin"] |= {"l": 200, "b": 48, "t": 104}
     ends = [end for each in (*by_domain.values(), *together.values()) for end in (*each.kld.mean_ci95, each.kld.mean)]
     reach = 1.25 * max([*ends, found.noise_floor.kld_mean if found else 0.0], default=0.0)
     spec["xaxis"] = {"title": {"text": text("chart.domains.x")}, "range": [0, reach or 1.0], "fixedrange": True}
@@ -58,9 +58,8 @@ def candidate_words(values: Mapping[str, Any], reference: Mapping[str, Any]) -> 
 def _title(found: QualityDiff | None) -> str:
     if found is None:
         return text("chart.domains.title_empty")
-    name = escape(candidate_words(found.candidate, found.reference), 60)
-    verdict = escape(str(found.verdict), 140)
-    return f"{text('chart.domains.title', config=name)}<br><span style='font-size:12px'>{verdict}</span>"
+    name = printable(candidate_words(found.candidate, found.reference), 60)
+    return titled(text("chart.domains.title", config=name), str(found.verdict), width=64)
 
 
 def _bars(

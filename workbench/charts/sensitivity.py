@@ -3,10 +3,10 @@
 from typing import Any
 
 from workbench.charts.quality import candidate_words
-from workbench.charts.theme import Theme, layout, note
+from workbench.charts.theme import Theme, layout, note, titled
 from workbench.results import Sensitive, Sensitivity
 from workbench.words import text
-from workbench.words.format import escape, number, share, size
+from workbench.words.format import escape, number, printable, share, size
 
 MOST_GROUPS = 16
 _LEGEND = 52  # pixels below the axis
@@ -22,7 +22,7 @@ def sensitivity(found: Sensitivity | None, theme: Theme) -> dict[str, Any]:
     rows = [escape(each.label, 40) for each in groups]
     spared = [bool(found and _suggested(each, found)) for each in groups]
     spec = layout(theme, _title(found), max(340, 170 + _ROW * len(rows)))
-    spec["margin"] |= {"l": 150, "b": 104, "t": 60}
+    spec["margin"] |= {"l": 150, "b": 104, "t": 76}
     y = {
         "tickvals": list(range(len(rows))),
         "ticktext": rows,
@@ -81,9 +81,8 @@ def _suggested(group: Sensitive, found: Sensitivity) -> bool:
 def _title(found: Sensitivity | None) -> str:
     if found is None:
         return text("chart.sensitivity.title_empty")
-    name = escape(candidate_words(found.candidate, found.candidate), 60)
-    said = escape(str(found.sentence), 160)
-    return f"{text('chart.sensitivity.title', config=name)}<br><span style='font-size:12px'>{said}</span>"
+    name = printable(candidate_words(found.candidate, found.candidate), 60)
+    return titled(text("chart.sensitivity.title", config=name), str(found.sentence))
 
 
 def _colour(chosen: bool, theme: Theme) -> str:

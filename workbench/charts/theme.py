@@ -1,7 +1,11 @@
 """How charts look: the Okabe–Ito palette on transparent ground, for a light page, a dark one, or either."""
 
+import html
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
+
+from workbench.words.format import printable
 
 # Okabe & Ito 2008, Color Universal Design: told apart with every common colour blindness
 OKABE_ITO = {
@@ -107,6 +111,12 @@ def layout(theme: Theme, title: str, height: int = 320) -> dict[str, Any]:
         "hovermode": "closest",
         "dragmode": False,
     }
+
+
+def titled(title: str, *lines: str, width: int = 84) -> str:
+    """A title with smaller lines under it, each wrapped for a narrow page. Takes plain text: it is escaped here."""
+    small = [html.escape(part) for line in lines for part in wrap(printable(line, 400), width)]
+    return html.escape(title) + "".join(f"<br><span style='font-size:12px'>{each}</span>" for each in small)
 
 
 def note(theme: Theme, text: str) -> list[dict[str, Any]]:

@@ -59,7 +59,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "role.norm": "norms",
     "role.other": "other",
     # sensitivity
-    "chart.sensitivity.title": "Which modules does {config} hurt, and what would sparing them give?",
+    "chart.sensitivity.title": "Which modules does {config} hurt, and what would sparing give?",
     "chart.sensitivity.title_empty": "Which modules does quantisation hurt?",
     "chart.sensitivity.error": "relative output error, %",
     "chart.sensitivity.kld": "mean KLD with these in full, nats",
