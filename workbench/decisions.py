@@ -12,8 +12,8 @@ from typing import Any
 from workbench.config import Config
 from workbench.errors import ConfigError
 from workbench.knobs import KNOBS
-from workbench.knobs.formats import FORMATS
-from workbench.results import Interval, Measurement, ModelFacts, QualityDiff, Workload
+from workbench.knobs.formats import FORMATS, PLAIN
+from workbench.results import Comparison, Interval, Measurement, ModelFacts, QualityDiff, Workload
 from workbench.runs import Runs
 from workbench.verdicts import no_difference
 from workbench.words import Message, say, text
@@ -33,6 +33,8 @@ class Candidate:
     kld          mean, nats, with its 95 % interval; 0 for the reference, by definition
     same         no difference seen: it could be the reference against itself
     decode_tps   tokens/s with its 95 % interval
+    verdict      what it did to the answers, in words
+    speed        its decode against the same weights unquantised, by pairs
     """
 
     label: str
@@ -46,6 +48,8 @@ class Candidate:
     decode_ci95: Interval | None = None
     reference: bool = False
     same: bool = False
+    verdict: Message | None = None
+    speed: Message | None = None
 
     @property
     def bits(self) -> int | None:
@@ -77,18 +81,23 @@ class Decision:
 
 def decision_of(runs: Runs, facts: ModelFacts, machine: str) -> Decision:
     """What the store holds of this model on this machine. StoreError when it cannot be read."""
-    stored = {kind: runs.list(kind=kind, model=facts.name, limit=MOST_RECORDS) for kind in ("quality", "measurement")}
+    kinds = ("quality", "measurement", "comparison")
+    stored = {kind: runs.list(kind=kind, model=facts.name, limit=MOST_RECORDS) for kind in kinds}
     here = {kind: [each for each in found if _machine(each) == machine] for kind, found in stored.items()}
-    return decision_from(here["quality"], here["measurement"], facts)
+    return decision_from(here["quality"], here["measurement"], facts, here["comparison"])
 
 
 def decision_from(
-    quality: Sequence[Mapping[str, Any]], measurements: Sequence[Mapping[str, Any]], facts: ModelFacts
+    quality: Sequence[Mapping[str, Any]],
+    measurements: Sequence[Mapping[str, Any]],
+    facts: ModelFacts,
+    comparisons: Sequence[Mapping[str, Any]] = (),
 ) -> Decision:
     """The same from records, newest first (as the store lists them)."""
     judged, unreadable = _read(quality, QualityDiff)
     timed, unreadable_too = _read(measurements, Measurement)
-    unreadable += unreadable_too
+    paired, unreadable_pairs = _read(comparisons, Comparison)
+    unreadable += unreadable_too + unreadable_pairs
     remarks = [say("decision.unreadable", count=unreadable)] if unreadable else []
     if not judged:
         return Decision(model=facts.name, small=_small(facts), remarks=tuple(remarks))
@@ -102,7 +111,11 @@ def decision_from(
     workload = _workload(timed, wanted)
     speeds = _latest([each for each in timed if each.result.workload == workload])
     found = [_reference(newest, reference, speeds.get(reference))]
-    found += [_candidate(each, speeds.get(config)) for config, each in latest.items() if config != reference]
+    found += [
+        replace(_candidate(each, speeds.get(config)), speed=_against_full(config, paired))
+        for config, each in latest.items()
+        if config != reference
+    ]
     found = [found[0], *sorted(found[1:], key=lambda each: each.kld)]
     found = [replace(each, label=label) for each, label in zip(found, labels(found), strict=True)]
     unknown = [each.label for each in found if each.decode_tps is None and not each.reference]
@@ -208,6 +221,7 @@ def _candidate(record: _Record, speed: _Record | None) -> Candidate:
         same_top=found.same_top,
         weight_bytes=found.weight_bytes,
         same=no_difference(found),
+        verdict=found.verdict,
         **_speed(speed),
     )
 
@@ -230,6 +244,17 @@ def _speed(record: _Record | None) -> dict[str, Any]:
     if record is None:
         return {}
     return {"decode_tps": record.result.decode_tps, "decode_ci95": record.result.ci95.get("decode_tps")}
+
+
+def _against_full(config: Config, paired: Iterable[_Record]) -> Message | None:
+    """The newest verdict on `config`'s decode against an unquantised configuration; an estimate is none."""
+    for each in paired:
+        found: Comparison = each.result
+        sides = ((found.a, found.resolved_b), (found.b, found.resolved_a))
+        against = [other for side, other in sides if Config(**side) == config]
+        if against and not found.quick and against[0].quantization in PLAIN:
+            return found.verdict.get("decode_tps")
+    return None
 
 
 def _short(candidate: Candidate) -> str:

@@ -9,13 +9,13 @@ import plotly.graph_objects as go
 import pytest
 
 from tests.charts.quality_samples import MACHINE, MIB, NF4, REFERENCE, facts, judged, timed
-from tests.charts.samples import HOSTILE
+from tests.charts.samples import HOSTILE, comparison, resolved
 from workbench.charts import DARK, EITHER, LIGHT, Decision, Theme, decision, decision_of
 from workbench.charts.decision import CLASSES, class_of
 from workbench.charts.labels import LINE, Mark, Pane, labels
 from workbench.config import Config
 from workbench.decisions import decision_from
-from workbench.results import QualityFloor, Workload
+from workbench.results import QualityFloor, Workload, comparison_record
 from workbench.runs import Runs
 
 FULL = Config(dtype="float32")
@@ -45,6 +45,31 @@ def shown(spec: dict[str, Any], pane: int) -> dict[str, tuple[float, float]]:
         if trace["xaxis"] == axis
         for place, x, y in zip(trace["customdata"], trace["x"], trace["y"], strict=True)
     }
+
+
+def compared(a: Config, b: Config, ran: tuple[str, str], **changes: Any) -> dict[str, Any]:
+    sides = {"a": a.to_dict(), "b": b.to_dict()}
+    states = {f"resolved_{side}": resolved(quantization=word) for side, word in zip("ab", ran, strict=True)}
+    return comparison_record("demo", MACHINE, b, comparison(1.0, 0.8, **sides, **states, **changes))
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        (compared(HALF, NF4, ("none", "bnb-nf4")), True),
+        (compared(NF4, HALF, ("bnb-nf4", "none")), True),
+        (compared(INT8, NF4, ("bnb-int8", "bnb-nf4")), False),
+        (compared(HALF, NF4, ("none", "bnb-nf4"), quick=True), False),
+        (compared(FULL, HALF, ("none", "none")), False),
+    ],
+    ids=["full against it", "it against full", "another format", "an estimate", "others"],
+)
+def test_a_speed_in_words_is_a_paired_verdict_against_full_weights(record: dict[str, Any], told: bool) -> None:
+    made = decision_from([judged(1, NF4, 0.3, "bnb-nf4")], [], facts(), [record])
+    (candidate,) = [each for each in made.candidates if not each.reference]
+    assert (candidate.speed is not None) is told
+    assert "decode" in str(candidate.speed) or not told
+    assert candidate.verdict is not None
 
 
 def test_quality_and_speed_are_joined_by_configuration_and_the_best_comes_first() -> None:

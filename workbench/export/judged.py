@@ -91,7 +91,10 @@ def decision(found: Decision) -> Told:
         )
         for each in found.candidates
     )
-    remarks = [text("tables.decision.remark_floor", kld=number(found.floor))] if found.candidates else []
+    remarks = [
+        " · ".join(map(str, filter(None, (each.verdict, each.speed)))) for each in found.candidates if each.verdict
+    ]
+    remarks += [text("tables.decision.remark_floor", kld=number(found.floor))] if found.candidates else []
     if found.small:
         remarks.append(text("chart.decision.small", model=printable(found.model, 60)))
     return Told(heading, lines, (*remarks, *map(str, found.remarks)))
