@@ -7,7 +7,7 @@ import pytest
 
 from tests.charts.samples import HOSTILE, MIB, measurement, resolved, run
 from workbench.charts import LIGHT, memory, snapshot
-from workbench.charts.memory import DTYPES
+from workbench.charts.memory import GROUPS
 from workbench.charts.utilisation import utilisation, utilisation_words
 from workbench.config import Config
 from workbench.results import DeviceSample, document
@@ -20,8 +20,15 @@ GIB = 1 << 30
 def test_bars_are_bytes_by_dtype_and_marks_the_peaks() -> None:
     half = resolved(dtype="bfloat16", bytes_by_dtype={"bfloat16": 250 * MIB, "int8": 10 * MIB, "uint8": 5 * MIB})
     bars = memory([run(), run(Config(dtype="bfloat16"), resolved=half)], LIGHT)
-    held = {trace["name"].split()[0]: trace["y"] for trace in bars["data"][: len(DTYPES)]}
-    assert held == {"float32": [500, 0], "bfloat16": [0, 250], "float16": [0, 0], "other": [0, 15]}
+    held = {trace["name"].split()[0]: trace["y"] for trace in bars["data"][: len(GROUPS)]}
+    assert held == {
+        "float32": [500, 0],
+        "bfloat16": [0, 250],
+        "float16": [0, 0],
+        "8-bit": [0, 10],
+        "4-bit": [0, 0],
+        "other": [0, 5],
+    }
     assert bars["data"][-1]["y"] == [900, 900]
     assert "MiB" in bars["layout"]["yaxis"]["title"]["text"]
     assert "int8" in bars["data"][0]["hovertext"][1]

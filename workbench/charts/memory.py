@@ -9,22 +9,29 @@ from workbench.charts.theme import Theme, layout, note
 from workbench.words import text
 from workbench.words.format import escape, size
 
-# every figure has these traces, so that it can be changed in place; what is none of them is "other"
-DTYPES = ("float32", "bfloat16", "float16", "other")
-PATTERNS = ("", "/", "x", ".")
+# every figure has these traces, so that it can be changed in place: name -> formats, of which "other" has the rest
+GROUPS = {
+    "float32": ("float32",),
+    "bfloat16": ("bfloat16",),
+    "float16": ("float16",),
+    "8-bit": ("int8", "float8_e4m3fn", "float8_e5m2"),
+    "4-bit": ("int4", "nf4", "fp4"),
+    "other": (),
+}
+PATTERNS = ("", "/", "x", "-", "\\", ".")
 
 
 def memory(runs: Sequence[Run], theme: Theme, loaded: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """A plotly figure as a dictionary: one bar trace a dtype, then the peaks; always the same traces in this order.
+    """A plotly figure as a dictionary: a bar trace for each group of formats, then the peaks; always in this order.
 
-    loaded  bytes by dtype of the resident model, shown while there is no run
+    loaded  bytes by format of the resident model, shown while there is no run
     """
     runs = runs[-MOST_RUNS:]
     columns = [run.measurement.resolved.bytes_by_dtype for run in runs] or ([dict(loaded)] if loaded else [])
     peaks = [run.measurement.peak_bytes for run in runs]
     scale, unit = scale_of([sum(column.values()) for column in columns] + peaks)
     places = list(range(1, len(columns) + 1))
-    traces = [_bars(dtype, place, columns, places, scale, theme) for place, dtype in enumerate(DTYPES)]
+    traces = [_bars(group, place, columns, places, scale, theme) for place, group in enumerate(GROUPS)]
     traces.append(
         {
             "type": "scatter",
@@ -74,12 +81,12 @@ def memory(runs: Sequence[Run], theme: Theme, loaded: Mapping[str, int] | None =
 
 
 def _bars(
-    dtype: str, place: int, columns: Sequence[Mapping[str, int]], places: Sequence[int], scale: int, theme: Theme
+    group: str, place: int, columns: Sequence[Mapping[str, int]], places: Sequence[int], scale: int, theme: Theme
 ) -> dict[str, Any]:
-    held = [_held(column, dtype) for column in columns]
+    held = [_held(column, group) for column in columns]
     return {
         "type": "bar",
-        "name": text("chart.memory.weights", dtype=dtype),
+        "name": text("chart.memory.weights", dtype=group),
         "x": list(places),
         "y": [value / scale for value in held],
         "marker": {
@@ -95,10 +102,11 @@ def _bars(
     }
 
 
-def _held(column: Mapping[str, int], dtype: str) -> int:
-    if dtype != "other":
-        return column.get(dtype, 0)
-    return sum(value for name, value in column.items() if name not in DTYPES)
+def _held(column: Mapping[str, int], group: str) -> int:
+    known = {name for formats in GROUPS.values() for name in formats}
+    return sum(
+        value for name, value in column.items() if name in GROUPS[group] or (not GROUPS[group] and name not in known)
+    )
 
 
 def scale_of(values: Sequence[int]) -> tuple[int, str]:
