@@ -17,6 +17,8 @@ _SECTIONS = (
     "agreement",
     "measurement",
     "comparison",
+    "quantised",
+    "judged",
     "compiled",
     "caches",
     "lengths",
