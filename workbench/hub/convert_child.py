@@ -42,7 +42,7 @@ def run_child(pickles: "Pickles", target: Path, context: Context, done: int, tot
         )
         assert process.stdin is not None, "opened as a pipe"
         assert process.stdout is not None, "opened as a pipe"
-        reader = threading.Thread(target=_collect, args=(process.stdout, documents), daemon=True)
+        reader = threading.Thread(target=collect, args=(process.stdout, documents), daemon=True)
         reader.start()
         try:
             while reader.is_alive():
@@ -71,7 +71,8 @@ def _environment() -> dict[str, str]:
     return {name: os.environ[name] for name in kept if name in os.environ} | _SET
 
 
-def _collect(stream: IO[bytes], documents: list[dict[str, Any]]) -> None:
+def collect(stream: IO[bytes], documents: list[dict[str, Any]]) -> None:
+    """Puts each JSON line that a child writes into `documents`, until its stream ends."""
     for line in stream:
         with contextlib.suppress(ValueError):  # cut off: the process was killed
             documents.append(json.loads(line))

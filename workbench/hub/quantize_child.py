@@ -1,7 +1,6 @@
 """The process that quantises, seen from outside: started, listened to, killed with all that it started."""
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import IO, Any
 import psutil
 
 from workbench.errors import ModelError
+from workbench.hub.convert_child import collect
 from workbench.machine.child import without_paths
 from workbench.probes.context import Context
 from workbench.words import say
@@ -42,7 +42,7 @@ def run_child(arguments: list[str], scratch: Path, name: str, context: Context) 
         )
         assert process.stdin is not None, "opened as a pipe"
         assert process.stdout is not None, "opened as a pipe"
-        reader = threading.Thread(target=_collect, args=(process.stdout, documents), daemon=True)
+        reader = threading.Thread(target=collect, args=(process.stdout, documents), daemon=True)
         reader.start()
         try:
             while reader.is_alive():
@@ -71,12 +71,6 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
                 child.kill()
     process.kill()
     process.wait()
-
-
-def _collect(stream: IO[bytes], documents: list[dict[str, Any]]) -> None:
-    for line in stream:
-        with contextlib.suppress(ValueError):  # cut off: the process was killed
-            documents.append(json.loads(line))
 
 
 def _last_words(complaints: IO[bytes], status: int) -> str:

@@ -6,7 +6,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-VERSIONS_OF = ("torch", "transformers", "accelerate", "tokenizers", "safetensors", "bitsandbytes", "numpy")
+VERSIONS_OF = (
+    *("torch", "transformers", "accelerate", "tokenizers", "safetensors", "numpy"),
+    *("bitsandbytes", "torchao", "optimum-quanto", "hqq", "gptqmodel"),
+)
 
 
 class Result(BaseModel):
