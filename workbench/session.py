@@ -13,6 +13,7 @@ from workbench.bench import Bench
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, Stopped
 from workbench.events import Dispatcher, Listener
+from workbench.generations import GENERATIONS, Generations
 from workbench.hosts import registry
 from workbench.jobs import Jobs
 from workbench.judgements import JUDGEMENTS, Judgements
@@ -35,7 +36,7 @@ from workbench.scan import scan
 from workbench.tracing import trace
 
 
-class Session(Readings, Judgements):
+class Session(Readings, Judgements, Generations):
     """A model on the bench.
 
     model         "demo" | hub id | local directory | .gguf file | "random:<slug>[?layers=2&scale=tiny&seed=0]"
@@ -213,7 +214,7 @@ class Session(Readings, Judgements):
             "measure": partial(measure, self._bench),
             "trace": partial(trace, self._bench),
             "scan": partial(scan, self._bench),
-            **{name: partial(work, self._bench) for name, work in JUDGEMENTS.items()},
+            **{name: partial(work, self._bench) for name, work in {**JUDGEMENTS, **GENERATIONS}.items()},
         }
         if operation not in operations:
             raise ConfigError("session.unknown_operation", operation=operation, operations=", ".join(operations))

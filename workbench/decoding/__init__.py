@@ -1,0 +1,1 @@
+"""What a session does about generation: tokens, batches, prefixes, speculation, sampling. One file a question."""

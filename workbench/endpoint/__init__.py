@@ -1,0 +1,1 @@
+"""A server that a configuration was handed to: what it answers, how fast, and whether it is the model of the bench."""
