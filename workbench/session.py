@@ -189,7 +189,7 @@ class Session(Readings, Judgements, Generations):
 
     def export(self, target: str = "transformers") -> Snippet:
         """This config as code, with the last measured numbers of it beside. Targets: `workbench.export.TARGETS`."""
-        if self._nameless and target != "json":
+        if self._nameless and (target not in exports.TARGETS or exports.TARGETS[target].needs_source):
             raise CapabilityError("session.nameless", target=target)
         measurement: Measurement | None = self.last.get("measurement")
         if measurement is not None and self.last.get("measured_config") != self.config:

@@ -1,27 +1,13 @@
 """Configurations as code to take home: `render(target, config, model=...)` needs no model in memory."""
 
 import difflib
-from collections.abc import Callable
 from typing import Any
 
 from workbench.config import Config
 from workbench.errors import ConfigError
 from workbench.export.request import Request
+from workbench.export.targets import TARGETS, Target
 from workbench.results import Machine, Measurement, ModelFacts, Resolved, Snippet, Workload
-
-
-def _transformers(request: Request) -> dict[str, str]:
-    from workbench.export.transformers import loader
-
-    return {"load_model.py": loader(request)}
-
-
-def _json(request: Request) -> dict[str, str]:
-    return {"config.json": request.config.to_json() + "\n"}
-
-
-# target -> the files it is made of, the main one first
-TARGETS: dict[str, Callable[[Request], dict[str, str]]] = {"transformers": _transformers, "json": _json}
 
 _EXPECTED = ("decode_tps", "prefill_tps", "ttft_s", "tpot_s", "peak_bytes")
 
@@ -55,7 +41,7 @@ def snippet(
             nearest=next(iter(difflib.get_close_matches(target, TARGETS, n=1)), "-"),
         )
     request = Request(config, model, revision, resolved, measurement, workload, facts, machine)
-    files = TARGETS[target](request)
+    files = TARGETS[target].files(request)
     expected = {key: float(getattr(measurement, key)) for key in _EXPECTED} if measurement else {}
     return Snippet(target=target, code=next(iter(files.values())), files=files, expected=expected)
 
@@ -65,4 +51,4 @@ def render(target: str, config: Config, *, model: str, **known: Any) -> str:
     return snippet(target, config, model=model, **known).code
 
 
-__all__ = ["TARGETS", "render", "snippet"]
+__all__ = ["TARGETS", "Target", "render", "snippet"]

@@ -33,6 +33,11 @@ _PLACES = (
 )
 
 
+def files(request: Request) -> dict[str, str]:
+    """The loader. ModelError for a model that no code can load."""
+    return {"load_model.py": loader(request)}
+
+
 def loader(request: Request) -> str:
     """The file's text. ModelError for a model that no code can load."""
     config = request.config
