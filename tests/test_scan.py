@@ -11,8 +11,8 @@ from workbench import scan as scans
 from workbench.config import Config
 from workbench.probes.padding import padding_of
 from workbench.results import Forecast, Rung, RungLine, Scan
-from workbench.scannable import PARAMETERS, labels_of
-from workbench.scanning import Line, Step, next_seconds, points_of
+from workbench.scannable import MOST_ROWS, PARAMETERS, labels_of
+from workbench.scanning import Line, Step, next_seconds, points_of, rows_of
 
 CONFIG = wb.Config(dtype="float32", threads=1)
 BOTH = {"attention": ["eager", "sdpa"]}
@@ -103,10 +103,49 @@ def test_other_parameters(session: wb.Session, parameter: str, values: list[int]
     assert session.config == CONFIG
 
 
+def test_rows_reach_to_what_memory_holds() -> None:
+    values = PARAMETERS["batch_size"].values
+    facts, machine = None, None  # not asked
+    assert values(facts, machine, wb.Workload(), 20) == (1, 2, 4, 8, 16, 20)  # type: ignore[arg-type]
+    assert values(facts, machine, wb.Workload(), 8) == (1, 2, 4, 8)  # type: ignore[arg-type]
+    assert values(facts, machine, wb.Workload(), 0) == (1,)  # type: ignore[arg-type]
+    assert values(facts, machine, wb.Workload(), None)[-1] == MOST_ROWS  # type: ignore[arg-type]
+
+
+@pytest.mark.model
+def test_a_batch_scan_takes_what_is_in_force_and_tells_knee_and_room(session: wb.Session) -> None:
+    work = wb.Workload(prompt_tokens=8)
+    found = session.scan("batch_size", [1, 2, 4], workload=work, new_tokens=4, precision=0.9)
+    assert [line.config for line in found.lines] == [CONFIG.to_dict()]
+    (knee,) = found.knees
+    room = session.forecast(workload=work.replace(new_tokens=4)).largest_batch
+    assert knee.largest == pytest.approx(room, rel=0.1)  # memory moves meanwhile
+    assert str(knee.said) in str(rows_of(found)[2])
+    assert "memory holds" in str(rows_of(found)[2])
+
+
+@pytest.mark.model
+def test_an_out_of_memory_ends_the_line_and_not_the_session(
+    session: wb.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = scans.forecasts.forecast
+    monkeypatch.setattr(
+        scans.forecasts, "forecast", lambda *given, **options: real(*given, **options).model_copy(update={"fits": True})
+    )
+    beyond = 10**14  # rows of one token: more than the address space of any machine
+    work = wb.Workload(prompt_tokens=1)
+    found = session.scan("batch_size", [1, beyond], workload=work, new_tokens=2, precision=0.9, budget_s=1e15)
+    assert found.values == (1,)
+    (end,) = found.ends
+    assert (end.value, end.reason.code) == (beyond, "scan.out_of_memory")
+    assert "alloc" in str(end.reason)
+    assert session.generate("hello", 2)[0].token_ids
+
+
 @pytest.mark.model
 def test_the_models_limit_ends_it(session: wb.Session) -> None:
     limit = session.facts.context_length - 4
-    values = PARAMETERS["prompt_tokens"].values(session.facts, session.machine, wb.Workload(new_tokens=4))
+    values = PARAMETERS["prompt_tokens"].values(session.facts, session.machine, wb.Workload(new_tokens=4), None)
     assert values[0] == 64
     assert values[-1] == limit
     found = session.scan("prompt_tokens", [limit], [{}], new_tokens=4, precision=0.9)

@@ -10,11 +10,15 @@ from workbench import machine as machines
 from workbench.bandwidth import bandwidth
 from workbench.bench import Bench
 from workbench.checks import refuse_impossible
+from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, WorkerDied
+from workbench.knees import knee_of
 from workbench.knobs import Cost
 from workbench.pairing import SHARED_CORES
 from workbench.results import (
     Agreement,
+    Forecast,
+    Knee,
     Rung,
     Scan,
     ScanEnd,
@@ -55,17 +59,21 @@ def scan(
     new_tokens: int = 16,
     padded: Sequence[float] = (0.0,),
     precision: float = 0.05,
-    budget_s: float = 120.0,
+    budget_s: float | None = None,
 ) -> Scan:
     """Runs every configuration at every value, until the values, the model's limit, memory or the budget end it.
+
+    budget_s  seconds; default: the parameter's own (`workbench.scannable`)
 
     Kept in the store. ConfigError for an unknown parameter; CapabilityError for a configuration that is impossible
     here or needs a reload.
     """
     scanned = parameter_of(parameter)
     work = (workload or Workload()).replace(new_tokens=new_tokens)
-    lines = _lines(bench, configs, padded)
-    known = scanned.values(bench.facts, bench.machine, work)
+    lines = _lines(bench, scanned, configs, padded)
+    budget_s = scanned.budget_s if budget_s is None else budget_s
+    rooms = [_forecast(bench, line.config, work.replace(padded=line.padded)).largest_batch for line in lines]
+    known = scanned.values(bench.facts, bench.machine, work, rooms[0])
     asked = tuple(values) if values is not None else known
     if not asked or list(asked) != sorted(set(asked)) or asked[0] < 1:
         raise ConfigError("scan.values", values=repr(asked))
@@ -95,7 +103,7 @@ def scan(
             so_far.agreement += _agreements(bench, job, steps)
     else:
         if scanned.limited and asked[-1] == known[-1]:
-            ended_by, ended = "limit", say("scan.limit", value=asked[-1])
+            ended_by, ended = scanned.limited, say(f"scan.{scanned.limited}", value=asked[-1])
     if not so_far.points:
         raise CapabilityError("scan.nothing", reason=str(ended))
     found = Scan(
@@ -107,6 +115,7 @@ def scan(
         ended_by=ended_by,
         ended=ended,
         agreement=tuple(so_far.agreement),
+        knees=_knees(lines, rooms, so_far) if scanned.knees else (),
         workload=work,
         cpu_busy_elsewhere=max(so_far.cores, default=None),
         seconds=time.monotonic() - began,
@@ -119,8 +128,8 @@ def scan(
     return found
 
 
-def _lines(bench: Bench, configs: Any, padded: Sequence[float]) -> list[Line]:
-    found = configs_of(configs, bench.config, bench.machine, bench.facts)
+def _lines(bench: Bench, scanned: Parameter, configs: Any, padded: Sequence[float]) -> list[Line]:
+    found = configs_of(scanned, configs, bench.config, bench.machine, bench.facts)
     for config in found:
         refuse_impossible(config, bench.machine, bench.facts)
         if bench.config.cost_to(config) is not Cost.LIVE:
@@ -138,7 +147,6 @@ def _remaining(
     bench: Bench, scanned: Parameter, lines: Sequence[Line], value: int, work: Workload, so_far: _Progress
 ) -> list[Step]:
     """The lines that go on, by what the forecast says of memory; the others end here."""
-    machine = machines.with_free_memory(bench.machine)
     over = {end.line for end in so_far.ends}
     knobs, changes = scanned.change(value)
     steps = []
@@ -146,9 +154,7 @@ def _remaining(
         if line.place in over:
             continue
         config, workload = line.config.replace(**knobs), work.replace(padded=line.padded, **changes)
-        forecast = forecasts.forecast(
-            bench.facts, config, workload, machine, resident_bytes=bench.resolved.weight_bytes
-        )
+        forecast = _forecast(bench, config, workload)
         if forecast.fits is False:
             needed = forecast.weights + forecast.kv_cache + forecast.workspace
             reason = say("scan.no_room", needed=size(needed), available=size(forecast.available))
@@ -156,6 +162,20 @@ def _remaining(
         else:
             steps.append(Step(line, config, workload, forecast.decode_limit_tps))
     return steps
+
+
+def _forecast(bench: Bench, config: Config, workload: Workload) -> Forecast:
+    machine = machines.with_free_memory(bench.machine)
+    return forecasts.forecast(bench.facts, config, workload, machine, resident_bytes=bench.resolved.weight_bytes)
+
+
+def _knees(lines: Sequence[Line], rooms: Sequence[int | None], so_far: _Progress) -> tuple[Knee, ...]:
+    found = []
+    for line, room in zip(lines, rooms, strict=True):
+        points = sorted((point for point in so_far.points if point.line == line.place), key=lambda point: point.value)
+        if knee := knee_of(line.place, points, room):
+            found.append(knee)
+    return tuple(found)
 
 
 def _take(

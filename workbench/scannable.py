@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 from workbench.config import Config
 from workbench.errors import ConfigError
@@ -11,7 +11,7 @@ from workbench.knobs import KNOBS
 from workbench.results import Machine, ModelFacts, Workload
 
 SHORTEST_PROMPT = 64
-MOST_ROWS = 64
+MOST_ROWS = 4096
 # their first use compiles for a minute: scanned when they are named
 _COMPILED = ("flex_attention",)
 
@@ -20,28 +20,36 @@ _COMPILED = ("flex_attention",)
 class Parameter:
     """One entry of the registry.
 
-    values   of this model on this machine, growing
-    change   value -> what it changes of the config's knobs and of the workload
-    limited  whether the last of `values` is the model's own limit
+    values    of this model on this machine, growing; `room`: rows of the workload that the first line's memory holds
+    change    value -> what it changes of the config's knobs and of the workload
+    budget_s  unless another is asked for
+    limited   whether the last of `values` is a limit of the model or of memory; the word that says which
+    by_attention  whether every usable attention implementation is a line unless others are asked for
+    knees     whether throughput is traded for latency along it
     """
 
     name: str
-    values: Callable[[ModelFacts, Machine, Workload], tuple[int, ...]]
+    values: Callable[[ModelFacts, Machine, Workload, int | None], tuple[int, ...]]
     change: Callable[[int], tuple[dict[str, Any], dict[str, Any]]]
-    limited: bool = False
+    budget_s: float = 120.0
+    limited: Literal["", "limit", "memory"] = ""
+    by_attention: bool = False
+    knees: bool = False
 
 
-def _lengths(facts: ModelFacts, _machine: Machine, workload: Workload) -> tuple[int, ...]:
+def _lengths(facts: ModelFacts, _machine: Machine, workload: Workload, _room: int | None) -> tuple[int, ...]:
     """64, 128, … and the longest prompt that leaves room for the new tokens."""
     longest = facts.context_length - workload.new_tokens
     return (*_doubling(min(SHORTEST_PROMPT, longest), longest - 1), longest)
 
 
-def _rows(_facts: ModelFacts, _machine: Machine, _workload: Workload) -> tuple[int, ...]:
-    return _doubling(1, MOST_ROWS)
+def _rows(_facts: ModelFacts, _machine: Machine, _workload: Workload, room: int | None) -> tuple[int, ...]:
+    """1, 2, 4, … and the most that memory holds; where that is not known, until memory or the budget ends it."""
+    most = min(MOST_ROWS if room is None else max(room, 1), MOST_ROWS)
+    return (*_doubling(1, most - 1), most)
 
 
-def _threads(_facts: ModelFacts, machine: Machine, _workload: Workload) -> tuple[int, ...]:
+def _threads(_facts: ModelFacts, machine: Machine, _workload: Workload, _room: int | None) -> tuple[int, ...]:
     most = machine.cpu.logical_cores
     return tuple(sorted({*_doubling(1, most), most}))
 
@@ -57,8 +65,21 @@ def _doubling(first: int, last: int) -> tuple[int, ...]:
 PARAMETERS: dict[str, Parameter] = {
     parameter.name: parameter
     for parameter in (
-        Parameter("prompt_tokens", _lengths, lambda value: ({}, {"prompt_tokens": value}), limited=True),
-        Parameter("batch_size", _rows, lambda value: ({}, {"batch_size": value})),
+        Parameter(
+            "prompt_tokens",
+            _lengths,
+            lambda value: ({}, {"prompt_tokens": value}),
+            limited="limit",
+            by_attention=True,
+        ),
+        Parameter(
+            "batch_size",
+            _rows,
+            lambda value: ({}, {"batch_size": value}),
+            budget_s=75.0,
+            limited="memory",
+            knees=True,
+        ),
         Parameter("threads", _threads, lambda value: ({"threads": value}, {})),
     )
 }
@@ -71,12 +92,15 @@ def parameter_of(name: str) -> Parameter:
     return PARAMETERS[name]
 
 
-def configs_of(asked: Any, here: Config, machine: Machine, facts: ModelFacts) -> list[Config]:
+def configs_of(scanned: Parameter, asked: Any, here: Config, machine: Machine, facts: ModelFacts) -> list[Config]:
     """The configurations of a scan: a grid of knob values ({"attention": [...]}), or a list of Configs or changes.
 
-    None: every attention implementation that this machine and model can use without compiling.
+    None: the one in force; of prompt lengths, every attention implementation that this machine and model can use
+    without compiling.
     """
-    if asked is None:
+    if asked is None and not scanned.by_attention:
+        asked = [here]
+    elif asked is None:
         asked = {"attention": [value for value in _implementations(machine) if _usable(value, here, machine, facts)]}
     if isinstance(asked, Mapping):
         grid = product(*(values if isinstance(values, list | tuple) else (values,) for values in asked.values()))

@@ -1,4 +1,4 @@
-"""From the rounds of one rung to the points of a scan: means, intervals, ratios against the first line. No torch."""
+"""From the rounds of one rung to the points of a scan, and from a scan to the rows that people read. No torch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,11 @@ from math import isfinite
 from statistics import fmean
 
 from workbench.config import Config
-from workbench.results import Rung, ScanPoint, Workload
+from workbench.metrics import METRICS
+from workbench.results import Rung, Scan, ScanPoint, Workload
 from workbench.stats import positive_mean_interval, ratio_interval
+from workbench.words import text, translate
+from workbench.words.format import interval, measured, quantity, ratio, size
 
 Samples = Mapping[str, Sequence[float]]
 
@@ -62,6 +65,39 @@ def _ratios(first: Samples, other: Samples) -> dict[str, tuple[float, tuple[floa
     if not all(first.values()):
         return {}
     return {metric: ratio_interval(list(zip(first[metric], other[metric], strict=True))) for metric in other}
+
+
+def rows_of(found: Scan) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[str]]:
+    """A scan as a table: the heading, a row for each point by value, and what is to be said under it."""
+    head = ("value", "line", "ratio", "peak", "limit")
+    value, line, against, peak, limit = (text(f"scan.head.{name}") for name in head)
+    heading = (value, line, *(translate(METRICS[name].label) for name in found.shown), against, peak, limit)
+    rows = [
+        (
+            str(point.value),
+            found.lines[point.line].label or "-",
+            *(measured(point.mean[name], point.ci95.get(name), METRICS[name].unit) for name in found.shown),
+            f"{ratio(point.ratio['decode_tps'])} {interval(point.ratio_ci95.get('decode_tps'))}"
+            if point.ratio
+            else "-",
+            size(point.peak_bytes),
+            quantity(point.limit_tps, METRICS["decode_tps"].unit),
+        )
+        for point in sorted(found.points, key=lambda point: (point.value, point.line))
+    ]
+    said = [
+        text(
+            "scan.line_ends",
+            line=found.lines[end.line].label or text("scan.this_line"),
+            value=end.value,
+            reason=end.reason,
+        )
+        for end in found.ends
+    ]
+    for knee in found.knees:
+        room = text("scan.largest", largest=f"{knee.largest:,}") if knee.largest is not None else ""
+        said.append("; ".join(part for part in (found.lines[knee.line].label, str(knee.said), room) if part))
+    return heading, rows, [*said, *(str(one.verdict) for one in found.agreement)]
 
 
 def next_seconds(least_s: Sequence[float], values: Sequence[int], at: int) -> float:

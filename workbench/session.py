@@ -170,10 +170,13 @@ class Session(Readings, Judgements, Generations):
     ) -> Scan:
         """Prefill and decode over `values` of prompt_tokens, batch_size or threads (default: all there are).
 
-        configs  a line each: {"attention": [...]}, Configs, or changes; default: the usable attention implementations
-        options  workload, new_tokens (16), padded (shares of padding, a line each), precision (0.05), budget_s (120)
+        configs  a line each: {"attention": [...]}, Configs, or changes; default: what is in force, and over prompt
+                 lengths the usable attention implementations
+        options  workload, new_tokens (16), padded (shares of padding, a line each), precision (0.05), budget_s (the
+                 parameter's own: 75 for batch_size, else 120)
 
-        Ends with the values, the model's limit, memory (by forecast) or the budget; the result says which.
+        Ends with the values, the model's limit, memory (by forecast, or met) or the budget; the result says which.
+        Over batch_size `.knees` say where latency begins to cost more than throughput gains.
         """
         result: Scan = self._jobs.wait(self.submit("scan", parameter, values, configs, **options))
         return result

@@ -113,9 +113,20 @@ def test_a_price_is_told_before_weights_are_loaded_for_a_comparison(running: Not
 
 def test_the_length_is_scanned_from_its_tab(running: Notebook) -> None:
     running.idle()
-    running.page.locator(".lm-TabBar-tabLabel", has_text=re.compile("^Length$")).click()
+    running.page.locator(".lm-TabBar-tabLabel", has_text=re.compile("^Scan$")).click()
+    expect(running.part("scan-prompt_tokens")).to_have_text(re.compile("• prompt length"))
     running.click("scan")
     running.says("scanned", re.compile("budget|longest prompt|all values"), 90)
     until(lambda: running.points("scan") >= 4, 10, "prefill and decode of both")
     running.idle()
     running.screenshot("scan-light")
+
+
+def test_the_batch_is_scanned_there_too(running: Notebook) -> None:
+    running.idle()
+    running.click("scan-batch_size")
+    running.click("scan")
+    running.says("scanned", re.compile("knee|budget"), 90)
+    until(lambda: running.points("scan") >= 3, 10, "throughput and both latencies")
+    running.idle()
+    running.screenshot("batch-scan-light")

@@ -9,7 +9,7 @@ import pytest
 from tests.charts.samples import HOSTILE, resolved
 from workbench.charts import DARK, EITHER, LIGHT, Theme, scan
 from workbench.config import Config
-from workbench.results import Scan, ScanEnd, ScanLine, ScanPoint, Workload
+from workbench.results import Knee, Scan, ScanEnd, ScanLine, ScanPoint, Workload
 from workbench.words import say
 
 
@@ -90,3 +90,19 @@ def test_plotly_takes_it_and_nothing_in_it_is_markup(shown: Scan | None, theme: 
     assert "<img" not in figure.to_json()
     if shown is None:
         assert "Scan a parameter" in spec["layout"]["annotations"][0]["text"]
+
+
+def test_over_the_batch_throughput_stands_above_both_latencies_with_the_knee() -> None:
+    metrics = {"prefill_tps": 90.0, "decode_tps": 20.0, "tpot_s": 0.05, "ttft_s": 0.4}
+    points = tuple(point(0, rows, 20.0, mean=metrics, ci95={}) for rows in (1, 2, 4))
+    knee = Knee(line=0, value=2, low=1, high=4, largest=40, said=say("scan.all_values"))
+    line = ScanLine(label="", config=Config().to_dict())
+    spec = scan(
+        found(parameter="batch_size", values=(1, 2, 4), lines=(line,), points=points, ends=(), knees=(knee,)), LIGHT
+    )
+    assert [trace["y"][0] for trace in spec["data"][:3]] == [20.0, 0.05, 0.4]
+    assert [trace["yaxis"] for trace in spec["data"]] == ["y", "y2", "y3", "y"]
+    assert "Time per output token" in spec["layout"]["yaxis2"]["title"]["text"]
+    assert [shape["x0"] for shape in spec["layout"]["shapes"]] == [2]
+    assert spec["layout"]["annotations"][-1]["text"] == "knee 2 (1 – 4)"
+    go.Figure(spec)

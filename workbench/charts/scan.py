@@ -1,4 +1,7 @@
-"""The scan chart: prefill above, decode below; one line a configuration, the forecast's limit dashed."""
+"""The scan chart: prefill above, decode below; over the batch throughput above, latencies below.
+
+One line a configuration, the forecast's limit dashed, the knee and memory's end dotted.
+"""
 
 import math
 from collections.abc import Sequence
@@ -6,11 +9,11 @@ from typing import Any
 
 from workbench.charts.theme import Theme, layout, note
 from workbench.metrics import METRICS
-from workbench.results import Scan, ScanPoint
+from workbench.results import Knee, Scan, ScanPoint
 from workbench.words import text, translate
 from workbench.words.format import escape, interval, measured, ratio, size
 
-PANES = ("prefill_tps", "decode_tps")  # from top to bottom
+PANES = ("prefill_tps", "decode_tps")  # of an empty chart, from top to bottom
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "triangle-down")
 _GAP = 0.1  # of the height, between the panes
 
@@ -20,35 +23,47 @@ def scan(found: Scan | None, theme: Theme) -> dict[str, Any]:
 
     Symbol and colour both tell the lines apart; bars are 95 % intervals; None: an empty chart that says so.
     """
+    parameter, panes = (found.parameter, found.shown) if found else ("prompt_tokens", PANES)
     lines = found.lines if found else ()
     traces = [
-        _line(found, place, metric, pane, theme)
-        for pane, metric in enumerate(PANES)
+        _line(found, place, metric, _axis(pane), theme)
+        for pane, metric in enumerate(panes)
         for place in range(len(lines))
         if found
     ]
-    limit = _limit(found, theme)
-    parameter = found.parameter if found else "prompt_tokens"
-    spec = layout(theme, text("chart.scan.title", parameter=parameter), height=460)
+    limit = _limit(found, _axis(panes.index("decode_tps")), theme)
+    spec = layout(theme, text("chart.scan.title", parameter=parameter), height=100 + 180 * len(panes))
     values = list(found.values) if found else []
-    axis = {"type": "log", "tickvals": values, "ticktext": [str(value) for value in values], "fixedrange": True}
-    middle = 0.5
-    spec["xaxis"] = {**axis, "anchor": "y", "showticklabels": False, "matches": "x2"}
-    spec["xaxis2"] = {**axis, "anchor": "y2", "title": {"text": parameter}}
-    for name, metric, domain in (("yaxis", PANES[0], (middle + _GAP / 2, 1.0)), ("yaxis2", PANES[1], (0.0, middle))):
-        spec[name] = {
-            "title": {"text": f"{translate(METRICS[metric].label)}, {METRICS[metric].unit}"},
-            "domain": list(domain),
+    ticks = {"type": "log", "tickvals": values, "ticktext": [str(value) for value in values], "fixedrange": True}
+    lowest = len(panes) - 1
+    height = (1 + _GAP) / len(panes) - _GAP
+    for pane, metric in enumerate(panes):
+        number = _axis(pane)
+        below = (lowest - pane) * (height + _GAP)
+        shown = {"title": {"text": parameter}} if pane == lowest else {"showticklabels": False}
+        matched = {} if pane == lowest else {"matches": f"x{_axis(lowest)}"}
+        spec[f"xaxis{number}"] = {**ticks, "anchor": f"y{number}", **shown, **matched}
+        unit = METRICS[metric].unit
+        spec[f"yaxis{number}"] = {
+            "title": {"text": f"{translate(METRICS[metric].label)}, {unit}"},
+            "domain": [below, below + height],
             "rangemode": "tozero",
             "fixedrange": True,
+            **({"tickformat": "~s"} if unit == "s" else {}),
         }
     spec["annotations"] = note(theme, "" if traces else text("chart.scan.empty"))
-    spec["shapes"], marks = _ends(found, theme)
+    shapes, marks = _marks(found, _axis(lowest), theme)
+    spec["shapes"] = shapes
     spec["annotations"] += marks
     return {"data": [*traces, limit], "layout": spec}
 
 
-def _line(found: Scan, place: int, metric: str, pane: int, theme: Theme) -> dict[str, Any]:
+def _axis(pane: int) -> str:
+    """plotly's number of the axes of a pane: "", "2", "3"."""
+    return str(pane + 1) if pane else ""
+
+
+def _line(found: Scan, place: int, metric: str, axis: str, theme: Theme) -> dict[str, Any]:
     points = found.of(place)
     colour = theme.series[place % len(theme.series)]
     bounds = [point.ci95.get(metric) for point in points]
@@ -59,11 +74,11 @@ def _line(found: Scan, place: int, metric: str, pane: int, theme: Theme) -> dict
         "mode": "lines+markers",
         "name": name,
         "legendgroup": str(place),
-        "showlegend": pane == 0,
+        "showlegend": not axis,
         "x": [point.value for point in points],
         "y": values,
-        "xaxis": "x" if pane == 0 else "x2",
-        "yaxis": "y" if pane == 0 else "y2",
+        "xaxis": f"x{axis}",
+        "yaxis": f"y{axis}",
         "marker": {"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 9, "color": colour},
         "line": {"color": colour, "width": 2},
         "error_y": {
@@ -98,7 +113,7 @@ def _hover(found: Scan, point: ScanPoint, name: str, metric: str) -> str:
     return f"{said}<br>{against}"
 
 
-def _limit(found: Scan | None, theme: Theme) -> dict[str, Any]:
+def _limit(found: Scan | None, axis: str, theme: Theme) -> dict[str, Any]:
     """Of the first line: what its weights and cache leave of the memory's bandwidth."""
     points = [point for point in found.of(0) if point.limit_tps is not None] if found else []
     return {
@@ -107,25 +122,27 @@ def _limit(found: Scan | None, theme: Theme) -> dict[str, Any]:
         "name": text("chart.scan.limit"),
         "x": [point.value for point in points],
         "y": [point.limit_tps for point in points],
-        "xaxis": "x2",
-        "yaxis": "y2",
+        "xaxis": f"x{axis}",
+        "yaxis": f"y{axis}",
         "line": {"dash": "dash", "width": 2, "color": theme.muted},
         "hoverinfo": "name+y",
         "showlegend": bool(points),
     }
 
 
-def _ends(found: Scan | None, theme: Theme) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """A dotted line through both panes where memory ended a line before the scan."""
+def _marks(found: Scan | None, axis: str, theme: Theme) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Dotted lines through all panes where memory ended a line before the scan, and at the knees."""
     if found is None:
         return [], []
     shapes: list[dict[str, Any]] = []
     marks: list[dict[str, Any]] = []
-    for value, names in _by_value(found):
+    ends = [(value, text("chart.scan.memory", line=escape(", ".join(names)))) for value, names in _by_value(found)]
+    knees = [(knee.value, _knee(found, knee)) for knee in found.knees if knee.value is not None]
+    for place, (value, said) in enumerate([*ends, *knees]):
         shapes.append(
             {
                 "type": "line",
-                "xref": "x2",
+                "xref": f"x{axis}",
                 "yref": "paper",
                 "x0": value,
                 "x1": value,
@@ -136,18 +153,24 @@ def _ends(found: Scan | None, theme: Theme) -> tuple[list[dict[str, Any]], list[
         )
         marks.append(
             {
-                "text": text("chart.scan.memory", line=escape(", ".join(names))),
+                "text": said,
                 "showarrow": False,
-                "xref": "x2",
+                "xref": f"x{axis}",
                 "yref": "paper",
                 "x": math.log10(value),  # an annotation on a logarithmic axis stands at the logarithm
-                "y": 1,
+                "y": 1 - 0.05 * (place % 4),
                 "xanchor": "right",
                 "yanchor": "top",
                 "font": {"color": theme.muted, "size": 11},
             }
         )
     return shapes, marks
+
+
+def _knee(found: Scan, knee: Knee) -> str:
+    between = text("chart.scan.between", low=knee.low, high="…" if knee.high is None else knee.high)
+    label = escape(found.lines[knee.line].label)
+    return " ".join(part for part in (text("chart.scan.knee", value=knee.value), between, label) if part)
 
 
 def _by_value(found: Scan) -> Sequence[tuple[int, list[str]]]:

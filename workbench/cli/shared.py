@@ -28,9 +28,10 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
-def add_repeats(parser: argparse.ArgumentParser, budget_s: float = 60.0) -> None:
+def add_repeats(parser: argparse.ArgumentParser, budget_s: float | None = 60.0) -> None:
+    """`budget_s` None: what is started has budgets of its own."""
     parser.add_argument("--precision", type=float, default=0.05, metavar="SHARE", help=text("cli.precision_help"))
-    help_text = text("cli.budget_help", seconds=round(budget_s))
+    help_text = text("cli.own_budget_help") if budget_s is None else text("cli.budget_help", seconds=round(budget_s))
     parser.add_argument("--budget", type=float, default=budget_s, metavar="SECONDS", help=help_text)
 
 

@@ -1,11 +1,16 @@
 """Peak memory over a stretch of work."""
 
+import gc
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import torch
 
+from workbench.words import Message, say
+
+_NO_MEMORY = "can't allocate memory"  # what torch's CPU allocator says
 _PERIOD_S = 0.005
 _CLEAR = Path("/proc/self/clear_refs")
 
@@ -49,6 +54,29 @@ class Peak:
             self.bytes = max(self.bytes, process.memory_info().rss)
             if self._done.wait(_PERIOD_S):
                 return
+
+
+def out_of_memory(device: torch.device, work: Callable[[], None]) -> Message | None:
+    """Does `work`; what was said where memory did not hold it, or None. What it had taken is given back."""
+    refused = None
+    try:
+        work()
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        refused = _first_line(error)
+    except RuntimeError as error:
+        if _NO_MEMORY not in str(error):
+            raise
+        refused = _first_line(error)
+    if refused is None:
+        return None
+    gc.collect()  # only now: the traceback of the failure held its tensors
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    return say("scan.out_of_memory", problem=refused)
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _reset_high_water_mark() -> bool:

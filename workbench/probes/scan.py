@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-import torch
-
 from workbench.config import Config
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
 from workbench.probes.device.cpu import Neighbours
-from workbench.probes.memory import Peak
+from workbench.probes.memory import Peak, out_of_memory
 from workbench.probes.timing import fixed_run, prepare
 from workbench.results import Resolved, Rung, RungLine, Workload
 from workbench.stats import ratio_interval, relative_half_width
@@ -23,7 +21,6 @@ from workbench.words import Message, say
 
 SCANNED = ("prefill_tps", "decode_tps", "ttft_s", "tpot_s")
 _JUDGED = ("prefill_tps", "decode_tps")
-_NO_MEMORY = "can't allocate memory"  # what torch's CPU allocator says
 
 
 def run(bench: Bench, params: dict[str, Any], context: Context) -> Rung:
@@ -50,19 +47,14 @@ class _Line:
 
     def warm_up(self, context: Context) -> None:
         """The first run, whose peak of memory counts; where memory does not hold it the line has failed."""
-        try:
-            self._bench.switch(self.config, context)
-            self.batch = prepare(self._bench, self.workload)
-            with Peak(self._bench.device) as peak:
-                fixed_run(self._bench, self.batch, self.workload.new_tokens, context)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            self._refuse(error)
-        except RuntimeError as error:
-            if _NO_MEMORY not in str(error):
-                raise
-            self._refuse(error)
-        else:
-            self.peak, self.resolved = peak, self._bench.resolved()
+        self.failed = out_of_memory(self._bench.device, lambda: self._first(context))
+
+    def _first(self, context: Context) -> None:
+        self._bench.switch(self.config, context)
+        self.batch = prepare(self._bench, self.workload)
+        with Peak(self._bench.device) as peak:
+            fixed_run(self._bench, self.batch, self.workload.new_tokens, context)
+        self.peak, self.resolved = peak, self._bench.resolved()
 
     def measure(self, context: Context) -> None:
         self._bench.switch(self.config, context, proven=True)
@@ -78,12 +70,6 @@ class _Line:
             resolved=self.resolved,
             failed=self.failed,
         )
-
-    def _refuse(self, error: BaseException) -> None:
-        problem = next(iter(str(error).splitlines()), type(error).__name__)
-        self.failed = say("scan.out_of_memory", problem=problem)
-        if self._bench.device.type == "cuda":
-            torch.cuda.empty_cache()
 
 
 def _rung(bench: Bench, lines: list[_Line], params: dict[str, Any], context: Context) -> Rung:

@@ -50,7 +50,7 @@ from workbench.results.resolved import (
     ModelFacts,
     Resolved,
 )
-from workbench.results.scan import Rung, RungLine, Scan, ScanEnd, ScanLine, ScanPoint, scan_record
+from workbench.results.scan import Knee, Rung, RungLine, Scan, ScanEnd, ScanLine, ScanPoint, scan_record
 from workbench.results.tasks import TaskScore, TaskScores, tasks_record
 from workbench.results.trace import PHASES, KernelUse, Trace, TraceDiff, TracePhase, trace_record
 from workbench.results.workload import Workload
@@ -94,6 +94,7 @@ __all__ = [
     "Interval",
     "KernelUse",
     "Kld",
+    "Knee",
     "Latencies",
     "Left",
     "LogitDistance",

@@ -63,11 +63,28 @@ class ScanEnd(Result):
     reason: Message
 
 
+class Knee(Result):
+    """Where one line's trade of latency for throughput turns (`workbench.knees`, which defines it).
+
+    value      rows at the greatest throughput ÷ latency; None: not within what was scanned
+    low, high  rows between which it lies; None: open on that side
+    largest    rows that memory holds by the forecast; None: not known
+    """
+
+    line: int
+    value: int | None
+    low: int | None
+    high: int | None
+    largest: int | None
+    said: Message
+
+
 class Scan(Result):
     """Prefill and decode over `values` of `parameter`, one line a configuration.
 
     ended_by    values: all were done · limit: the model's context · memory · budget; `ended` says it in words
     agreement   of each further line with the first, at one value
+    knees       of a batch scan, for each line with three points or more
     """
 
     parameter: str
@@ -78,10 +95,17 @@ class Scan(Result):
     ended_by: Literal["values", "limit", "memory", "budget"]
     ended: Message
     agreement: tuple[Agreement, ...] = ()
+    knees: tuple[Knee, ...] = ()
     workload: Workload
     cpu_busy_elsewhere: float | None = None
     seconds: float
     flags: tuple[Message, ...] = ()
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The metrics that people see of it: over the batch, throughput is traded for latency."""
+        traded = ("decode_tps", "tpot_s", "ttft_s")
+        return traded if self.parameter == "batch_size" else ("prefill_tps", "decode_tps")
 
     def of(self, line: int) -> tuple[ScanPoint, ...]:
         """The points of one line, by value."""

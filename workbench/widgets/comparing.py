@@ -11,6 +11,7 @@ from workbench.config import Config
 from workbench.errors import ConfigError
 from workbench.knobs import Cost
 from workbench.results import CompareCost
+from workbench.scannable import PARAMETERS
 from workbench.widgets.work import WorkloadChoice
 
 if TYPE_CHECKING:
@@ -68,13 +69,17 @@ class Comparing:
         if sides is not None:
             self._submit("compare", *sides, self._work.workload(), budget_s=self._work.budget_s, quick=quick)
 
-    def scan(self) -> None:
-        """Both sides over the prompt's length, where they share the resident model; else what is in force alone."""
+    def scan(self, parameter: str) -> None:
+        """Both sides over `parameter`, where they share the resident model; else what is in force alone."""
         a, b = self._before, self._now
-        configs = [a, b] if a is not None and a.cost_to(b) is Cost.LIVE else [b]
-        self._submit(
-            "scan", "prompt_tokens", None, configs, workload=self._work.workload(), budget_s=self._work.budget_s
-        )
+        configs = [a, b] if a is not None and self._scans_both(parameter, a, b) else [b]
+        self._submit("scan", parameter, None, configs, workload=self._work.workload(), budget_s=self._work.budget_s)
+
+    @staticmethod
+    def _scans_both(parameter: str, a: Config, b: Config) -> bool:
+        """No load lies between, and the scan does not set what they differ in."""
+        knobs, _ = PARAMETERS[parameter].change(1)
+        return a.cost_to(b) is Cost.LIVE and not set(a.diff(b)) <= set(knobs)
 
     def withdraw(self) -> None:
         self._offered = None

@@ -110,7 +110,7 @@ class TuningPanel:
                 "compare-quick": lambda: self._comparing.start(quick=True),
                 "compare-not": lambda: self._comparing.withdraw(),
                 "trace": lambda: self._submit("trace", self._actions.work.workload()),
-                "scan": lambda: self._comparing.scan(),
+                "scan": lambda: self._comparing.scan(self._tabs.scanned),
                 "quality": lambda: self._judging.quality(),
                 "sensitivity": lambda: self._judging.sensitivity(),
                 "spare": lambda: self._judging.spare(),

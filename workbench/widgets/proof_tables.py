@@ -6,8 +6,9 @@ from typing import Any
 from workbench.config import Config
 from workbench.judging import COMPARED, names_of
 from workbench.metrics import METRICS
-from workbench.results import Agreement, Comparison, LogitDistance, Trace, TraceDiff, TracePhase
+from workbench.results import Agreement, Comparison, LogitDistance, Scan, Trace, TraceDiff, TracePhase
 from workbench.results.trace_diff import category_words
+from workbench.scanning import rows_of
 from workbench.widgets.table import Table
 from workbench.words import text, translate
 from workbench.words.format import interval, number, quantity, ratio, seconds, share
@@ -68,11 +69,18 @@ def agreement(result: Agreement) -> Table:
     return Table(heading, tuple(lines), _words([result.verdict, *result.flags]))
 
 
+def scan(result: Scan) -> Table:
+    """A row for each value and line; under them the knees, where memory ended a line, and whether the lines agree."""
+    heading, rows, remarks = rows_of(result)
+    return Table(heading[1:], tuple(rows), (str(result.ended), *remarks, *_words(result.flags)))
+
+
 PROOFS: dict[type, Callable[[Any], Table]] = {
     Comparison: comparison,
     Trace: trace,
     TraceDiff: trace_diff,
     Agreement: agreement,
+    Scan: scan,
 }
 
 

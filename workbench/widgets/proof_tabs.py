@@ -11,11 +11,13 @@ from workbench.config import Config
 from workbench.judging import names_of
 from workbench.results import Trace
 from workbench.results.trace_diff import trace_diff
+from workbench.scannable import PARAMETERS
+from workbench.scanning import rows_of
 from workbench.widgets import proof_tables
 from workbench.widgets.evidence import Evidence
 from workbench.widgets.figure import LaterFigure
 from workbench.widgets.lines import verdict_order
-from workbench.widgets.parts import column, markup, row
+from workbench.widgets.parts import Options, column, markup, row
 from workbench.widgets.table import Table
 from workbench.words import text
 from workbench.words.format import escape
@@ -91,10 +93,16 @@ class TraceTab:
 
 
 class ScanTab:
-    """`wb-scan` starts it; `wb-chart-scan`, and under it where and why it ended: `wb-scanned`."""
+    """`wb-scan-<parameter>` choose what is scanned, `wb-scan` starts it; `wb-chart-scan`, and under it where and why it
+    ended, and where the knee is: `wb-scanned`.
+
+    parameter  that is chosen
+    """
 
     def __init__(self, evidence: Evidence, theme: Callable[[], Theme], start: Any) -> None:
         self._evidence = evidence
+        self.parameter = next(iter(PARAMETERS))
+        self._parameters = Options(tuple(PARAMETERS), "wb-scan", self._choose)
         self._figure = LaterFigure(
             lambda: evidence.scan,
             lambda found: scan_chart(found, theme()),
@@ -103,16 +111,24 @@ class ScanTab:
         )
         self._told = markup("", "wb-scanned", "wb-below")
         help_line = markup(f"<span class='wb-note'>{escape(text('panel.scan_help'))}</span>", "wb-beside")
-        self.box = column([row([start, help_line], "wb-scan-row"), self._figure.box, self._told])
+        self.box = column([row([self._parameters.box, start, help_line], "wb-scan-row"), self._figure.box, self._told])
+        self._choose(self.parameter)
         self._tell()
 
     def redraw(self) -> None:
         self._figure.redraw()
         self._tell()
 
+    def _choose(self, parameter: str) -> None:
+        self.parameter = parameter
+        self._parameters.show(parameter, lambda _name: False)
+        for name, made in self._parameters.buttons.items():
+            label = text(f"panel.scan_over.{name}")
+            made.description = f"• {label}" if name == parameter else label
+
     def _tell(self) -> None:
         found = self._evidence.scan
-        said = [] if found is None else [found.ended, *(each.verdict for each in found.agreement), *found.flags]
+        said = [] if found is None else [found.ended, *rows_of(found)[2], *found.flags]
         self._told.value = "".join(f"<div class='wb-note'>{escape(str(each), 400)}</div>" for each in said)
 
 

@@ -110,6 +110,11 @@ class Tabs:
         self._show_history()
         page.observe(guard(lambda _change: self.redraw()), "dark")
 
+    @property
+    def scanned(self) -> str:
+        """The parameter that is chosen to be scanned."""
+        return self._scan.parameter
+
     def found(self, result: Any) -> None:
         """One more result is in the evidence: shown where it belongs; all but a measurement come to the front."""
         if isinstance(result, Measurement | QualityDiff):

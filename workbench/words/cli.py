@@ -17,6 +17,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "cli.prompts_help": "prompts from a file: one JSON string, or one object with a prompt, a line",
     "cli.seed_help": "picks where the built-in text starts",
     "cli.precision_help": "stop when the 95 %% interval of the decode rate is within this share of its mean (default: 0.05)",
+    "cli.own_budget_help": "seconds after which it ends (default: 75 for batch_size, else 120)",
     "cli.budget_help": "stop after this many seconds in any case (default: {seconds})",
     "cli.host_help": "process: the model in a worker of its own (default); inline: in this process",
     "cli.metric": "metric",
