@@ -1,14 +1,19 @@
 """What a session says of generated text: tokens aligned, batches full, prefixes reused, choices of decoding."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from workbench.bench import Bench
+from workbench.decoding.prefix import prefix, save_prefix
 from workbench.jobs import Jobs
+from workbench.results import PrefixReuse, SavedPrefix
 
 # operation -> what does it, given the bench, the job's number and the arguments of the method of that name
-GENERATIONS: Mapping[str, Callable[..., Any]] = {}
+GENERATIONS: Mapping[str, Callable[..., Any]] = {
+    "prefix": prefix,
+    "save_prefix": save_prefix,
+}
 
 
 class Generations:
@@ -17,3 +22,31 @@ class Generations:
     _bench: Bench
     _jobs: Jobs
     submit: Callable[..., Future[Any]]
+
+    def prefix(
+        self,
+        prefixes: str | int | Sequence[str | int] | None = None,
+        prompts: str | Sequence[str] | None = None,
+        **options: Any,
+    ) -> PrefixReuse:
+        """TTFT of whole prompts against their continuation from a kept KV cache of their beginning, by pairs.
+
+        prefixes  texts, or numbers of tokens of the built-in text (default: 128, 512, 1024 as far as they fit)
+        prompts   texts that follow the prefix (default: a short one)
+        options   saved (the name of a cache that `save_prefix` kept, instead of `prefixes`), new_tokens (16),
+                  precision (0.05), budget_s (60)
+
+        Says how near TTFT comes to falling as the tokens do, what the cache takes and from which prompt it pays, and
+        whether the answers stay the same. Kept in `.runs`.
+        """
+        result: PrefixReuse = self._jobs.wait(self.submit("prefix", prefixes, prompts, **options))
+        return result
+
+    def save_prefix(self, prefix: str | int, name: str, **options: Any) -> SavedPrefix:
+        """Keeps the KV cache of a prefix on disk, tied to these weights, tokenizer, number format and versions.
+
+        `prefix(saved=name)` takes it from there; anything that differs is an error that names it, and so is a file that
+        was cut short or changed. Options: most_bytes (2 GiB).
+        """
+        result: SavedPrefix = self._jobs.wait(self.submit("save_prefix", prefix, name, **options))
+        return result

@@ -8,19 +8,21 @@ import plotly.graph_objects as go
 from workbench.charts.census import census
 from workbench.charts.compare import compare
 from workbench.charts.decision import decision
+from workbench.charts.prefix import prefix
 from workbench.charts.quality import quality
 from workbench.charts.scan import scan
 from workbench.charts.sensitivity import sensitivity
 from workbench.charts.theme import EITHER, Theme
 from workbench.charts.trace import trace, trace_diff
 from workbench.decisions import Decision
-from workbench.results import Census, Comparison, QualityDiff, Result, Scan, Sensitivity, Trace, TraceDiff
+from workbench.results import Census, Comparison, PrefixReuse, QualityDiff, Result, Scan, Sensitivity, Trace, TraceDiff
 from workbench.words import text
 
 _CHARTS: dict[type[Any], Callable[[Any, Theme], dict[str, Any]]] = {
     Census: census,
     Comparison: compare,
     Decision: decision,
+    PrefixReuse: prefix,
     QualityDiff: quality,
     Scan: scan,
     Sensitivity: sensitivity,
@@ -30,9 +32,8 @@ _CHARTS: dict[type[Any], Callable[[Any, Theme], dict[str, Any]]] = {
 
 
 def figure(result: Result | Decision, theme: Theme = EITHER) -> go.Figure:
-    """The chart of a Comparison, Trace, TraceDiff, Scan, QualityDiff, Census, Sensitivity or Decision.
+    """The chart of a result (`_CHARTS` names the kinds) or a Decision. TypeError for what has none.
 
-    TypeError for what has none.
     theme  EITHER is readable on a light and on a dark page
     """
     for kind, draw in _CHARTS.items():

@@ -20,6 +20,7 @@ VERBS = (
     "measure",
     "compare",
     "scan",
+    "prefix",
     "trace",
     "quality",
     "sensitivity",

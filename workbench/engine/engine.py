@@ -143,6 +143,8 @@ class Engine:
         rows, prompt_tokens = batch["input_ids"].shape
         live.check_cache_length(config, prompt_tokens + new_tokens)
         arguments = generation_arguments(config)
+        if "past_key_values" in options:  # it is the cache: transformers takes no second word for one
+            arguments.pop("cache_implementation")
         if fixed:
             arguments |= {"min_new_tokens": new_tokens, "eos_token_id": None}
         if config.compile != "off":

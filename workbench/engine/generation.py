@@ -10,6 +10,7 @@ from workbench.engine.readback import as_ids
 from workbench.errors import ConfigError, Stopped
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
+from workbench.probes.timing import check_length
 from workbench.results import Chunk, Completion
 from workbench.results.generation import FinishReason
 from workbench.words import say
@@ -42,19 +43,6 @@ def encode(
         return_token_type_ids=False,
     )
     return {"input_ids": batch["input_ids"].to(device), "attention_mask": batch["attention_mask"].to(device)}
-
-
-def check_length(prompt_tokens: int, new_tokens: int, context_length: int) -> None:
-    """ConfigError when prompt and answer together exceed the trained context."""
-    if prompt_tokens + new_tokens > context_length:
-        raise ConfigError(
-            "probe.too_long",
-            prompt=prompt_tokens,
-            new=new_tokens,
-            total=prompt_tokens + new_tokens,
-            limit=context_length,
-            room=max(context_length - prompt_tokens, 0),
-        )
 
 
 class Row:

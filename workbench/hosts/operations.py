@@ -20,6 +20,8 @@ PROBES = (
     "block",
     "agreement",
     "scan",
+    "prefix",
+    "prefix_save",
     "quality.reference",
     "quality.candidate",
     "quality.sensitivity",

@@ -51,19 +51,18 @@ def of(
     a, b = sides
     bench.switch(a, context)
     text_a = _text_logits(bench, batch, context)
-    with _rounded_once_more(bench, _epsilon(bench, sides)):
-        rounding = distance(text_a, _text_logits(bench, batch, context))
-    tokens, steps_a = _decode(bench, batch, new_tokens, None, context)
+    rounding = rounding_of(bench, sides, text_a, batch, context)
+    tokens, steps_a = decoded(bench, batch, new_tokens, None, context)
     bench.switch(b, context)
     prefill = distance(text_a, _text_logits(bench, batch, context))
     del text_a
-    _, steps_b = _decode(bench, batch, new_tokens, tokens, context)
+    _, steps_b = decoded(bench, batch, new_tokens, tokens, context)
     decode = distance(steps_a.flatten(0, 1), steps_b.flatten(0, 1))
 
     times = max(excess(prefill, rounding), excess(decode, rounding))
     level = level_of(a, b, prefill, decode, times)
     parting = divergence(tokens, steps_a, steps_b, bench.tokenizer)
-    dtype = str(_compute_dtype(bench, sides)).removeprefix("torch.")
+    dtype = dtype_of(bench, sides)
     return Agreement(
         a=a.to_dict(),
         b=b.to_dict(),
@@ -131,15 +130,37 @@ def _text_logits(bench: Bench, batch: dict[str, torch.Tensor], context: Context)
     return logits[real]
 
 
-def _decode(
-    bench: Bench, batch: dict[str, torch.Tensor], new_tokens: int, forced: torch.Tensor | None, context: Context
+def decoded(
+    bench: Bench,
+    batch: dict[str, torch.Tensor],
+    new_tokens: int,
+    forced: torch.Tensor | None,
+    context: Context,
+    **options: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """New tokens [batch, step] and their logits [batch, step, vocabulary], by the loop and the cache in force."""
+    """New tokens [batch, step] and their logits [batch, step, vocabulary], by the loop and the cache in force.
+
+    forced  tokens that are chosen whatever the logits say; options: of `generate`
+    """
     seen: list[torch.Tensor] = []
     recorder = Recorder(lambda _step, scores: seen.append(scores.to("cpu", torch.float32, copy=True)), forced)
     with bench.interruptible(context):
-        output = bench.produce(batch, None, new_tokens, logits_processor=[recorder])
+        output = bench.produce(batch, None, new_tokens, logits_processor=[recorder], **options)
     return output.sequences[:, batch["input_ids"].shape[1] :].cpu(), torch.stack(seen, dim=1)
+
+
+def rounding_of(
+    bench: Bench,
+    sides: tuple[Config, Config],
+    logits: torch.Tensor | None,
+    batch: dict[str, torch.Tensor],
+    context: Context,
+) -> LogitDistance:
+    """The yardstick: what one more rounding of every attention output does to the `logits` of `batch` in one pass."""
+    if logits is None:
+        logits = _text_logits(bench, batch, context)
+    with _rounded_once_more(bench, _epsilon(bench, sides)):
+        return distance(logits, _text_logits(bench, batch, context))
 
 
 @contextmanager
@@ -169,6 +190,11 @@ def _attention_layers(model: Any) -> list[torch.nn.Module]:
         if type(module).__name__.endswith("Attention") and getattr(module, "layer_idx", None) is not None
     ]
     return found or [model.get_input_embeddings()]
+
+
+def dtype_of(bench: Bench, sides: tuple[Config, Config]) -> str:
+    """The number format whose rounding is the yardstick."""
+    return str(_compute_dtype(bench, sides)).removeprefix("torch.")
 
 
 def _compute_dtype(bench: Bench, sides: tuple[Config, Config]) -> torch.dtype:

@@ -6,6 +6,7 @@ for the device. Greedy, exactly `new_tokens` per row, end-of-sequence off. Defin
 
 import math
 import time
+from collections.abc import Callable
 from importlib.resources import files
 from statistics import fmean
 from typing import Any
@@ -34,20 +35,25 @@ _RATES = ("ttft_s", "tpot_s", "decode_tps", "prefill_tps", "e2e_s")
 
 
 class Clock(BaseStreamer):  # type: ignore[misc]  # transformers ships no types
-    """Stamps each step. `.stamps[0]` is the first new token; `.own_s` the thread time spent in here."""
+    """Stamps each step. `.stamps[0]` is the first new token; `.own_s` the thread time spent in here.
+
+    `.tokens` counts the new tokens of a row with each stamp: several where a step's drafts were accepted.
+    """
 
     def __init__(self, context: Context, guard: Any) -> None:
         self.context = context
         self._guard = guard
         self._prompt_seen = False
         self.stamps: list[float] = []
+        self.tokens: list[int] = []
         self.own_s = 0.0
 
-    def put(self, _tokens: torch.Tensor) -> None:
+    def put(self, tokens: torch.Tensor) -> None:
         now = time.perf_counter()
         began = time.thread_time()
         if self._prompt_seen:
             self.stamps.append(now)
+            self.tokens.append(tokens.shape[1] if tokens.ndim > 1 else 1)  # [row, accepted], else [rows]
             if len(self.stamps) == 1:
                 self._guard.lift()
             self.context.check()
@@ -59,28 +65,43 @@ class Clock(BaseStreamer):  # type: ignore[misc]  # transformers ships no types
 
 
 class Sample:
-    """One run: its stamps and what follows from them."""
+    """One run: its stamps and what follows from them.
+
+    Tokens that come with the first stamp were paid for by TTFT, so that the decode rate counts those after it: with
+    speculation they may be several. A gap lies between two steps, as their reader sees them.
+    """
 
     def __init__(self, began: float, clock: Clock, batch_size: int, prompt_tokens: int) -> None:
         self.ttft_s = clock.stamps[0] - began
         self.e2e_s = clock.stamps[-1] - began
         self.gaps = [later - earlier for earlier, later in zip(clock.stamps, clock.stamps[1:], strict=False)]
-        self.tpot_s = (self.e2e_s - self.ttft_s) / len(self.gaps)
+        self.tpot_s = (self.e2e_s - self.ttft_s) / sum(clock.tokens[1:])
         self.decode_tps = batch_size / self.tpot_s
         self.prefill_tps = batch_size * prompt_tokens / self.ttft_s
         self.own_share = clock.own_s / self.e2e_s
 
 
-def fixed_run(bench: Bench, batch: dict[str, torch.Tensor], new_tokens: int, context: Context) -> Sample:
-    """One greedy `generate` of exactly `new_tokens` per row over `batch` (input_ids [batch, time])."""
+def fixed_run(
+    bench: Bench,
+    batch: dict[str, torch.Tensor],
+    new_tokens: int,
+    context: Context,
+    options: Callable[[], dict[str, Any]] = dict,
+) -> Sample:
+    """One greedy `generate` of exactly `new_tokens` per row over `batch` (input_ids [batch, time]).
+
+    options  makes further arguments of `generate`; its time counts
+    """
     rows, prompt_tokens = batch["input_ids"].shape
     with bench.interruptible(context) as guard:
         clock = Clock(context, guard)
         began = time.perf_counter()
-        output = bench.produce(batch, clock, new_tokens)
+        output = bench.produce(batch, clock, new_tokens, **options())
     produced = output.sequences.shape[1] - prompt_tokens
-    if produced != new_tokens or len(clock.stamps) != new_tokens:
+    if produced != new_tokens or sum(clock.tokens) != new_tokens:
         raise WorkbenchError("probe.wrong_length", produced=produced, asked=new_tokens)
+    if len(clock.stamps) < 2:
+        raise ConfigError("probe.one_step", tokens=new_tokens)
     return Sample(began, clock, rows, prompt_tokens)
 
 
@@ -99,18 +120,21 @@ def prepare(bench: Bench, workload: Workload) -> dict[str, torch.Tensor]:
         batch = {"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids)}
     if workload.padded:
         batch = padded(batch, workload.padded, bench.resolved())
-    prompt_tokens = batch["input_ids"].shape[1]
-    limit = bench.facts.context_length
-    if prompt_tokens + workload.new_tokens > limit:
+    check_length(batch["input_ids"].shape[1], workload.new_tokens, bench.facts.context_length)
+    return batch
+
+
+def check_length(prompt_tokens: int, new_tokens: int, context_length: int) -> None:
+    """ConfigError when prompt and answer together exceed the trained context."""
+    if prompt_tokens + new_tokens > context_length:
         raise ConfigError(
             "probe.too_long",
             prompt=prompt_tokens,
-            new=workload.new_tokens,
-            total=prompt_tokens + workload.new_tokens,
-            limit=limit,
-            room=max(limit - prompt_tokens, 0),
+            new=new_tokens,
+            total=prompt_tokens + new_tokens,
+            limit=context_length,
+            room=max(context_length - prompt_tokens, 0),
         )
-    return batch
 
 
 def run(bench: Bench, params: dict[str, Any], context: Context) -> Measurement:

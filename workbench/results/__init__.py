@@ -22,6 +22,7 @@ from workbench.results.machine import (
 )
 from workbench.results.measurement import Latencies, Measurement, WarmUp, measurement_record
 from workbench.results.outputs import Fitting, Forecast, Snippet
+from workbench.results.prefix import PrefixPoint, PrefixReuse, SavedPrefix, prefix_record
 from workbench.results.quality import (
     PERCENTILES,
     AnswerFlips,
@@ -106,6 +107,8 @@ __all__ = [
     "Package",
     "Perplexity",
     "Power",
+    "PrefixPoint",
+    "PrefixReuse",
     "QualityCost",
     "QualityDiff",
     "QualityFloor",
@@ -118,6 +121,7 @@ __all__ = [
     "Role",
     "Rung",
     "RungLine",
+    "SavedPrefix",
     "Scan",
     "ScanEnd",
     "ScanLine",
@@ -145,6 +149,7 @@ __all__ = [
     "comparison_record",
     "document",
     "measurement_record",
+    "prefix_record",
     "quality_record",
     "reasoning_record",
     "scan_record",

@@ -27,6 +27,8 @@ DOING = {
     "tasks": "judging",
     "quantize": "loading",
     "census": "counting",
+    "prefix": "comparing",
+    "save_prefix": "measuring",
 }
 EVENTS = ("state", "progress", "token", "applied", "result", "error")
 

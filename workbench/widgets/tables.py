@@ -9,6 +9,7 @@ from typing import Any
 from workbench.results import Applied, Completion, Forecast, Measurement, ModelFacts, Resolved
 from workbench.widgets.proof_tables import PROOFS
 from workbench.widgets.quality_tables import JUDGED
+from workbench.widgets.reuse_tables import REUSED
 from workbench.widgets.table import Row, Table
 from workbench.words import text
 from workbench.words.format import count, measured, quantity, seconds, share, size
@@ -27,7 +28,7 @@ def show(results: Any) -> Table:
         )
     if isinstance(results, Sequence) and results and all(isinstance(each, Completion) for each in results):
         return _completions(results)
-    for kind, table in {**PROOFS, **JUDGED}.items():
+    for kind, table in {**PROOFS, **JUDGED, **REUSED}.items():
         if isinstance(results, kind):
             return table(results)
     return Table(("",), tuple(_rows(results)))

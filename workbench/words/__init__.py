@@ -44,6 +44,7 @@ _FILES = (
     "machine",
     "model",
     "panel",
+    "prefix",
     "probes",
     "quality",
     "quality_shown",

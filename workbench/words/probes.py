@@ -45,6 +45,11 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "A model continues from at least one token.",
         "Write something into it.",
     ),
+    "probe.one_step": (
+        "All {tokens} new tokens came in one step.",
+        "With speculation a step can bring several, and a decode rate needs at least two steps.",
+        "Ask for more new tokens.",
+    ),
     "probe.wrong_length": (
         "generate produced {produced} tokens where {asked} were asked.",
         "The work of this measurement would not be the same each time.",

@@ -1,0 +1,18 @@
+"""Tables of what saves computing twice, and of what lies where: prefixes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from workbench.export import reuse
+from workbench.export.judged import Told
+from workbench.results import PrefixReuse
+from workbench.widgets.table import Table
+
+_TOLD: dict[type, Callable[[Any], Told]] = {PrefixReuse: reuse.prefix}
+
+
+def _table(result: Any) -> Table:
+    return Table(*_TOLD[type(result)](result))
+
+
+REUSED: dict[type, Callable[[Any], Table]] = dict.fromkeys(_TOLD, _table)
