@@ -5,12 +5,15 @@ from concurrent.futures import Future
 from typing import Any
 
 from workbench.bench import Bench
+from workbench.decoding.batching import batching
 from workbench.decoding.prefix import prefix, save_prefix
 from workbench.jobs import Jobs
-from workbench.results import PrefixReuse, SavedPrefix
+from workbench.results import Batching, PrefixReuse, SavedPrefix, Workload
+from workbench.results.batching import WAYS
 
 # operation -> what does it, given the bench, the job's number and the arguments of the method of that name
 GENERATIONS: Mapping[str, Callable[..., Any]] = {
+    "batching": batching,
     "prefix": prefix,
     "save_prefix": save_prefix,
 }
@@ -22,6 +25,33 @@ class Generations:
     _bench: Bench
     _jobs: Jobs
     submit: Callable[..., Future[Any]]
+
+    def batching(
+        self,
+        workload: Workload | None = None,
+        *,
+        ways: Sequence[str] = WAYS,
+        buckets: int | None = None,
+        width: int | None = None,
+        answers: Sequence[int] | None = None,
+        precision: float = 0.05,
+        budget_s: float = 60.0,
+    ) -> Batching:
+        """Requests of unequal length served one by one, padded, bucketed, packed and by continuous batching.
+
+        workload  its prompts are the requests; without prompts, `batch_size` (8) of the built-in text, from a 16th of
+                  prompt_tokens to all of it. Fixed work: end of sequence off
+        buckets   how many (4), cut where the least is padded; or `width` of each in tokens
+        answers   new tokens of each request (default: the workload's for all)
+
+        Requests/s, new tokens/s, first tokens, padding as it ran, peak memory, and whether each answer is that of the
+        prompt alone; ratios against padded from interleaved rounds. What cannot be done says why. Kept in `.runs`.
+        """
+        options = {"ways": ways, "buckets": buckets, "width": width, "answers": answers}
+        result: Batching = self._jobs.wait(
+            self.submit("batching", workload, **options, precision=precision, budget_s=budget_s)
+        )
+        return result
 
     def prefix(
         self,

@@ -37,6 +37,14 @@ def excess(distance: LogitDistance, rounding: LogitDistance) -> float:
     )
 
 
+def tie_width(rounding: LogitDistance) -> float:
+    """How much two logits may differ and yet change places between two correct computations.
+
+    One more rounding moves each by up to `max_logit_diff`, one of them up and the other down.
+    """
+    return 2 * rounding.max_logit_diff
+
+
 def level_of(
     a: Mapping[str, Any], b: Mapping[str, Any], prefill: LogitDistance, decode: LogitDistance, times: float
 ) -> Level:

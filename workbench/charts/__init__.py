@@ -1,5 +1,6 @@
 """Plotly figures from results, given a theme: pure functions, no widget and no session."""
 
+from workbench.charts.batching import batching
 from workbench.charts.census import census
 from workbench.charts.compare import compare
 from workbench.charts.decision import decision
@@ -23,6 +24,7 @@ __all__ = [
     "Decision",
     "Run",
     "Theme",
+    "batching",
     "census",
     "compare",
     "decision",

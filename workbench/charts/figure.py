@@ -5,6 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from workbench.charts.batching import batching
 from workbench.charts.census import census
 from workbench.charts.compare import compare
 from workbench.charts.decision import decision
@@ -15,10 +16,22 @@ from workbench.charts.sensitivity import sensitivity
 from workbench.charts.theme import EITHER, Theme
 from workbench.charts.trace import trace, trace_diff
 from workbench.decisions import Decision
-from workbench.results import Census, Comparison, PrefixReuse, QualityDiff, Result, Scan, Sensitivity, Trace, TraceDiff
+from workbench.results import (
+    Batching,
+    Census,
+    Comparison,
+    PrefixReuse,
+    QualityDiff,
+    Result,
+    Scan,
+    Sensitivity,
+    Trace,
+    TraceDiff,
+)
 from workbench.words import text
 
 _CHARTS: dict[type[Any], Callable[[Any, Theme], dict[str, Any]]] = {
+    Batching: batching,
     Census: census,
     Comparison: compare,
     Decision: decision,

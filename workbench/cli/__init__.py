@@ -20,6 +20,7 @@ VERBS = (
     "measure",
     "compare",
     "scan",
+    "batching",
     "prefix",
     "trace",
     "quality",

@@ -20,6 +20,8 @@ PROBES = (
     "block",
     "agreement",
     "scan",
+    "requests",
+    "batching",
     "prefix",
     "prefix_save",
     "quality.reference",

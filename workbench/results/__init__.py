@@ -2,6 +2,7 @@
 
 from workbench.results.agreement import Agreement, Divergence, LogitDistance, agreement_record
 from workbench.results.base import Interval, Result, document, versions
+from workbench.results.batching import Batching, BatchingWay, Requests, SameTokens, Shapes, batching_record
 from workbench.results.census import ROLES, Census, Left, Role, Share, census_record
 from workbench.results.comparison import Block, CompareCost, Comparison, NoiseFloor, Way, comparison_record
 from workbench.results.compiled import CompileReport, break_even_tokens
@@ -73,6 +74,8 @@ __all__ = [
     "Attempt",
     "Attempts",
     "Bandwidth",
+    "Batching",
+    "BatchingWay",
     "Block",
     "Capability",
     "Census",
@@ -116,11 +119,13 @@ __all__ = [
     "Reference",
     "ReferenceAnswer",
     "ReferenceText",
+    "Requests",
     "Resolved",
     "Result",
     "Role",
     "Rung",
     "RungLine",
+    "SameTokens",
     "SavedPrefix",
     "Scan",
     "ScanEnd",
@@ -128,6 +133,7 @@ __all__ = [
     "ScanPoint",
     "Sensitive",
     "Sensitivity",
+    "Shapes",
     "Share",
     "Snippet",
     "Statistics",
@@ -144,6 +150,7 @@ __all__ = [
     "Way",
     "Workload",
     "agreement_record",
+    "batching_record",
     "break_even_tokens",
     "census_record",
     "comparison_record",

@@ -21,6 +21,7 @@ DOING = {
     "trace": "tracing",
     "agreement": "comparing",
     "scan": "scanning",
+    "batching": "measuring",
     "quality": "judging",
     "sensitivity": "judging",
     "reasoning": "judging",

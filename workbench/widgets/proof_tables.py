@@ -6,9 +6,10 @@ from typing import Any
 from workbench.config import Config
 from workbench.judging import COMPARED, names_of
 from workbench.metrics import METRICS
-from workbench.results import Agreement, Comparison, LogitDistance, Scan, Trace, TraceDiff, TracePhase
+from workbench.results import Agreement, Batching, Comparison, LogitDistance, Scan, Trace, TraceDiff, TracePhase
 from workbench.results.trace_diff import category_words
 from workbench.scanning import rows_of
+from workbench.served import rows_of as served_rows
 from workbench.widgets.table import Table
 from workbench.words import text, translate
 from workbench.words.format import interval, number, quantity, ratio, seconds, share
@@ -75,12 +76,19 @@ def scan(result: Scan) -> Table:
     return Table(heading[1:], tuple(rows), (str(result.ended), *remarks, *_words(result.flags)))
 
 
+def batching(result: Batching) -> Table:
+    """A row for each way; under them the verdicts, other tokens, and why a way could not."""
+    heading, rows, said = served_rows(result)
+    return Table(heading[1:], tuple(rows), (*said, *_words(result.flags)))
+
+
 PROOFS: dict[type, Callable[[Any], Table]] = {
     Comparison: comparison,
     Trace: trace,
     TraceDiff: trace_diff,
     Agreement: agreement,
     Scan: scan,
+    Batching: batching,
 }
 
 

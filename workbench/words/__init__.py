@@ -20,6 +20,7 @@ Template = str | tuple[str, str, str]
 _FILES = (
     "agreement",
     "attach",
+    "batching",
     "behaviour",
     "calibrate",
     "capability",
