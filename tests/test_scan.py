@@ -9,8 +9,8 @@ import workbench as wb
 from tests.charts.samples import resolved
 from workbench import scan as scans
 from workbench.config import Config
-from workbench.probes.padding import padding_of
 from workbench.results import Forecast, Rung, RungLine, Scan
+from workbench.results.workload import padding_of
 from workbench.scannable import MOST_ROWS, PARAMETERS, labels_of
 from workbench.scanning import Line, Step, next_seconds, points_of, rows_of
 

@@ -23,7 +23,6 @@ from workbench.errors import CapabilityError, ConfigError, ModelError
 from workbench.knobs import KNOBS, Choice, Number, Toggle, TokenIds
 from workbench.knobs.decoding import CACHE_BITS
 from workbench.knobs.formats import FORMATS
-from workbench.knobs.generation import generation_arguments
 from workbench.knobs.kinds import Names
 
 Make = Callable[..., Any]
@@ -83,67 +82,114 @@ def literals(call: ast.Call) -> dict[str, Any]:
 
 @given(configs())
 def test_every_config_becomes_code_that_says_the_same(config: Config) -> None:
-    tree = ast.parse(export.render("transformers", config, model=HUB_ID))
-    load = call_of(tree, "AutoModelForCausalLM.from_pretrained")
-    assert literals(load)["attn_implementation"] == config.attention
-    expected = "'auto'" if config.dtype == "auto" else f"torch.{config.dtype}"
-    assert keywords(load)["dtype"] == expected
+    code = export.render("transformers", config, model=HUB_ID)
+    compile(code, "load_model.py", "exec")
+    read = read_back(ast.parse(code))
+    carried = {name: value for name, value in config.items() if config.matters(name) and name not in HEARD_ELSEWHERE}
+    assert {name: read.get(name, KNOBS[name].default) for name in carried} == carried
+    assert Config.from_json(config.to_json()) == config
+
+
+# knobs of a quantisation, which tests that load one read back from the layers themselves (test_export_runs)
+HEARD_ELSEWHERE = frozenset(
+    {*("quantization", "group_size", "bnb_double_quant", "bnb_threshold", "compute_dtype", "skip_modules")}
+)
+
+
+def read_back(tree: ast.Module) -> dict[str, Any]:
+    """The knobs that an exported file sets, read from its code: nothing is run."""
+    values = {ast.unparse(each.targets[0]): each.value for each in ast.walk(tree) if isinstance(each, ast.Assign)}
+    load, run = call_of(tree, "AutoModelForCausalLM.from_pretrained"), call_of(tree, "model.generate")
     assert literals(load)["use_safetensors"] is True
     assert "trust_remote_code" not in keywords(load)
-
-    generate = literals(call_of(tree, "model.generate"))
-    wanted = generation_arguments(config)
-    assert {name: generate[name] for name in wanted} == wanted
-    assert {"temperature", "top_p", "top_k"}.isdisjoint(generate) is (not config.do_sample)
-
-    assert keywords(call_of(tree, "model.generate")).get("attention_mask") == MASKS[config.attention_mask]
-    assert decorators(tree) == wanted_decorators(config)
-
-    threads = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and "set_num_threads" in ast.unparse(node)]
-    assert [ast.literal_eval(node.args[0]) for node in threads] == (
-        [] if config.threads == "auto" else [config.threads]
-    )
-    text = ast.unparse(tree)
-    assert f"tokenizer.padding_side = '{config.padding_side}'" in text
-    assert "model.generation_config.pad_token_id = tokenizer.pad_token_id" in text
-    assert ("torch.set_float32_matmul_precision('high')" in text) is config.tf32
-    assert ("torch.backends.cudnn.benchmark = True" in text) is config.cudnn_benchmark
-    assert ("class StaticLoop" in text) is (config.compile != "off")
-    if config.compile != "off":
-        loop = keywords(call_of(tree, "StaticLoop"))
-        assert loop["mode"] == repr(config.compile)
-        assert loop["freezing"] == {"on": "True", "off": "False", "auto": "model.device.type == 'cpu'"}[config.freezing]
-        length = "rounded_length(tokens)" if config.cache_length == "auto" else config.cache_length
-        assert f"length = {length}\n" in text
-        assert keywords(call_of(tree, "model.generate"))["**"] == "loop.arguments()"
-    if config.eos_token_ids != "auto":
-        assert f"eos_token_ids = {list(config.eos_token_ids)}" in text
-    if isinstance(config.pad_token, int):
-        assert f"tokenizer.pad_token = tokenizer.convert_ids_to_tokens({config.pad_token})" in text
-    devices = {"auto": "'cuda:0' if torch.cuda.is_available() else 'cpu'", "cuda": "'cuda:0'"}
-    assert f"DEVICE = {devices.get(config.device, repr(config.device))}" in text
+    assert "arguments" in stars(run)
+    assert "model.generation_config.pad_token_id" in values
+    generation = ast.literal_eval(values["GENERATION"])
+    text, attention = ast.unparse(tree), keywords(run).get("attention_mask")
+    found: dict[str, Any] = {
+        "attention": literals(load)["attn_implementation"],
+        "dtype": ast.unparse(keyword(load, "dtype")).removeprefix("torch.").strip("'"),
+        "attention_mask": next(name for name, mask in MASKS.items() if mask == attention),
+        "cache": generation.pop("cache_implementation", "dynamic"),
+        "cache_length": generation.pop("max_cache_len", "auto"),
+        "device": DEVICES[ast.unparse(values["DEVICE"])],
+        "eos_token_ids": literal_of(values["eos_token_ids"]) or "auto",
+        "padding_side": literal_of(values["tokenizer.padding_side"]),
+        "pad_token": pad_token(values["tokenizer.pad_token"], text),
+        "tf32": "torch.set_float32_matmul_precision('high')" in text,
+        "cudnn_benchmark": "torch.backends.cudnn.benchmark = True" in text,
+        **around_run(tree),
+        **compiled(tree),
+    }
+    cache = generation.pop("cache_config", {})
+    found |= {"cache_backend": cache.get("backend"), "cache_bits": cache.get("nbits", "auto")} if cache else {}
+    threads = [each for each in ast.walk(tree) if isinstance(each, ast.Call) and "set_num_threads" in ast.unparse(each)]
+    found["threads"] = literal_of(threads[0].args[0]) if threads else "auto"
+    generation.pop("disable_compile", None)
+    return {**found, **generation}
 
 
+def stars(call: ast.Call) -> list[str]:
+    return [ast.unparse(each.value) for each in call.keywords if each.arg is None]
+
+
+def keyword(call: ast.Call, name: str) -> ast.expr:
+    return next(each.value for each in call.keywords if each.arg == name)
+
+
+def literal_of(node: ast.expr) -> Any:
+    try:
+        value = ast.literal_eval(node)
+    except ValueError:
+        return None
+    return tuple(value) if isinstance(value, list) else value
+
+
+def pad_token(node: ast.expr, text: str) -> Any:
+    if "if tokenizer.pad_token_id is None" in text:
+        return "auto"
+    if ast.unparse(node) == "tokenizer.unk_token":
+        return "unk"
+    assert isinstance(node, ast.Call)
+    assert ast.unparse(node.func) == "tokenizer.convert_ids_to_tokens"
+    return literal_of(node.args[0]) if literal_of(node.args[0]) is not None else "eos"
+
+
+def around_run(tree: ast.Module) -> dict[str, Any]:
+    """What the decorators of the exported `run` say."""
+    run = next(each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name == "run")
+    found = {}
+    for each in map(ast.unparse, run.decorator_list):
+        if each.startswith("sdpa_kernel(SDPBackend."):
+            kernel = each.removeprefix("sdpa_kernel(SDPBackend.").rstrip(")")
+            found["sdpa_backend"] = next(name for name, backend in SDPA_BACKENDS.items() if backend.name == kernel)
+        else:
+            found["autocast"] = each.removeprefix("torch.autocast(torch.device(DEVICE).type, dtype=torch.").rstrip(")")
+    return found
+
+
+def compiled(tree: ast.Module) -> dict[str, Any]:
+    """What the carried loop is made with."""
+    if not any(isinstance(each, ast.ClassDef) and each.name == "StaticLoop" for each in tree.body):
+        return {}
+    assert "loop.arguments(arguments.get('streamer'))" in stars(call_of(tree, "model.generate"))
+    loop = keywords(call_of(tree, "StaticLoop"))
+    chosen = next(each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name == "loop_for")
+    assert isinstance(chosen.body[0], ast.Assign)
+    length = ast.unparse(chosen.body[0].value)
+    return {
+        "compile": ast.literal_eval(loop["mode"]),
+        "freezing": {"True": "on", "False": "off"}.get(loop["freezing"], "auto"),
+        "cache_length": "auto" if length == "rounded_length(tokens)" else ast.literal_eval(length),
+    }
+
+
+DEVICES = {"'cuda:0' if torch.cuda.is_available() else 'cpu'": "auto", "'cuda:0'": "cuda", "'cpu'": "cpu"}
 MASKS = {
     "tokenizer": "inputs['attention_mask']",
     "ones": "torch.ones_like(inputs['input_ids'])",
     "none": None,
 }
-
-
-def decorators(tree: ast.Module) -> list[str]:
-    """Those of the exported `generate`."""
-    found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "generate"]
-    return [ast.unparse(decorator) for decorator in found[0].decorator_list]
-
-
-def wanted_decorators(config: Config) -> list[str]:
-    wanted = []
-    if config.attention == "sdpa" and config.sdpa_backend != "auto":
-        wanted.append(f"sdpa_kernel(SDPBackend.{SDPA_BACKENDS[config.sdpa_backend].name})")
-    if config.autocast != "off":
-        wanted.append(f"torch.autocast(torch.device(DEVICE).type, dtype=torch.{config.autocast})")
-    return wanted
 
 
 def test_the_loop_is_the_engines_own_word_for_word() -> None:
@@ -174,7 +220,9 @@ def check_only_text(model: str, revision: str | None = None) -> None:
     assigned = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}
     strings = [ast.literal_eval(node) for node in ast.walk(assigned["MODEL"]) if isinstance(node, ast.Constant)]
     assert (str(Path(model).resolve()) if Path(model).exists() else model) in strings
-    assert [ast.unparse(node) for node in tree.body if isinstance(node, ast.Import)] == ["import os", "import torch"]
+    assert [ast.unparse(node) for node in tree.body if isinstance(node, ast.Import)] == [
+        *("import os", "import sys", "import warnings", "import torch"),
+    ]
     assert len([node for node in tree.body if isinstance(node, ast.Expr)]) == 0
     if revision:
         assert literals(call_of(tree, "AutoTokenizer.from_pretrained"))["revision"] == revision
@@ -281,7 +329,8 @@ def test_header_has_the_numbers_their_intervals_and_their_conditions(measurement
     assert "p99 not measured   n = 45" in made.code
     assert "batch 1, 64 prompt tokens, 16 new tokens, greedy, 3 repeats, transformers.generate" in made.code
     assert made.expected["decode_tps"] == 16.68
-    assert list(made.files.values()) == [made.code]
+    assert list(made.files) == ["load_model.py", "check_model.py", "expected.json"]
+    assert made.files["load_model.py"] == made.code
 
 
 def test_versions_are_pinned_without_local_parts() -> None:
@@ -293,7 +342,7 @@ def test_versions_are_pinned_without_local_parts() -> None:
 
 def test_static_cache_says_what_it_switches_off() -> None:
     code = export.render("transformers", Config(cache="static"), model=HUB_ID)
-    assert "disable_compile=True" in code
+    assert '"disable_compile": True,' in code
     assert "On CUDA generate compiles by itself" in code
     assert "compile" not in export.render("transformers", Config(), model=HUB_ID)
 

@@ -2,10 +2,11 @@
 
 import ast
 from importlib.resources import files
-from typing import Any
 
 from workbench.config import Config
-from workbench.export.python import literal
+from workbench.export.piece import Loading, Piece
+from workbench.export.python import dictionary, literal
+from workbench.knobs.generation import generation_arguments
 
 # knob value -> name in torch.nn.attention.SDPBackend
 _SDP_BACKENDS = {
@@ -13,6 +14,11 @@ _SDP_BACKENDS = {
     "efficient": "EFFICIENT_ATTENTION",
     "cudnn": "CUDNN_ATTENTION",
     "math": "MATH",
+}
+_MASKS = {
+    "tokenizer": ['attention_mask=inputs["attention_mask"],'],
+    "ones": ['attention_mask=torch.ones_like(inputs["input_ids"]),'],
+    "none": [],
 }
 _LOOP_FOR = """\
 LOOPS = {}  # one for each batch size and length of cache; its first step compiles
@@ -32,70 +38,71 @@ def loop_for(model, batch_size, tokens):
 """
 
 
-def lines(config: Config) -> dict[str, list[str]]:
-    """What stands at each place of the template; nothing where a setting is torch's or transformers' own."""
+def piece(loading: Loading) -> Piece:
+    """Nothing where a setting is torch's or transformers' own."""
+    config = loading.config
     chooses = config.attention == "sdpa" and config.sdpa_backend != "auto"
-    scope = []
+    around = []
     if chooses:
-        scope.append(f"@sdpa_kernel(SDPBackend.{_SDP_BACKENDS[config.sdpa_backend]})")
+        around.append(f"@sdpa_kernel(SDPBackend.{_SDP_BACKENDS[config.sdpa_backend]})")
     if config.autocast != "off":
-        scope.append(f"@torch.autocast(torch.device(DEVICE).type, dtype=torch.{config.autocast})")
+        around.append(f"@torch.autocast(torch.device(DEVICE).type, dtype=torch.{config.autocast})")
     switches = []
     if config.tf32:
         switches.append('torch.set_float32_matmul_precision("high")  # TF32')
     if config.cudnn_benchmark:
         switches.append("torch.backends.cudnn.benchmark = True")
-    masks = {
-        "tokenizer": ['attention_mask=inputs["attention_mask"],'],
-        "ones": ['attention_mask=torch.ones_like(inputs["input_ids"]),'],
-        "none": [],
-    }
-    return {
-        "torch_imports": ["from torch.nn.attention import SDPBackend, sdpa_kernel"] if chooses else [],
-        "scope": scope,
-        "switches": switches,
-        "mask": masks[config.attention_mask],
-        **_loop(config),
-    }
+    loop, classes = _loop(config)
+    return Piece(
+        {
+            **loop,
+            "torch_imports": ["from torch.nn.attention import SDPBackend, sdpa_kernel"] if chooses else [],
+            "constants": _generation(config),
+            "switches": switches,
+            "around_run": around,
+            "run_arguments": [*_MASKS[config.attention_mask], *loop.get("run_arguments", [])],
+            "seed": ["torch.manual_seed(0)  # sampling draws: the same seed gives the same text"]
+            if config.do_sample
+            else [],
+        },
+        classes,
+    )
 
 
-def classes(config: Config) -> list[str]:
-    """What the carried loop takes from `transformers` itself."""
+def _generation(config: Config) -> list[str]:
+    """The arguments of `generate`, as data at the top of the file."""
+    arguments = generation_arguments(config)
+    note = []
+    if "disable_compile" in arguments:
+        note = [
+            "# On CUDA generate compiles by itself once the cache is static: a second change,",
+            "# switched off as it was in the workbench. Delete disable_compile to have it.",
+        ]
+    return [*note, *dictionary("GENERATION", arguments)]
+
+
+def _loop(config: Config) -> tuple[dict[str, list[str]], tuple[str, ...]]:
+    """The compiled loop's own source and how it is used, and what it takes from `transformers` itself."""
     if config.compile == "off":
-        return []
-    wanted = "from transformers import "
-    return [name for line in _source()[0] if line.startswith(wanted) for name in line.removeprefix(wanted).split(", ")]
-
-
-def note(generate: dict[str, Any]) -> list[str]:
-    """A comment above `generate` where an argument needs one."""
-    if "disable_compile" not in generate:
-        return []
-    return [
-        "# On CUDA generate compiles by itself once the cache is static: a second change,",
-        "# switched off as it was in the workbench. Delete disable_compile to have it.",
-    ]
-
-
-def _loop(config: Config) -> dict[str, list[str]]:
-    """The compiled loop's own source, and how it is used; nothing when `compile` is off."""
-    if config.compile == "off":
-        return {name: [] for name in ("loop_imports", "more_imports", "loop", "choose_loop", "use_loop")}
+        return {}, ()
     imports, body = _source()
     own = [line for line in imports if "torch" not in line and "transformers" not in line]
     length = "rounded_length(tokens)" if config.cache_length == "auto" else literal(config.cache_length)
     freezing = 'model.device.type == "cpu"' if config.freezing == "auto" else literal(config.freezing == "on")
     uses = _LOOP_FOR.replace("LENGTH", length).replace("MODE", literal(config.compile)).replace("FREEZING", freezing)
-    return {
-        "loop_imports": [*own, ""],
+    wanted = "from transformers import "
+    classes = [name for line in imports if line.startswith(wanted) for name in line.removeprefix(wanted).split(", ")]
+    places = {
+        "std_imports": own,
         "more_imports": [line for line in imports if line.startswith("from transformers.")],
-        "loop": ["", "# fmt: off", body, "# fmt: on", "", "", uses.rstrip(), ""],
-        "choose_loop": [
+        "functions": ["", "# fmt: off", body, "# fmt: on", "", "", uses.rstrip(), ""],
+        "before_run": [
             'batch_size, prompt_tokens = inputs["input_ids"].shape',
             "loop = loop_for(model, batch_size, prompt_tokens + max_new_tokens)",
         ],
-        "use_loop": ["**loop.arguments(),"],
+        "run_arguments": ['**loop.arguments(arguments.get("streamer")),'],
     }
+    return places, tuple(classes)
 
 
 def _source() -> tuple[list[str], str]:

@@ -27,6 +27,18 @@ def assignment(name: str, value: str) -> str:
     return f"{name} = (\n    {value}\n)"
 
 
+def dictionary(name: str, values: Mapping[str, Any]) -> list[str]:
+    """`name = {…}`, an entry a line; a list that is too long for its line has one for each of its own."""
+    lines = [f"{name} = {{"]
+    for key, value in values.items():
+        line = f"    {literal(key)}: {literal(value)},"
+        if isinstance(value, list | tuple) and _width(line) > WIDTH:
+            lines += [f"    {literal(key)}: [", *(f"        {literal(part)}," for part in value), "    ],"]
+        else:
+            lines.append(line)
+    return [*lines, "}"] if values else [f"{name} = {{}}"]
+
+
 def arguments(values: Mapping[str, Any]) -> list[str]:
     """`name=literal,` for each value: lines of a call whose last comma keeps a formatter from joining them."""
     return [f"{name}={literal(value)}," for name, value in values.items()]

@@ -3,14 +3,15 @@
 import ast
 import importlib.util
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.resources import files
 
 from workbench.catalog.integrity import check_config
 from workbench.catalog.quantized import Stated, copies, stated
 from workbench.catalog.sources import Source
 from workbench.errors import CapabilityError, ModelError
-from workbench.export.python import assignment, imported, literal
+from workbench.export.piece import Loading, Piece
+from workbench.export.python import arguments, assignment, imported, literal
 from workbench.export.request import Request
 from workbench.knobs.formats import FORMATS
 from workbench.words import text
@@ -57,15 +58,6 @@ for name, layer in list(model.named_modules()):
 """
 
 
-@dataclass(frozen=True)
-class Quantized:
-    """What the template is given. `classes`: of transformers; `packages`: distributions that the code needs."""
-
-    classes: tuple[str, ...] = ()
-    packages: tuple[str, ...] = ()
-    places: dict[str, list[str]] = field(default_factory=dict)
-
-
 def files_of(request: Request, source: Source) -> tuple[Source, Stated | None]:
     """The files that the code loads, and what they are quantised to: a copy made here where the config asks for one.
 
@@ -92,17 +84,18 @@ def files_of(request: Request, source: Source) -> tuple[Source, Stated | None]:
     return found, stated(check_config(folder, folder.name))
 
 
-def quantized(request: Request, own: Stated | None, dtype: str, where: list[str]) -> Quantized:
-    """The code's quantisation. dtype: of the weights in full, "auto" where it is not known; where: of the files."""
+def piece(loading: Loading) -> Piece:
+    """The code's quantisation, and the proof that there is one, or none."""
+    request, own = loading.request, loading.own
     if own is not None:
-        return _of_files(request, own, dtype)
+        return _of_files(request, own, loading.full_dtype)
     chosen = FORMATS.get(request.config.quantization)
     if chosen is None:
-        return Quantized()
+        return Piece({} if loading.source.gguf_file else _proof(quantized=False))
     listed = chosen.package == "hqq" or request.config.skip_modules != "auto" or _refused(request)
     match chosen.package:
         case "bitsandbytes":
-            made = _bnb(request, dtype)
+            made = _bnb(request, loading.full_dtype)
         case "torchao":
             made = _torchao(request)
         case "optimum-quanto":
@@ -112,7 +105,7 @@ def quantized(request: Request, own: Stated | None, dtype: str, where: list[str]
             made = _config("FineGrainedFP8Config", [], "modules_to_not_convert")
         case _:
             made = _hqq(request)
-    kept = _kept(request, where) if listed else {}
+    kept = _kept(request, arguments(loading.where)) if listed else {}
     places = {
         name: [line for line in lines if listed or "left_in_full()" not in line] for name, lines in made.places.items()
     }
@@ -124,12 +117,12 @@ def _packages(package: str) -> tuple[str, ...]:
     return {"transformers": (), "optimum-quanto": ("optimum-quanto",)}.get(package, (package,))
 
 
-def _of_files(request: Request, own: Stated, dtype: str) -> Quantized:
+def _of_files(request: Request, own: Stated, dtype: str) -> Piece:
     """The files bring it: nothing is to be said, but where FP8 is dequantised."""
     packages = {"gptq": ("gptqmodel", "optimum"), "awq": ("gptqmodel", "optimum")}.get(own.method, ())
     ran = request.resolved.quantization if request.resolved else request.config.quantization
     if own.method != "fp8" or ran not in ("none",):
-        return Quantized(packages=packages, places=_proof('getattr(model, "is_quantized", False)'))
+        return Piece(packages=packages, places=_proof())
     made = _config("FineGrainedFP8Config", ["dequantize=True,"], "")
     after = []
     if dtype != "auto":
@@ -144,28 +137,31 @@ def _of_files(request: Request, own: Stated, dtype: str) -> Quantized:
         "around_load": [f"@whole_blocks({literal(size).replace('[', '(').replace(']', ')')})"],
         "in_place": after,
     }
-    return replace(made, places={name: lines for name, lines in places.items() if name not in ("ran_q", "exported_q")})
+    return replace(made, places={name: lines for name, lines in places.items() if name not in ("ran", "promised")})
 
 
-def _proof(expression: str) -> dict[str, list[str]]:
-    return {"ran_q": [f'"quantized": {expression},'], "exported_q": ['"quantized": True,']}
+_IS_QUANTIZED = 'getattr(model, "is_quantized", False)'
 
 
-def _config(name: str, arguments: list[str], kept: str) -> Quantized:
+def _proof(expression: str = _IS_QUANTIZED, *, quantized: bool = True) -> dict[str, list[str]]:
+    return {"ran": [f'"quantized": {expression},'], "promised": [f'"quantized": {quantized},']}
+
+
+def _config(name: str, values: list[str], kept: str) -> Piece:
     """`quantization = Name(...)`, and its use."""
-    lines = [*arguments, *([f"{kept}=left_in_full(),"] if kept else [])]
+    lines = [*values, *([f"{kept}=left_in_full(),"] if kept else [])]
     body = [f"quantization = {name}(", *(f"    {line}" for line in lines), ")"]
-    return Quantized(
+    return Piece(
         classes=(name,),
         places={
             "quantization": body,
-            "config_argument": ["quantization_config=quantization,"],
-            **_proof('getattr(model, "is_quantized", False)'),
+            "load_arguments": ["quantization_config=quantization,"],
+            **_proof(),
         },
     )
 
 
-def _bnb(request: Request, dtype: str) -> Quantized:
+def _bnb(request: Request, dtype: str) -> Piece:
     config = request.config
     if config.quantization == "bnb-int8":
         values = ["load_in_8bit=True,", f"llm_int8_threshold={literal(config.bnb_threshold)},"]
@@ -180,7 +176,7 @@ def _bnb(request: Request, dtype: str) -> Quantized:
     return _config("BitsAndBytesConfig", values, "llm_int8_skip_modules")
 
 
-def _torchao(request: Request) -> Quantized:
+def _torchao(request: Request) -> Piece:
     name = request.config.quantization
     quiet = "set_inductor_config=False"  # left on, it changes the whole process's float32 precision
     if name != "torchao-int4-weight":
@@ -198,11 +194,11 @@ def _torchao(request: Request) -> Quantized:
     return replace(made, places={**made.places, "late_imports": imported(room, [kind])})
 
 
-def _hqq(request: Request) -> Quantized:
+def _hqq(request: Request) -> Piece:
     bits = request.config.quantization.removeprefix("hqq-int")
     code = _HQQ.replace("BITS", bits).replace("GROUP", str(_group(request)))
     proof = "any(isinstance(layer, HQQLinear) for layer in model.modules())"
-    return Quantized(
+    return Piece(
         places={
             "early_imports": ["from hqq.core.quantize import BaseQuantizeConfig, HQQLinear"],
             "in_place": code.rstrip().split("\n"),
@@ -237,7 +233,7 @@ def _kept(request: Request, where: list[str]) -> dict[str, list[str]]:
     indented = "".join(f"        {line}\n" for line in where)
     return {
         "std_imports": ["import re"],
-        "left": [
+        "functions": [
             "",
             "# whole components of a layer's path",
             assignment("LEFT_IN_FULL", _raw(rf"(?:^|\.)(?:{choices})(?:\.|$)")),
@@ -275,7 +271,7 @@ def _mending() -> dict[str, list[str]]:
             "from contextlib import contextmanager",
             "from typing import Any",
         ],
-        "late_torch": ["from torch.nn.functional import pad"],
-        "late_more": ["from transformers.integrations.finegrained_fp8 import Fp8Dequantize"],
-        "left": ["", "# fmt: off", *body[2:], "# fmt: on", ""],
+        "torch_imports": ["from torch.nn.functional import pad"],
+        "more_imports": ["from transformers.integrations.finegrained_fp8 import Fp8Dequantize"],
+        "functions": ["", "# fmt: off", *body[2:], "# fmt: on", ""],
     }

@@ -1,5 +1,6 @@
 """What an export target is given."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workbench.config import Config
@@ -8,7 +9,10 @@ from workbench.results import Machine, Measurement, ModelFacts, Resolved, Worklo
 
 @dataclass(frozen=True)
 class Request:
-    """One configuration of one model, with what was read back and measured where that is known."""
+    """One configuration of one model, with what was read back and measured where that is known.
+
+    versions  of the packages that it was found with; None: those that are installed here
+    """
 
     config: Config
     model: str
@@ -18,3 +22,4 @@ class Request:
     workload: Workload | None = None
     facts: ModelFacts | None = None
     machine: Machine | None = None
+    versions: Mapping[str, str] | None = None

@@ -5,10 +5,8 @@ TEMPLATE = '''\
 $header
 $std_imports
 
-# OpenMP reads this once, when torch starts its threads: it is set before the import.
-os.environ["OMP_WAIT_POLICY"] = $wait_policy
+$environment
 
-$loop_imports
 import torch
 $early_imports
 $torch_imports
@@ -18,58 +16,56 @@ $more_imports
 
 $constants
 
-$loop
-$left
+$functions
 
 $around_load
 def load():
     """Return (tokenizer, model): the model in evaluation mode on DEVICE."""
-    $threads
+    check_versions()
     $switches
-    tokenizer = AutoTokenizer.from_pretrained(
-        MODEL,
-        $where
-    )
+    $tokenizer
     $quantization
     model = AutoModelForCausalLM.from_pretrained(
         MODEL,
         $where
-        $weights
-        $config_argument
+        $load_arguments
         dtype=$dtype,
         attn_implementation=$attention,
         device_map={"": DEVICE},
     )
     $in_place
     model.eval()
+    $tokens
 
     ran = {
-        "attention": model.config._attn_implementation,
         $ran
-        $ran_q
     }
-    exported = {
-        "attention": $attention,
-        $exported
-        $exported_q
+    promised = {
+        $promised
     }
-    if ran != exported:
-        raise RuntimeError(f"exported with {exported}, but {ran} is in force")
-
-    $end_tokens
-    $pad_token
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
-    tokenizer.padding_side = $padding_side
+    if ran != promised:
+        raise RuntimeError(f"{promised} was promised, but {ran} is in force")
     return tokenizer, model
 
 
-$scope
-def generate(tokenizer, model, prompts, max_new_tokens=64):
-    """Return the new token ids of each prompt.
+def check_versions():
+    """Warn where a package is not the one that this configuration was recorded with."""
+    for package, recorded in VERSIONS.items():
+        installed = version(package)
+        if installed.partition("+")[0] != recorded:
+            warnings.warn(
+                f"{package} {installed} is installed; recorded with {recorded}",
+                stacklevel=3,
+            )
 
-    A prompt is one user turn where the tokenizer knows chats, else a text to continue.
+
+def encode(tokenizer, prompts, chat=True):
+    """Return token ids and mask, [batch, time].
+
+    A prompt is one user turn where the tokenizer knows chats, else (or with
+    chat=False) a text to continue.
     """
-    chat = bool(tokenizer.chat_template)
+    chat = chat and bool(tokenizer.chat_template)
     if chat:
         prompts = [
             tokenizer.apply_chat_template(
@@ -79,25 +75,45 @@ def generate(tokenizer, model, prompts, max_new_tokens=64):
             )
             for prompt in prompts
         ]
-    inputs = tokenizer(
+    return tokenizer(
         prompts,
         padding=len(prompts) > 1,
         add_special_tokens=not chat,  # the chat template wrote them
         return_tensors="pt",
-    ).to(model.device)
-    $generate_note
-    $choose_loop
-    output = model.generate(
+    )
+
+
+$around_run
+def run(model, inputs, max_new_tokens, **arguments):
+    """Call model.generate as this configuration does."""
+    inputs = inputs.to(model.device)
+    $before_run
+    return model.generate(
         input_ids=inputs["input_ids"],
-        $mask
+        $run_arguments
         max_new_tokens=max_new_tokens,
-        $generate
-        $use_loop
+        **arguments,
+    )
+
+
+def generate(tokenizer, model, prompts, max_new_tokens=64, chat=True):
+    """Return the new token ids of each prompt."""
+    inputs = encode(tokenizer, prompts, chat)
+    output = run(
+        model,
+        inputs,
+        max_new_tokens,
+        $generate_arguments
+        **GENERATION,
     )
     return output[:, inputs["input_ids"].shape[1] :].tolist()
 
 
 if __name__ == "__main__":
+    if "--check" in sys.argv:
+        import check_model  # lies beside this file
+
+        sys.exit(check_model.main(sys.modules[__name__]))
     $seed
     tokenizer, model = load()
     prompt = "Explain in two sentences what the KV cache of a language model is for."

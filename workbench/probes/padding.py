@@ -3,6 +3,7 @@
 import torch
 
 from workbench.results import Resolved
+from workbench.results.workload import padding_of
 
 
 def padded(batch: dict[str, torch.Tensor], share: float, resolved: Resolved) -> dict[str, torch.Tensor]:
@@ -17,10 +18,3 @@ def padded(batch: dict[str, torch.Tensor], share: float, resolved: Resolved) -> 
         input_ids[row, where] = resolved.pad_token_id or 0
         mask[row, where] = 0
     return {"input_ids": input_ids, "attention_mask": mask}
-
-
-def padding_of(rows: int, tokens: int, share: float) -> list[int]:
-    """Positions of padding in each row; together `share` of all, at least one token of each row stays."""
-    if rows == 1:
-        return [min(round(share * tokens), tokens - 1)]
-    return [min(round(2 * share * tokens * row / (rows - 1)), tokens - 1) for row in range(rows)]

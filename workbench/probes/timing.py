@@ -71,7 +71,9 @@ class Sample:
     speculation they may be several. A gap lies between two steps, as their reader sees them.
     """
 
-    def __init__(self, began: float, clock: Clock, batch_size: int, prompt_tokens: int) -> None:
+    def __init__(self, began: float, clock: Clock, sequences: torch.Tensor, prompt_tokens: int) -> None:
+        batch_size = sequences.shape[0]
+        self.token_ids: tuple[int, ...] = tuple(sequences[0, prompt_tokens:].tolist())
         self.ttft_s = clock.stamps[0] - began
         self.e2e_s = clock.stamps[-1] - began
         self.gaps = [later - earlier for earlier, later in zip(clock.stamps, clock.stamps[1:], strict=False)]
@@ -92,7 +94,7 @@ def fixed_run(
 
     options  makes further arguments of `generate`; its time counts
     """
-    rows, prompt_tokens = batch["input_ids"].shape
+    prompt_tokens = batch["input_ids"].shape[1]
     with bench.interruptible(context) as guard:
         clock = Clock(context, guard)
         began = time.perf_counter()
@@ -102,7 +104,7 @@ def fixed_run(
         raise WorkbenchError("probe.wrong_length", produced=produced, asked=new_tokens)
     if len(clock.stamps) < 2:
         raise ConfigError("probe.one_step", tokens=new_tokens)
-    return Sample(began, clock, rows, prompt_tokens)
+    return Sample(began, clock, output.sequences, prompt_tokens)
 
 
 def prepare(bench: Bench, workload: Workload) -> dict[str, torch.Tensor]:
@@ -262,6 +264,7 @@ def _measurement(
         samples=series,
         repeats=len(samples),
         warm_up=warm_up,
+        token_ids=samples[0].token_ids,
         own_share=fmean(sample.own_share for sample in samples),
         decode_limit_share=bytes_read / means["tpot_s"] / bandwidth if bandwidth else None,
         cpu_busy_elsewhere=neighbour_cores,

@@ -43,6 +43,7 @@ class Measurement(Result):
     kv_cache_bytes          device -> bytes that the KV cache held at the end of a run
     ci95                    metric -> (low, high), from the repeats
     samples                 metric -> one value per repeat, in order
+    token_ids               new tokens of the first row, the same in every repeat: an exported check finds them again
     own_share               the measuring code's own thread time ÷ wall time of a token
     decode_limit_share      achieved bytes/s ÷ measured copy bandwidth; None while that is not measured
     compile_s               seconds that compiling this decode loop took, whenever it was; None: it is not compiled
@@ -63,6 +64,7 @@ class Measurement(Result):
     samples: dict[str, tuple[float, ...]]
     repeats: int
     warm_up: WarmUp
+    token_ids: tuple[int, ...] = ()
     own_share: float
     decode_limit_share: float | None = None
     cpu_busy_elsewhere: float | None = None  # cores used by other processes during the runs

@@ -94,6 +94,13 @@ class Workload(Result):
         return type(self)(**{**self.model_dump(), **changes})
 
 
+def padding_of(rows: int, tokens: int, share: float) -> list[int]:
+    """Positions of padding in each row; together `share` of all, at least one token of each row stays."""
+    if rows == 1:
+        return [min(round(share * tokens), tokens - 1)]
+    return [min(round(2 * share * tokens * row / (rows - 1)), tokens - 1) for row in range(rows)]
+
+
 def _read_jsonl(path: Path) -> tuple[str, ...]:
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
