@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,7 +11,7 @@ from workbench import hub
 from workbench import machine as machines
 from workbench.beside import Beside
 from workbench.catalog.sources import Source, needs_hub
-from workbench.checks import as_batch, at_least_one, refuse_impossible
+from workbench.checks import as_batch, as_processors, as_seed, at_least_one, refuse_impossible
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, Stopped, StoreError, WorkbenchError, WorkerDied
 from workbench.events import Dispatcher, forwarding, stopping
@@ -180,13 +180,16 @@ class Bench:
         *,
         seed: int | None = None,
         chat: bool = True,
+        logits_processors: Sequence[Any] = (),
         on_chunk: Callable[[Chunk], None] | None = None,
     ) -> list[Completion]:
+        here = not isinstance(self.host, ProcessHost)
         parameters = {
             "prompts": as_batch(prompts),
             "max_new_tokens": at_least_one("max_new_tokens", max_new_tokens),
-            "seed": seed,
+            "seed": None if seed is None else as_seed(seed),
             "chat": chat,
+            "logits_processors": as_processors(logits_processors, here=here),
         }
         data = self.host.call("generate", parameters, self._events_of(job, on_chunk))
         self._keep(data)

@@ -1,10 +1,12 @@
 """What a session checks before it bothers the worker."""
 
+import re
 from typing import Any
 
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError
 from workbench.knobs import refusals
+from workbench.knobs.sampling import LARGEST_SEED
 from workbench.results import Machine, ModelFacts
 
 
@@ -36,3 +38,28 @@ def at_least_one(name: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigError("session.bad_number", name=name, value=repr(value))
     return value
+
+
+def as_seed(seed: Any) -> int:
+    """A seed as torch takes it. ConfigError otherwise."""
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
+        raise ConfigError("sampling.bad_seed", seed=repr(seed)[:80], largest=LARGEST_SEED)
+    return seed
+
+
+def as_processors(given: Any, *, here: bool) -> list[Any]:
+    """Logits processors of one call: import paths "package.module:factory"; functions too where the model is `here`.
+
+    ConfigError for anything else.
+    """
+    if not isinstance(given, list | tuple):
+        raise ConfigError("processors.not_a_list", given=repr(given)[:80])
+    for each in given:
+        if isinstance(each, str):
+            if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", each):
+                raise ConfigError("processors.bad_path", path=repr(each)[:80])
+        elif not callable(each):
+            raise ConfigError("processors.not_a_list", given=repr(given)[:80])
+        elif not here:
+            raise ConfigError("processors.inline_only", name=getattr(each, "__qualname__", type(each).__qualname__))
+    return list(given)

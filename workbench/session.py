@@ -118,24 +118,33 @@ class Session(Readings, Judgements, Generations):
         return result
 
     def generate(
-        self, prompts: Any, max_new_tokens: int = 64, *, seed: int | None = None, chat: bool = True
+        self,
+        prompts: Any,
+        max_new_tokens: int = 64,
+        *,
+        seed: int | None = None,
+        chat: bool = True,
+        logits_processors: Sequence[Any] = (),
     ) -> list[Completion]:
         """Answers to `prompts`: texts, or lists of {"role", "content"} messages; one prompt may stand alone.
 
         A text is one user turn when the model has a chat template (`chat=False`: continued as it is).
+
+        seed               of the draws (default: the knob's); the result names it
+        logits_processors  "package.module:factory" each, imported and called where the model runs; with host="inline"
+                           functions too. At each step they get input_ids [batch, time] and logits [batch, vocabulary],
+                           after the penalties and before temperature and the cuts, and return logits of that shape.
+                           Never part of a Config: they run only in the call that names them.
         """
-        result: list[Completion] = self._jobs.wait(
-            self.submit("generate", prompts, max_new_tokens, seed=seed, chat=chat)
-        )
+        options = {"seed": seed, "chat": chat, "logits_processors": logits_processors}
+        result: list[Completion] = self._jobs.wait(self.submit("generate", prompts, max_new_tokens, **options))
         return result
 
-    def stream(
-        self, prompts: Any, max_new_tokens: int = 64, *, seed: int | None = None, chat: bool = True
-    ) -> Iterator[Chunk]:
+    def stream(self, prompts: Any, max_new_tokens: int = 64, **options: Any) -> Iterator[Chunk]:
         """The same as it is produced, one Chunk per token. Ends after a chunk with finish_reason "stopped" on Stop."""
         chunks: queue.SimpleQueue[Chunk | None] = queue.SimpleQueue()
         future = self._jobs.start(
-            "generate", self._bench.generate, prompts, max_new_tokens, seed=seed, chat=chat, on_chunk=chunks.put
+            "generate", self._bench.generate, prompts, max_new_tokens, on_chunk=chunks.put, **options
         )
         future.add_done_callback(lambda _done: chunks.put(None))
         try:

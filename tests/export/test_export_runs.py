@@ -142,10 +142,11 @@ def test_a_fresh_process_has_what_was_exported(directory: Path, tmp_path: Path, 
     [
         {"autocast": "bfloat16", "sdpa_backend": "math", "attention_mask": "ones", "tf32": True},
         {"cache": "quantized", "cache_backend": "fp8"},
+        {"repetition_penalty": 1.3, "no_repeat_ngram_size": 2, "stop_strings": ["e"], "stop_at_sentence": 2},
         pytest.param({"compile": "default", "freezing": "off"}, marks=pytest.mark.slow),
         pytest.param({"compile": "max-autotune"}, marks=pytest.mark.slow),
     ],
-    ids=["scoped", "quantized", "compiled", "autotuned"],
+    ids=["scoped", "quantized", "stops", "compiled", "autotuned"],
 )
 def test_kernels_caches_and_loops_say_what_the_engine_says(
     random_llama: Path, tmp_path: Path, changes: dict[str, Any]

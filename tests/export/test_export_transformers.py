@@ -23,7 +23,8 @@ from workbench.errors import CapabilityError, ConfigError, ModelError
 from workbench.knobs import KNOBS, Choice, Number, Toggle, TokenIds
 from workbench.knobs.decoding import CACHE_BITS
 from workbench.knobs.formats import FORMATS
-from workbench.knobs.kinds import Names
+from workbench.knobs.kinds import Names, Texts
+from workbench.probes import sentence_end
 
 Make = Callable[..., Any]
 HUB_ID = "deepseek-ai/deepseek-llm-7b-base"
@@ -38,6 +39,8 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
     if isinstance(kind, Number):
         number = st.integers(int(kind.low), int(kind.high)) if kind.integer else st.floats(kind.low, kind.high)
         return st.one_of(number, *([st.sampled_from(kind.words)] if kind.words else []))
+    if isinstance(kind, Texts):
+        return st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20), max_size=4)
     if isinstance(kind, Names):
         return st.one_of(st.sampled_from(kind.words), st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
     ids = st.lists(st.integers(0, 200_000), min_size=1, max_size=4) if kind.many else st.integers(0, 200_000)
@@ -86,6 +89,8 @@ def test_every_config_becomes_code_that_says_the_same(config: Config) -> None:
     compile(code, "load_model.py", "exec")
     read = read_back(ast.parse(code))
     carried = {name: value for name, value in config.items() if config.matters(name) and name not in HEARD_ELSEWHERE}
+    if carried.get("seed") == 0:  # the file's own, where none was chosen
+        carried["seed"] = "random"
     assert {name: read.get(name, KNOBS[name].default) for name in carried} == carried
     assert Config.from_json(config.to_json()) == config
 
@@ -120,13 +125,27 @@ def read_back(tree: ast.Module) -> dict[str, Any]:
         "cudnn_benchmark": "torch.backends.cudnn.benchmark = True" in text,
         **around_run(tree),
         **compiled(tree),
+        **stops(tree),
     }
     cache = generation.pop("cache_config", {})
     found |= {"cache_backend": cache.get("backend"), "cache_bits": cache.get("nbits", "auto")} if cache else {}
     threads = [each for each in ast.walk(tree) if isinstance(each, ast.Call) and "set_num_threads" in ast.unparse(each)]
     found["threads"] = literal_of(threads[0].args[0]) if threads else "auto"
     generation.pop("disable_compile", None)
+    if generation["do_sample"]:
+        generation["min_p"] = generation["min_p"] or 0.0
+        found["seed"] = literal_of(call_of(tree, "torch.manual_seed").args[0]) or "random"
     return {**found, **generation}
+
+
+def stops(tree: ast.Module) -> dict[str, Any]:
+    """What ends the text that the exported `generate` makes."""
+    text = call_of(tree, "run")
+    assert ("tokenizer" in keywords(text)) is ("stop_strings" in keywords(text))
+    found = {"stop_strings": tuple(literals(text).get("stop_strings", ()))}
+    if any(isinstance(each, ast.ClassDef) and each.name == "SentenceEnd" for each in tree.body):
+        found["stop_at_sentence"] = literals(call_of(tree, "SentenceEnd"))["after"]
+    return found
 
 
 def stars(call: ast.Call) -> list[str]:
@@ -192,11 +211,18 @@ MASKS = {
 }
 
 
-def test_the_loop_is_the_engines_own_word_for_word() -> None:
-    engines = Path(static_loop.__file__).read_text(encoding="utf-8")
-    carried = export.render("transformers", Config(compile="default"), model=HUB_ID)
+@pytest.mark.parametrize(
+    ("module", "changes", "name"),
+    [
+        (static_loop, {"compile": "default"}, "StaticLoop"),
+        (sentence_end, {"stop_at_sentence": 4}, "SentenceEnd"),
+    ],
+)
+def test_what_is_carried_is_the_engines_own_word_for_word(module: Any, changes: dict[str, Any], name: str) -> None:
+    engines = Path(module.__file__).read_text(encoding="utf-8")
+    carried = export.render("transformers", Config(**changes), model=HUB_ID)
     written = {part for part in ast.parse(engines).body if isinstance(part, ast.ClassDef | ast.FunctionDef)}
-    assert {part.name for part in written} >= {"StaticLoop"}
+    assert {part.name for part in written} >= {name}
     for part in written:
         assert ast.get_source_segment(engines, part) in carried
 
@@ -260,8 +286,10 @@ def test_what_is_no_model_is_refused(model: str) -> None:
         {"quantization": "bnb-nf4", "skip_modules": ["down_proj", "layers.0.mlp"]},
         {"quantization": "torchao-int4-weight", "compile": "default"},
         {"quantization": "hqq-int8"},
+        {"stop_at_sentence": 8, "stop_strings": ["\n\n", '"END"'], "do_sample": True, "seed": 3},
+        {"stop_at_sentence": 8, "compile": "default"},
     ],
-    ids=["default", "static", "quantized", "compiled", "nf4", "int4", "hqq"],
+    ids=["default", "static", "quantized", "compiled", "nf4", "int4", "hqq", "stops", "compiled-stops"],
 )
 @pytest.mark.parametrize("model", [HUB_ID, "a/" + "very-long-name" * 5, "a/" + "longer" * 12])
 @pytest.mark.parametrize("measured", [False, True])

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.config import Config
-from workbench.knobs import KNOBS, Choice, Cost, Group, Number, Toggle, TokenIds, cost_of, parse, refusals
-from workbench.knobs.generation import generation_arguments
+from workbench.knobs import KNOBS, Choice, Cost, Group, Number, Texts, Toggle, TokenIds, cost_of, parse, refusals
+from workbench.knobs.generation import PLAIN, generation_arguments
 from workbench.results import Capability, Cpu, Gpu, Machine, ModelFacts, Torch
 from workbench.words import translate
 
@@ -154,6 +154,11 @@ def test_the_cost_of_no_change_is_live() -> None:
         (TokenIds(("auto",), many=True), "1, 2 3", (1, 2, 3)),
         (TokenIds(("auto", "eos")), "eos", "eos"),
         (TokenIds(("auto",)), "7", 7),
+        (Texts(), "", ()),
+        (Texts(), " END ", ("END",)),
+        (Texts(), "a, b", ("a, b",)),
+        (Texts(), r'["\n\n", " END", "。"]', ("\n\n", " END", "。")),
+        (Texts(), r'"\n"', ("\n",)),
     ],
 )
 def test_text_becomes_a_value(kind: Any, text: str, value: Any) -> None:
@@ -175,6 +180,11 @@ def test_text_becomes_a_value(kind: Any, text: str, value: Any) -> None:
         (TokenIds(("auto",)), ""),
         (TokenIds(("auto",)), "-1"),
         (TokenIds(("auto",), many=True), "one"),
+        (Texts(), '[""]'),
+        (Texts(), "[1]"),
+        (Texts(), '["a"'),
+        (Texts(longest=3), "four"),
+        (Texts(most=1), '["a", "b"]'),
     ],
 )
 def test_text_that_is_no_value_says_what_is_allowed(kind: Any, text: str) -> None:
@@ -194,7 +204,19 @@ def test_any_text_is_a_value_or_a_value_error(name: str, text: str) -> None:
 
 
 def test_greedy_passes_no_sampling_argument() -> None:
-    assert generation_arguments(Config()) == {"do_sample": False, "cache_implementation": "dynamic"}
+    assert generation_arguments(Config(temperature=0.5, min_p=0.1)) == {
+        "do_sample": False,
+        "repetition_penalty": 1.0,
+        "no_repeat_ngram_size": 0,
+        "cache_implementation": "dynamic",
+    }
+
+
+def test_penalties_act_on_greedy_decoding_too_and_plain_work_has_none() -> None:
+    config = Config(repetition_penalty=1.2, no_repeat_ngram_size=3, stop_strings=("END",), stop_at_sentence=8)
+    passed = generation_arguments(config)
+    assert (passed["repetition_penalty"], passed["no_repeat_ngram_size"]) == (1.2, 3)
+    assert config.replace(**PLAIN) == Config()
 
 
 def test_sampling_passes_every_one() -> None:
@@ -204,6 +226,9 @@ def test_sampling_passes_every_one() -> None:
         "temperature": 0.6,
         "top_p": 0.95,
         "top_k": 0,
+        "min_p": None,
+        "repetition_penalty": 1.0,
+        "no_repeat_ngram_size": 0,
         "cache_implementation": "static",
         "disable_compile": True,
     }

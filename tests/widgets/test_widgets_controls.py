@@ -178,3 +178,29 @@ def test_only_what_costs_more_than_a_call_waits() -> None:
     waiting = [name for name, knob in KNOBS.items() if waits(knob)]
     quantisation = ["quantization", "compute_dtype", "bnb_double_quant", "group_size", "skip_modules"]
     assert waiting == ["dtype", *quantisation, "device"]
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [((), ""), (("END",), "END"), (("\n\n", "END"), '["\\n\\n", "END"]'), (("[x]",), '["[x]"]')]
+)
+def test_stop_strings_are_written_as_they_can_be_typed_again(value: tuple[str, ...], written: str) -> None:
+    at = situation(stop_strings=value)
+    made, changed = control("stop_strings", at)
+    field = made.box.children[1].children[-1]
+    assert field.value == written
+    assert checked(KNOBS["stop_strings"], written, at) == value
+    field.value = "typed"
+    assert changed == [("stop_strings", "typed")]
+    with pytest.raises(ConfigError, match="up to 16 texts"):
+        checked(KNOBS["stop_strings"], '["", "x"]', at)
+
+
+def test_a_harmful_value_is_told_beside_its_control() -> None:
+    made, _ = control("temperature", situation(do_sample=True, temperature=1e-6))
+    assert "chance picks one" in note(made)
+    made, _ = control("temperature", situation(temperature=0.5))
+    assert "no effect" in note(made)
+    made, _ = control("repetition_penalty", situation(repetition_penalty=0.9))
+    assert "rewards repetition" in note(made)
+    made, _ = control("no_repeat_ngram_size", situation(no_repeat_ngram_size=6))
+    assert note(made) == ""

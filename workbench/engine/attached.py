@@ -11,11 +11,11 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 from workbench.config import Config
 from workbench.engine import quantizing
 from workbench.engine.census import kept_as
-from workbench.engine.live import SAMPLING
 from workbench.engine.quantizing import bnb
 from workbench.errors import CapabilityError, ModelError
 from workbench.knobs import KNOBS
 from workbench.knobs.formats import FORMATS
+from workbench.knobs.generation import PENALTIES, SAMPLING
 from workbench.probes.context import Context
 from workbench.probes.tokenizer_check import check_round_trip
 from workbench.words import say
@@ -26,7 +26,6 @@ _PLAIN = {
     "num_beams": 1,
     "num_return_sequences": 1,
     "prompt_lookup_num_tokens": None,
-    "stop_strings": None,
     "max_time": None,
 }
 _on_a_bench: WeakSet[Any] = WeakSet()
@@ -68,7 +67,8 @@ def config_of(model: Any, tokenizer: Any) -> Config:
     """The knob values that `model` has as it was loaded. ConfigError when one is beyond what a knob can say."""
     dtype = str(model.dtype).removeprefix("torch.")
     generation = model.generation_config or GenerationConfig()
-    sampling = {name: getattr(generation, name, None) for name in SAMPLING} if generation.do_sample else {}
+    names = (*PENALTIES, "stop_strings", *(SAMPLING if generation.do_sample else ()))
+    decoding = {name: getattr(generation, name, None) for name in names}
     word, _ = kept_as(model)
     quantized = {"quantization": word, **quantizing.settings(model, word)[0]} if word in FORMATS else {}
     return Config(
@@ -80,7 +80,7 @@ def config_of(model: Any, tokenizer: Any) -> Config:
         tf32=torch.get_float32_matmul_precision() != "highest",
         cudnn_benchmark=torch.backends.cudnn.benchmark,
         do_sample=bool(generation.do_sample),
-        **{name: value for name, value in sampling.items() if value is not None},
+        **{name: value for name, value in decoding.items() if value is not None},
         **quantized,
     )
 

@@ -19,9 +19,10 @@ from workbench.engine.originals import twins
 from workbench.engine.weights import Weights
 from workbench.errors import ModelError, WorkbenchError
 from workbench.knobs import Cost
-from workbench.knobs.generation import generation_arguments
+from workbench.knobs.generation import PLAIN, generation_arguments
 from workbench.probes.context import Context
 from workbench.probes.quality.twins import Twin
+from workbench.probes.stops import Stops
 from workbench.results import Applied, CompileReport, Completion, ModelFacts, Resolved, Share, ThreadChoice
 from workbench.words import Message, say
 
@@ -53,6 +54,7 @@ class Engine:
         self.tokenizer: Any = None
         self.device = torch.device("cpu")
         self.config = Config()
+        self.stops = Stops(None)
 
     @property
     def facts(self) -> ModelFacts:
@@ -127,7 +129,7 @@ class Engine:
         self._set_live(config, context, proven=proven)
 
     def generate(self, context: Context, prompts: list[Any], max_new_tokens: int, **options: Any) -> list[Completion]:
-        """Completions; each token is emitted as a Chunk. Options: seed, chat (see `engine.generation.generate`)."""
+        """Completions; each token is emitted as a Chunk. Options: those of `engine.generation.generate`."""
         with memory.refusals_told(self.device, say("phase.generating")):
             return generation.generate(self, context, prompts, max_new_tokens, **options)
 
@@ -136,10 +138,10 @@ class Engine:
     ) -> Any:
         """New tokens for `batch` (input_ids [batch, time]) under everything in force; what `generate` returns.
 
-        fixed: greedy, exactly `new_tokens` per row, end of sequence off; else as the sampling knobs say.
+        fixed: greedy, exactly `new_tokens` per row: end of sequence, stops and penalties off; else as the knobs say.
         ConfigError before the run when they do not fit into the cache; CapabilityError when no SDPA kernel can do it.
         """
-        config = self.config.replace(do_sample=False) if fixed else self.config
+        config = self.config.replace(**PLAIN) if fixed else self.config
         rows, prompt_tokens = batch["input_ids"].shape
         live.check_cache_length(config, prompt_tokens + new_tokens)
         arguments = generation_arguments(config)
@@ -147,6 +149,8 @@ class Engine:
             arguments.pop("cache_implementation")
         if fixed:
             arguments |= {"min_new_tokens": new_tokens, "eos_token_id": None}
+        else:
+            options = {"stopping_criteria": self.stops.criteria(prompt_tokens), **options}
         if config.compile != "off":
             arguments |= self._compiled.options(config, self.model, rows, prompt_tokens + new_tokens, streamer)
         try:
@@ -191,7 +195,9 @@ class Engine:
             yield guard
 
     def resolved(self) -> Resolved:
-        return readback.resolved(self.model, self.tokenizer, self.config, self._seen, self._weights, self._why)
+        return readback.resolved(
+            self.model, self.tokenizer, self.config, self._seen, self._weights, self._why, self.stops.in_force
+        )
 
     def twins(self) -> tuple[Twin, ...]:
         """The quantised layers, each with its weights in full (`engine.originals`)."""
@@ -275,6 +281,8 @@ class Engine:
         changed = set(config) if fresh else set(self.config.diff(config))
         if "attention" in changed and self.model.config._attn_implementation != config.attention:
             live.set_attention(self.model, config.attention)
+        # made before anything changes: a string that cannot come is refused
+        stops = Stops.of(self.tokenizer, config) if changed & {"stop_strings", "stop_at_sentence"} else self.stops
         why = live.align(self.model, self.tokenizer, self.originals, config)
         if "bnb_threshold" in changed:
             quantizing.set_live(self.model, config)
@@ -288,6 +296,7 @@ class Engine:
             self._kv_bytes = kv_bytes or self._kv_bytes
         kept = {name: said for name, said in self._why.items() if name in _OF_THE_LOAD}
         self._why = kept | why | ({"threads": why_threads} if why_threads else {})
+        self.stops = stops
         self.config = config
 
     def _applied(self, cost: Cost, began: float, before: int, residue: int | None) -> Applied:

@@ -11,12 +11,10 @@ from workbench.engine.cache_bytes import cache_bytes
 from workbench.engine.readback import Seen, as_ids, cache_word, kv_bytes_per_token
 from workbench.engine.scope import in_force
 from workbench.errors import CapabilityError, ConfigError
-from workbench.knobs.generation import generation_arguments
+from workbench.knobs.generation import PENALTIES, PLAIN, SAMPLING, generation_arguments
 from workbench.probes.context import Context
 from workbench.results import NO_LOOP_YET, TRANSFORMERS_LOOP, ThreadChoice
 from workbench.words import Message, say
-
-SAMPLING = ("temperature", "top_p", "top_k")
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,10 @@ def align(model: Any, tokenizer: Any, originals: Originals, config: Config) -> d
 
     generation.eos_token_id = list(eos) or None
     generation.pad_token_id = pad
-    sampling = generation_arguments(config)
-    generation.do_sample = sampling["do_sample"]
-    for name in SAMPLING:
-        setattr(generation, name, sampling.get(name))
+    arguments = generation_arguments(config)
+    for name in ("do_sample", *SAMPLING, *PENALTIES):
+        setattr(generation, name, arguments.get(name))
+    generation.stop_strings = None  # they need the tokenizer: a criterion of the engine's own (`probes.stops`)
     model.generation_config = generation
     if pad is not None and tokenizer.pad_token_id != pad:
         tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad)
@@ -140,7 +138,7 @@ def prove(model: Any, config: Config, *, same_cache: bool = False) -> Any:
             attention_mask=torch.ones_like(token),
             max_new_tokens=1,
             return_dict_in_generate=True,
-            **generation_arguments(config.replace(do_sample=False)),
+            **generation_arguments(config.replace(**PLAIN)),
         ).past_key_values
 
 

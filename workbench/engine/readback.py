@@ -1,6 +1,7 @@
 """The state in force, read from the model itself."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from workbench.config import Config
 from workbench.engine import quantizing
 from workbench.engine.scope import sdpa_backend
 from workbench.engine.weights import Weights
+from workbench.knobs.generation import PENALTIES, SAMPLING
 from workbench.results import TRANSFORMERS_LOOP, ModelFacts, Resolved
 from workbench.words import Message
 
@@ -39,11 +41,18 @@ def cache_word(cache: Any) -> str:
 
 
 def resolved(
-    model: Any, tokenizer: Any, config: Config, seen: Seen, weights: Weights, why: dict[str, Message]
+    model: Any,
+    tokenizer: Any,
+    config: Config,
+    seen: Seen,
+    weights: Weights,
+    why: dict[str, Message],
+    stops: Mapping[str, Any],
 ) -> Resolved:
     """What is in force now, read from the model and from torch; `config` is what holds around each call.
 
     weights  counted when they were loaded: nothing that changes on a resident model changes them
+    stops    knob -> what the criteria in force say of themselves
     """
     devices: Counter[str] = Counter()
     elements: Counter[str] = Counter()
@@ -75,7 +84,9 @@ def resolved(
         padding_side=tokenizer.padding_side,
         sampling={
             "do_sample": bool(generation.do_sample),
-            **{name: getattr(generation, name) for name in ("temperature", "top_p", "top_k") if generation.do_sample},
+            **{name: getattr(generation, name) or 0.0 for name in SAMPLING if generation.do_sample},
+            **{name: getattr(generation, name) for name in PENALTIES},
+            **stops,
         },
         why={knob: said for knob, said in whys.items() if settings[knob] != _asked(config[knob], dtype)} | why,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from workbench.export.header import deciding
 from workbench.export.request import Request
-from workbench.knobs.generation import generation_arguments
+from workbench.knobs.generation import PLAIN, generation_arguments
 from workbench.results import Workload
 from workbench.results.workload import padding_of
 
@@ -33,7 +33,7 @@ def work_of(workload: Workload, request: Request) -> dict[str, Any]:
         "new_tokens": workload.new_tokens,
         "batch_size": workload.batch_size,
         "padding": padding_of(workload.batch_size, workload.prompt_tokens, workload.padded) if workload.padded else [],
-        "arguments": generation_arguments(request.config.replace(do_sample=False)),
+        "arguments": generation_arguments(request.config.replace(**PLAIN)),
     }
 
 

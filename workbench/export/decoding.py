@@ -20,6 +20,7 @@ _MASKS = {
     "ones": ['attention_mask=torch.ones_like(inputs["input_ids"]),'],
     "none": [],
 }
+_CLASSES = "from transformers import "
 _LOOP_FOR = """\
 LOOPS = {}  # one for each batch size and length of cache; its first step compiles
 
@@ -52,21 +53,52 @@ def piece(loading: Loading) -> Piece:
         switches.append('torch.set_float32_matmul_precision("high")  # TF32')
     if config.cudnn_benchmark:
         switches.append("torch.backends.cudnn.benchmark = True")
-    loop, classes = _loop(config)
+    sources = [_source(name) for name in _carries(config)]
+    imports = sorted({line for lines, _ in sources for line in lines})
+    loop = _loop(config)
     return Piece(
         {
             **loop,
+            "std_imports": [line for line in imports if "torch" not in line and "transformers" not in line],
+            "more_imports": [line for line in imports if line.startswith("from transformers.")],
+            "functions": [
+                *(line for _, body in sources for line in ("", "# fmt: off", body, "# fmt: on", "")),
+                *loop.get("functions", []),
+            ],
             "torch_imports": ["from torch.nn.attention import SDPBackend, sdpa_kernel"] if chooses else [],
             "constants": _generation(config),
             "switches": switches,
             "around_run": around,
             "run_arguments": [*_MASKS[config.attention_mask], *loop.get("run_arguments", [])],
-            "seed": ["torch.manual_seed(0)  # sampling draws: the same seed gives the same text"]
-            if config.do_sample
-            else [],
+            "generate_arguments": _stops(config),
+            "seed": _seed(config),
         },
-        classes,
+        tuple(name for line in imports if line.startswith(_CLASSES) for name in line[len(_CLASSES) :].split(", ")),
     )
+
+
+def _carries(config: Config) -> list[str]:
+    """Files whose code goes along whole, as the engine runs it."""
+    sentence = ["probes/sentence_end.py"] if config.stop_at_sentence != "off" else []
+    return [*sentence, *(["engine/static_loop.py"] if config.compile != "off" else [])]
+
+
+def _stops(config: Config) -> list[str]:
+    """What ends an answer beside end tokens and length; a measurement of fixed work goes without."""
+    lines = []
+    if config.stop_strings:
+        lines += [f"stop_strings={literal(config.stop_strings)},", "tokenizer=tokenizer,"]
+    if config.stop_at_sentence != "off":
+        after = literal(config.stop_at_sentence)
+        prompt = 'inputs["input_ids"].shape[1]'
+        lines += ["stopping_criteria=[", f"    SentenceEnd(tokenizer, {prompt}, after={after}),", "],"]
+    return lines
+
+
+def _seed(config: Config) -> list[str]:
+    value = literal(0 if config.seed == "random" else config.seed)
+    said = "sampling draws: the same seed gives the same text"
+    return [f"torch.manual_seed({value})  # {said}"] if config.do_sample else []
 
 
 def _generation(config: Config) -> list[str]:
@@ -81,33 +113,26 @@ def _generation(config: Config) -> list[str]:
     return [*note, *dictionary("GENERATION", arguments)]
 
 
-def _loop(config: Config) -> tuple[dict[str, list[str]], tuple[str, ...]]:
-    """The compiled loop's own source and how it is used, and what it takes from `transformers` itself."""
+def _loop(config: Config) -> dict[str, list[str]]:
+    """How the compiled loop is used, whose source goes along."""
     if config.compile == "off":
-        return {}, ()
-    imports, body = _source()
-    own = [line for line in imports if "torch" not in line and "transformers" not in line]
+        return {}
     length = "rounded_length(tokens)" if config.cache_length == "auto" else literal(config.cache_length)
     freezing = 'model.device.type == "cpu"' if config.freezing == "auto" else literal(config.freezing == "on")
     uses = _LOOP_FOR.replace("LENGTH", length).replace("MODE", literal(config.compile)).replace("FREEZING", freezing)
-    wanted = "from transformers import "
-    classes = [name for line in imports if line.startswith(wanted) for name in line.removeprefix(wanted).split(", ")]
-    places = {
-        "std_imports": own,
-        "more_imports": [line for line in imports if line.startswith("from transformers.")],
-        "functions": ["", "# fmt: off", body, "# fmt: on", "", "", uses.rstrip(), ""],
+    return {
+        "functions": ["", uses.rstrip(), ""],
         "before_run": [
             'batch_size, prompt_tokens = inputs["input_ids"].shape',
             "loop = loop_for(model, batch_size, prompt_tokens + max_new_tokens)",
         ],
         "run_arguments": ['**loop.arguments(arguments.get("streamer")),'],
     }
-    return places, tuple(classes)
 
 
-def _source() -> tuple[list[str], str]:
-    """(lines of import, all that follows them) of the loop that the engine runs."""
-    text = files("workbench.engine").joinpath("static_loop.py").read_text(encoding="utf-8")
+def _source(name: str) -> tuple[list[str], str]:
+    """(lines of import, all that follows them) of a file that the engine runs."""
+    text = files("workbench").joinpath(name).read_text(encoding="utf-8")
     tree = ast.parse(text)
     found = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     written = text.splitlines()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.knobs import attention, decoding, machine, precision, quantization, sampling, tokens
-from workbench.knobs.kinds import Choice, Kind, Names, Number, Toggle, TokenIds, parse
+from workbench.knobs.kinds import Choice, Kind, Names, Number, Texts, Toggle, TokenIds, parse
 from workbench.knobs.knob import OK, Cost, Group, Knob
 from workbench.results import Capability, Machine, ModelFacts
 
@@ -44,6 +44,7 @@ __all__ = [
     "Knob",
     "Names",
     "Number",
+    "Texts",
     "Toggle",
     "TokenIds",
     "cost_of",

@@ -8,18 +8,31 @@ from collections.abc import Mapping
 from typing import Any
 
 STATIC = ("static", "offloaded_static")  # kinds of cache whose length is fixed beforehand
+SAMPLING = ("temperature", "top_p", "top_k", "min_p")  # passed when tokens are drawn
+PENALTIES = ("repetition_penalty", "no_repeat_ngram_size")  # act on greedy decoding too
+# The work that is measured: the likeliest token of the model as it is, and no answer cut short. A penalty costs time
+# that is not the model's, and a stop would make each configuration do another amount of work.
+PLAIN: Mapping[str, Any] = {
+    "do_sample": False,
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+    "stop_strings": (),
+    "stop_at_sentence": "off",
+}
 
 
 def generation_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments for `model.generate`, from the value of each knob (a Config will do).
 
-    Greedy passes no sampling argument; sampling passes every one, and the cache is always named, so that none of these
-    is left to the checkpoint's generation_config. Lengths, pad and end ids are not here: ids belong on
-    `model.generation_config`.
+    Greedy passes no sampling argument; sampling passes every one, and penalties and the cache are always named, so that
+    none of these is left to the checkpoint's generation_config. Not here: lengths; pad and end ids, which belong on
+    `model.generation_config`; stops, which need the tokenizer and the prompt's length.
     """
     arguments: dict[str, Any] = {"do_sample": values["do_sample"]}
     if values["do_sample"]:
-        arguments |= {name: values[name] for name in ("temperature", "top_p", "top_k")}
+        arguments |= {name: values[name] for name in SAMPLING}
+        arguments["min_p"] = values["min_p"] or None  # 0 would sort the vocabulary at each step, for nothing
+    arguments |= {name: values[name] for name in PENALTIES}
     if values["compile"] != "off":
         return arguments  # the compiled loop brings its cache along
     arguments["cache_implementation"] = values["cache"]

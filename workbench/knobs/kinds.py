@@ -1,5 +1,6 @@
 """The kinds of value a knob can hold: each checks a value and says what is allowed."""
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -111,11 +112,40 @@ class Names:
         raise ValueError(self.allowed)
 
 
-Kind = Choice | Toggle | Number | TokenIds | Names
+@dataclass(frozen=True)
+class Texts:
+    """Up to `most` texts of up to `longest` characters, as a tuple without repeats; none is the empty tuple."""
+
+    most: int = 16
+    longest: int = 200
+    words: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> str:
+        return (
+            f"up to {self.most} texts of 1 to {self.longest} characters: a text as it is, or a JSON list such as "
+            r'["\n\n", "END"]'
+        )
+
+    def check(self, value: Any) -> tuple[str, ...]:
+        texts = (value,) if isinstance(value, str) else value
+        if isinstance(texts, list | tuple) and all(isinstance(part, str) for part in texts):
+            found = tuple(dict.fromkeys(texts))
+            if len(found) <= self.most and all(self._usable(part) for part in found):
+                return found
+        raise ValueError(self.allowed)
+
+    def _usable(self, part: str) -> bool:
+        return 0 < len(part) <= self.longest and not any("\ud800" <= letter <= "\udfff" for letter in part)
+
+
+Kind = Choice | Toggle | Number | TokenIds | Names | Texts
 
 
 def parse(kind: Kind, text: str) -> Any:
     """The value that `text` (from a command line or a text field) stands for; ValueError says what is allowed."""
+    if isinstance(kind, Texts):
+        return _texts(kind, text)
     text = text.strip()
     if isinstance(kind, Toggle):
         words = {
@@ -139,4 +169,16 @@ def parse(kind: Kind, text: str) -> Any:
             return kind.check(ids if kind.many else ids[0])
         return kind.check(float(text))
     except (ValueError, IndexError):
+        raise ValueError(kind.allowed) from None
+
+
+def _texts(kind: Texts, text: str) -> tuple[str, ...]:
+    """A JSON list or string where it looks like one, which is how a new line or a space at an end is written."""
+    if not text.strip():
+        return ()
+    if text.lstrip()[0] not in '["':
+        return kind.check(text.strip())
+    try:
+        return kind.check(json.loads(text))
+    except ValueError:
         raise ValueError(kind.allowed) from None

@@ -1,10 +1,14 @@
-"""How the next token is picked. Measurements are always greedy; these knobs act on generated text."""
+"""How the next token is picked and when an answer ends. Measurements are always greedy, without penalties and stops:
+these knobs act on generated text."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.knobs.kinds import Number, Toggle
+from workbench.knobs.kinds import Number, Texts, Toggle
 from workbench.knobs.knob import Group, Knob
+from workbench.knobs.sampling_remarks import capability_of
+
+LARGEST_SEED = 2**32 - 1
 
 
 def _sampling(values: Mapping[str, Any]) -> bool:
@@ -35,6 +39,7 @@ KNOBS = (
         default=1.0,
         when=_sampling,
         conflict=_cold_sampling,
+        capability=capability_of("temperature"),
     ),
     Knob(
         name="top_p",
@@ -45,6 +50,7 @@ KNOBS = (
         kind=Number(0.01, 1.0, 0.01),
         default=1.0,
         when=_sampling,
+        capability=capability_of("top_p"),
     ),
     Knob(
         name="top_k",
@@ -54,5 +60,66 @@ KNOBS = (
         kind=Number(0, 1000, 1, integer=True),
         default=50,
         when=_sampling,
+        capability=capability_of("top_k"),
+    ),
+    Knob(
+        name="min_p",
+        label="Min-p",
+        help="Draws from the tokens that are at least this share as likely as the likeliest one. 0: from all. "
+        "Ignored when greedy.",
+        group=Group.GENERATION,
+        kind=Number(0.0, 1.0, 0.01),
+        default=0.0,
+        when=_sampling,
+        capability=capability_of("min_p"),
+    ),
+    Knob(
+        name="seed",
+        label="Seed",
+        help="Of the draws: the same seed, prompts and batch give the same text. random: a new one each time, which "
+        "the result names.",
+        group=Group.GENERATION,
+        kind=Number(0, LARGEST_SEED, 1, integer=True, words=("random",)),
+        default="random",
+        when=_sampling,
+    ),
+    Knob(
+        name="repetition_penalty",
+        label="Repetition penalty",
+        help="Divides the positive logits of tokens that stand in prompt or answer, and multiplies the negative ones. "
+        "1: off. Acts on greedy too.",
+        group=Group.GENERATION,
+        kind=Number(0.05, 5.0, 0.05),
+        default=1.0,
+        capability=capability_of("repetition_penalty"),
+    ),
+    Knob(
+        name="no_repeat_ngram_size",
+        label="No repeated n-gram",
+        help="No run of so many tokens comes twice, the prompt's included. 0: off. Acts on greedy too.",
+        group=Group.GENERATION,
+        kind=Number(0, 100, 1, integer=True),
+        default=0,
+        capability=capability_of("no_repeat_ngram_size"),
+    ),
+    Knob(
+        name="stop_strings",
+        label="Stop strings",
+        help="An answer ends when one of these texts is written; the text shown ends before it. "
+        r'A new line or a space at an end is written as in JSON: ["\n\n", "END"].',
+        group=Group.GENERATION,
+        kind=Texts(),
+        default=(),
+        capability=capability_of("stop_strings"),
+    ),
+    Knob(
+        name="stop_at_sentence",
+        label="Stop at a sentence end",
+        help="After so many new tokens an answer ends at the next end of a sentence, Chinese or English. "
+        "No token is computed after it.",
+        group=Group.GENERATION,
+        kind=Number(1, 100_000, 1, integer=True, words=("off",)),
+        default="off",
+        unit="tokens",
     ),
 )

@@ -8,6 +8,7 @@ import torch
 from workbench.config import Config
 from workbench.probes.context import Context
 from workbench.probes.quality.twins import Twin
+from workbench.probes.stops import Stops
 from workbench.results import CompileReport, ModelFacts, Resolved
 
 
@@ -19,6 +20,7 @@ class Bench(Protocol):
     device: torch.device
     config: Config
     originals: Any  # the checkpoint's own .generation_config, None before a model is resident
+    stops: Stops  # what ends an answer beside end tokens and its length, in work that is not fixed
 
     @property
     def facts(self) -> ModelFacts:
@@ -38,7 +40,7 @@ class Bench(Protocol):
     ) -> Any:
         """What `generate` returns (.sequences [batch, time], .past_key_values), under everything in force.
 
-        fixed: greedy, exactly `new_tokens` per row, end of sequence off.
+        fixed: greedy, exactly `new_tokens` per row: end of sequence, stops and penalties off.
         """
 
     def compile_report(self) -> CompileReport | None:

@@ -8,7 +8,7 @@ from workbench.results.comparison import Block, CompareCost, Comparison, NoiseFl
 from workbench.results.compiled import CompileReport, break_even_tokens
 from workbench.results.device import Bandwidth, DeviceSample, GpuSample
 from workbench.results.events import DOING, EVENTS, Event
-from workbench.results.generation import Chunk, Completion
+from workbench.results.generation import Chunk, Completion, FinishReason
 from workbench.results.machine import (
     Capability,
     Cpu,
@@ -91,6 +91,7 @@ __all__ = [
     "Difference",
     "Divergence",
     "Event",
+    "FinishReason",
     "Fitting",
     "Forecast",
     "Gpu",

@@ -3,12 +3,19 @@
 from typing import Literal
 
 from workbench.results.base import Result
+from workbench.words.message import Message
 
-FinishReason = Literal["eos", "length", "stopped"]
+# an end token, a stop string, a sentence's end, the length asked for, or Stop
+FinishReason = Literal["eos", "stop_string", "sentence", "length", "stopped"]
 
 
 class Completion(Result):
-    """One answer. `ttft_s`: submit → first new token; `decode_tps`: this row's tokens after the first ÷ their time."""
+    """One answer. `ttft_s`: submit → first new token; `decode_tps`: this row's tokens after the first ÷ their time.
+
+    text       without special tokens; ends before the stop string that ended it, whose tokens are in `token_ids`
+    seed       of the draws: with the same prompts in one batch it gives the same answers; None where nothing is drawn
+    notes      what is to be known of the settings: ignored ones, harmful ones
+    """
 
     text: str
     token_ids: tuple[int, ...]
@@ -16,13 +23,16 @@ class Completion(Result):
     prompt_tokens: int
     ttft_s: float
     decode_tps: float | None
+    seed: int | None = None
+    notes: tuple[Message, ...] = ()
 
 
 class Chunk(Result):
     """A piece of a stream: the one type that the chat pane, the CLI and the benchmarks consume.
 
-    `text` is what became readable with this token ("" while a character is incomplete); the last chunk of a row has
-    its `finish_reason`. Times are seconds since submit.
+    `text` is what became readable with this token: "" while a character is incomplete, or while it may be the beginning
+    of a stop string, which is never shown. The last chunk of a row has its `finish_reason`. Times are seconds since
+    submit.
     """
 
     row: int

@@ -99,6 +99,7 @@ class Resolved(Result):
             if not requested.matters(knob):
                 continue
             asked = requested[knob]
+            value = tuple(value) if isinstance(value, list) else value  # as JSON has them
             if isinstance(asked, str) and knob == "pad_token":
                 continue
             if asked == "auto" and not (knob == "quantization" and knob in self.why):  # the files', which was undone

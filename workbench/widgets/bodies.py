@@ -4,6 +4,7 @@ Class names: wb-knob-<knob>-<value> one button; wb-knob-<knob>-field the number 
 check box.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 
 import ipywidgets
 
-from workbench.knobs import Choice, Knob, Names, Number, Toggle, TokenIds
+from workbench.knobs import Choice, Knob, Names, Number, Texts, Toggle, TokenIds
 from workbench.results import Capability, Machine, ModelFacts
 from workbench.widgets.parts import Options, classed, row, set_class
 from workbench.words import templates, text
@@ -138,14 +139,16 @@ class _SliderBody:
 class _FieldBody:
     """Words such as auto as buttons, and a text field for anything else the kind admits."""
 
-    def __init__(self, knob: Knob, kind: Number | TokenIds | Names, change: Change) -> None:
+    def __init__(self, knob: Knob, kind: Number | TokenIds | Names | Texts, change: Change) -> None:
         self._knob = knob
         self._kind = kind
         self._change = change
         self._showing = False
         self._words = Options(kind.words, f"wb-knob-{knob.name}", lambda value: change(knob.name, value))
         self._field = ipywidgets.Text(
-            continuous_update=False, placeholder=_hint(kind), layout=ipywidgets.Layout(width="110px")
+            continuous_update=False,
+            placeholder=_hint(kind),
+            layout=ipywidgets.Layout(width="180px" if isinstance(kind, Texts) else "110px"),
         )
         classed(self._field, f"wb-knob-{knob.name}-field", "wb-field")
         self._field.observe(self._changed, "value")
@@ -156,9 +159,9 @@ class _FieldBody:
         value = situation.values[self._knob.name]
         word = isinstance(value, str)
         self._words.show(value if word else None, lambda _value: disabled)
-        self._field.value = "" if word else knob_value(value)
+        self._field.value = "" if word else _written(value, self._kind)
         self._field.disabled = disabled
-        set_class(self._field, "wb-on", not word)
+        set_class(self._field, "wb-on", not word and value != ())
         self._showing = False
 
     def _changed(self, change: Any) -> None:
@@ -201,9 +204,20 @@ def _other_hint(knob: Knob) -> str:
     return text(code if code in templates() else "panel.hint.other")
 
 
-def _hint(kind: Number | TokenIds | Names) -> str:
+def _written(value: Any, kind: Number | TokenIds | Names | Texts) -> str:
+    """As it can be typed again."""
+    if not isinstance(kind, Texts):
+        return knob_value(value)
+    if len(value) == 1 and value[0].isprintable() and value[0] == value[0].strip() and value[0][0] not in '["':
+        return str(value[0])
+    return json.dumps(list(value), ensure_ascii=False) if value else ""
+
+
+def _hint(kind: Number | TokenIds | Names | Texts) -> str:
     if isinstance(kind, Number):
         return f"{kind.low:,.0f} – {kind.high:,.0f}" if kind.integer else f"{kind.low:g} – {kind.high:g}"
     if isinstance(kind, Names):
         return text("panel.hint.names")
+    if isinstance(kind, Texts):
+        return text("panel.hint.texts")
     return text("panel.hint.ids") if kind.many else text("panel.hint.id")

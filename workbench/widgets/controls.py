@@ -116,12 +116,13 @@ def waits(knob: Knob) -> bool:
 
 
 def _choices(knob: Knob, situation: Situation) -> list[Any]:
-    """The values that can be told apart beforehand: of a list, of a switch. Old names only where they are refused."""
+    """The values that can be told apart beforehand: of a list, of a switch; else the one in force. Old names only where
+    they are refused."""
+    current = situation.values[knob.name]
     if isinstance(knob.kind, Toggle):
         return [True, False]
     if not isinstance(knob.kind, Choice):
-        return []
-    current = situation.values[knob.name]
+        return [current]
     further = [
         value for value in offered(knob, situation) if value == current or not situation.capability(knob, value).ok
     ]

@@ -51,6 +51,7 @@ _FILES = (
     "quality_shown",
     "quantize",
     "runs",
+    "sampling",
     "scan",
     "session",
     "suites",

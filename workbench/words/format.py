@@ -5,6 +5,7 @@ said so and is never 0. Text that is not ours (model output, model names, file n
 """
 
 import html
+import json
 import math
 import unicodedata
 from typing import Any
@@ -98,8 +99,14 @@ def knob_value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
-        return ", ".join(str(part) for part in value)
+        return ", ".join(_part(part) for part in value) or text("format.none")
     return text("format.none") if value is None else str(value)
+
+
+def _part(value: Any) -> str:
+    """One of several; a text whose blanks or line ends would not be seen stands as JSON has it."""
+    hidden = isinstance(value, str) and not (value.isprintable() and value == value.strip())
+    return json.dumps(value, ensure_ascii=False) if hidden else str(value)
 
 
 def printable(value: object, limit: int = 200) -> str:

@@ -75,6 +75,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "panel.hint.id": "or an id",
     "panel.hint.ids": "or ids: 2, 0",
     "panel.hint.names": "or names: down_proj",
+    "panel.hint.texts": 'END, or ["\\n\\n", "END"]',
     "panel.stopped_by.precision": "precision asked for",
     "panel.stopped_by.budget": "time budget",
     "panel.stopped_by.quick": "wish for a quick estimate",
@@ -189,6 +190,8 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "panel.output_row": "row {row}",
     "panel.output_cut": "(the first {dropped} characters are not shown)",
     "panel.finish.eos": "ended by itself",
+    "panel.finish.stop_string": "met a stop string",
+    "panel.finish.sentence": "stopped at a sentence end",
     "panel.finish.length": "reached the length asked for",
     "panel.finish.stopped": "stopped",
     # tabs and history

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from workbench.config import Config
+from workbench.knobs.generation import PLAIN
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
 from workbench.probes.forced import Recorder
@@ -77,7 +78,7 @@ def own_sampling(generation_config: Any) -> tuple[dict[str, Any], tuple[Message,
 
 
 def _sampled(config: Config, sampling: dict[str, Any]) -> Config:
-    return config.replace(do_sample=True, **sampling)
+    return config.replace(**{**PLAIN, "do_sample": True, "min_p": 0.0, **sampling})
 
 
 def _answer(
