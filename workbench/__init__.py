@@ -17,6 +17,7 @@ _HOMES = {
     "Comparison": "workbench.results",
     "Measurement": "workbench.results",
     "Census": "workbench.results",
+    "Endpoint": "workbench.results",
     "QualityDiff": "workbench.results",
     "Scan": "workbench.results",
     "Trace": "workbench.results",
@@ -32,10 +33,11 @@ _HOMES = {
     "ModelError": "workbench.errors",
     "OutOfMemory": "workbench.errors",
     "StoreError": "workbench.errors",
+    "EndpointError": "workbench.errors",
     "WorkerDied": "workbench.errors",
     "Stopped": "workbench.errors",
 }
-_ROOMS = ("charts", "export", "forecast", "knobs", "machine", "metrics", "widgets")
+_ROOMS = ("charts", "endpoint", "export", "forecast", "knobs", "machine", "metrics", "widgets")
 
 __all__ = [*_HOMES, *_ROOMS]
 

@@ -62,6 +62,10 @@ class StoreError(WorkbenchError):
     """The run store cannot be read or written."""
 
 
+class EndpointError(WorkbenchError):
+    """A server cannot be reached, refuses, or answers what no OpenAI-compatible server answers."""
+
+
 KINDS: dict[str, type[WorkbenchError]] = {
     kind.__name__: kind
     for kind in (
@@ -74,6 +78,7 @@ KINDS: dict[str, type[WorkbenchError]] = {
         WorkerDied,
         Stopped,
         StoreError,
+        EndpointError,
     )
 }
 

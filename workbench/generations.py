@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from workbench.bench import Bench
 from workbench.decoding.batching import batching
+from workbench.decoding.endpoint import endpoint
 from workbench.decoding.prefix import prefix, save_prefix
 from workbench.jobs import Jobs
-from workbench.results import Batching, PrefixReuse, SavedPrefix, Workload
+from workbench.results import Batching, Endpoint, PrefixReuse, SavedPrefix, Workload
 from workbench.results.batching import WAYS
 
 # operation -> what does it, given the bench, the job's number and the arguments of the method of that name
@@ -16,6 +18,7 @@ GENERATIONS: Mapping[str, Callable[..., Any]] = {
     "batching": batching,
     "prefix": prefix,
     "save_prefix": save_prefix,
+    "endpoint": endpoint,
 }
 
 
@@ -79,4 +82,16 @@ class Generations:
         was cut short or changed. Options: most_bytes (2 GiB).
         """
         result: SavedPrefix = self._jobs.wait(self.submit("save_prefix", prefix, name, **options))
+        return result
+
+    def endpoint(self, url: str, prompts: str | Path | Sequence[Any] | None = None, **options: Any) -> Endpoint:
+        """Measures the OpenAI-compatible server at `url`, and compares its tokens and greedy answers with the bench's.
+
+        prompts  a .jsonl file, texts, or lists of messages; default: those of the built-in suite
+        options  as `workbench.endpoint.check` has them: concurrency, rate, requests, budget_s, new_tokens, target …
+
+        TTFT, TPOT, ITL and E2E as percentiles, errors by kind, goodput over the concurrencies. Stop ends it with what
+        was measured so far. Kept in `.runs`.
+        """
+        result: Endpoint = self._jobs.wait(self.submit("endpoint", url, prompts, **options))
         return result

@@ -64,6 +64,21 @@ def percentile(samples: Sequence[float], share: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
 
 
+def quantile_interval(samples: Sequence[float], share: float) -> Interval:
+    """95 % interval of a percentile from order statistics, whatever the distribution (Hahn & Meeker 1991, 5.2).
+
+    An end that so few samples cannot give is infinite.
+    """
+    ordered, count = sorted(samples), len(samples)
+    at_most = [0.0]  # [k]: P(fewer than k samples lie below the percentile)
+    for below in range(count + 1):
+        ways = math.lgamma(count + 1) - math.lgamma(below + 1) - math.lgamma(count - below + 1)
+        at_most.append(at_most[-1] + math.exp(ways + below * math.log(share) + (count - below) * math.log1p(-share)))
+    low = max((k for k in range(1, count + 1) if at_most[k] <= 0.025), default=0)
+    high = min((k for k in range(1, count + 1) if at_most[k] >= 0.975), default=0)
+    return ordered[low - 1] if low else -math.inf, ordered[high - 1] if high else math.inf
+
+
 def wilson(successes: float, trials: int) -> Interval:
     """95 % interval of a share (Wilson 1927, J. Am. Stat. Assoc. 22): stays within 0 and 1 and works near both ends."""
     if trials < 1:

@@ -6,7 +6,7 @@ kept in a file of its own and shares no passage with them: a text that made the 
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -122,8 +122,9 @@ def suite(name_or_path: str | Path = "default") -> Suite:
     if not path.suffix and not path.exists():
         known = ", ".join(NAMES)
         raise ConfigError("suite.unknown", name=repr(str(name_or_path)), known=known, nearest=nearest(path.name, NAMES))
-    text = read(path)
-    return _of_prompts(path, text) if path.suffix == ".jsonl" else _of_text(path, text)
+    if path.suffix == ".jsonl":
+        return _of_prompts(path)
+    return _of_text(path, read(path))
 
 
 def questions() -> tuple[Question, ...]:
@@ -169,13 +170,16 @@ def _of_text(path: Path, text: str) -> Suite:
     )
 
 
-def _of_prompts(path: Path, text: str) -> Suite:
-    prompts = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip():
-            prompts.append(_prompt(path, number, line))
-    if not prompts:
-        raise ConfigError("suite.empty", file=path.name)
+def prompts_of(source: Path | Sequence[Any]) -> list[Prompt]:
+    """Chat prompts of a .jsonl file, a line each; or of a sequence of what such a line may hold. ConfigError."""
+    if isinstance(source, Path):
+        lines = enumerate(read(source).split("\n"), start=1)
+        return [_prompt(source.name, number, line) for number, line in lines if line.strip()]
+    return [_prompt_of("–", number, row) for number, row in enumerate(source, start=1)]
+
+
+def _of_prompts(path: Path) -> Suite:
+    prompts = prompts_of(path)
     if len(prompts) > _MOST_PROMPTS:
         raise ConfigError("suite.too_many", file=path.name, count=len(prompts), most=_MOST_PROMPTS)
     passages = [
@@ -184,9 +188,16 @@ def _of_prompts(path: Path, text: str) -> Suite:
     return Suite(name="file", version=VERSION, passages=tuple(passages), prompts=tuple(prompts))
 
 
-def _prompt(path: Path, number: int, line: str) -> Prompt:
+def _prompt(file: str, number: int, line: str) -> Prompt:
     try:
         row = json.loads(line)
+    except ValueError as error:
+        raise _bad_line(file, number, str(error)) from None
+    return _prompt_of(file, number, row)
+
+
+def _prompt_of(file: str, number: int, row: Any) -> Prompt:
+    try:
         if isinstance(row, str):
             row = {"prompt": row}
         if set(row) == {"prompt"} and isinstance(row["prompt"], str) and row["prompt"].strip():
@@ -198,14 +209,14 @@ def _prompt(path: Path, number: int, line: str) -> Prompt:
             raise ValueError("a conversation ends with a message of the user")
         return found
     except ValidationError as error:
-        raise _bad_line(path, number, error.errors()[0]["msg"]) from None
+        raise _bad_line(file, number, error.errors()[0]["msg"]) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         problem = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-        raise _bad_line(path, number, problem) from None
+        raise _bad_line(file, number, problem) from None
 
 
-def _bad_line(path: Path, number: int, problem: str) -> ConfigError:
-    return ConfigError("suite.bad_line", file=path.name, line=number, problem=problem)
+def _bad_line(file: str, number: int, problem: str) -> ConfigError:
+    return ConfigError("suite.bad_line", file=file, line=number, problem=problem)
 
 
 def read(path: Path) -> str:

@@ -4,6 +4,7 @@ from workbench.charts.batching import batching
 from workbench.charts.census import census
 from workbench.charts.compare import compare
 from workbench.charts.decision import decision
+from workbench.charts.endpoint import endpoint
 from workbench.charts.figure import figure
 from workbench.charts.memory import memory
 from workbench.charts.quality import quality
@@ -29,6 +30,7 @@ __all__ = [
     "compare",
     "decision",
     "decision_of",
+    "endpoint",
     "figure",
     "memory",
     "quality",

@@ -9,6 +9,7 @@ from workbench.charts.batching import batching
 from workbench.charts.census import census
 from workbench.charts.compare import compare
 from workbench.charts.decision import decision
+from workbench.charts.endpoint import endpoint
 from workbench.charts.prefix import prefix
 from workbench.charts.quality import quality
 from workbench.charts.scan import scan
@@ -20,6 +21,7 @@ from workbench.results import (
     Batching,
     Census,
     Comparison,
+    Endpoint,
     PrefixReuse,
     QualityDiff,
     Result,
@@ -36,6 +38,7 @@ _CHARTS: dict[type[Any], Callable[[Any, Theme], dict[str, Any]]] = {
     Comparison: compare,
     Decision: decision,
     PrefixReuse: prefix,
+    Endpoint: endpoint,
     QualityDiff: quality,
     Scan: scan,
     Sensitivity: sensitivity,

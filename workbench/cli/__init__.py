@@ -27,6 +27,7 @@ VERBS = (
     "sensitivity",
     "census",
     "export",
+    "endpoint",
     "convert",
     "quantize",
     "download",

@@ -24,6 +24,7 @@ PROBES = (
     "batching",
     "prefix",
     "prefix_save",
+    "served",
     "quality.reference",
     "quality.candidate",
     "quality.sensitivity",

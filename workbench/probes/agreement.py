@@ -5,7 +5,7 @@ step over the KV cache, along which b is forced. Where b's most likely token is 
 elsewhere: the first such step is the first divergent token. What counts as rounding: `workbench.rounding`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -159,12 +159,12 @@ def rounding_of(
     """The yardstick: what one more rounding of every attention output does to the `logits` of `batch` in one pass."""
     if logits is None:
         logits = _text_logits(bench, batch, context)
-    with _rounded_once_more(bench, _epsilon(bench, sides)):
+    with rounded_once_more(bench, _epsilon(bench, sides)):
         return distance(logits, _text_logits(bench, batch, context))
 
 
 @contextmanager
-def _rounded_once_more(bench: Bench, epsilon: float) -> Iterator[None]:
+def rounded_once_more(bench: Bench, epsilon: float) -> Iterator[None]:
     """Within it every attention layer's output is off by one rounding, at random and always the same."""
     generator = torch.Generator(device="cpu").manual_seed(0)
 
@@ -192,13 +192,13 @@ def _attention_layers(model: Any) -> list[torch.nn.Module]:
     return found or [model.get_input_embeddings()]
 
 
-def dtype_of(bench: Bench, sides: tuple[Config, Config]) -> str:
+def dtype_of(bench: Bench, sides: Sequence[Config]) -> str:
     """The number format whose rounding is the yardstick."""
-    return str(_compute_dtype(bench, sides)).removeprefix("torch.")
+    return str(compute_dtype(bench, sides)).removeprefix("torch.")
 
 
-def _compute_dtype(bench: Bench, sides: tuple[Config, Config]) -> torch.dtype:
-    """The coarsest number format that either side computes in."""
+def compute_dtype(bench: Bench, sides: Sequence[Config]) -> torch.dtype:
+    """The coarsest number format that any of `sides` computes in."""
     formats = [bench.model.get_input_embeddings().weight.dtype]
     formats += [getattr(torch, side.autocast) for side in sides if side.autocast != "off"]
     coarsest: torch.dtype = max(formats, key=lambda dtype: torch.finfo(dtype).eps)
@@ -206,6 +206,6 @@ def _compute_dtype(bench: Bench, sides: tuple[Config, Config]) -> torch.dtype:
 
 
 def _epsilon(bench: Bench, sides: tuple[Config, Config]) -> float:
-    epsilon = torch.finfo(_compute_dtype(bench, sides)).eps
+    epsilon = torch.finfo(compute_dtype(bench, sides)).eps
     tf32 = bench.device.type == "cuda" and any(side.tf32 for side in sides)
     return max(epsilon, _TF32) if tf32 else epsilon

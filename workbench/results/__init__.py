@@ -7,6 +7,18 @@ from workbench.results.census import ROLES, Census, Left, Role, Share, census_re
 from workbench.results.comparison import Block, CompareCost, Comparison, NoiseFloor, Way, comparison_record
 from workbench.results.compiled import CompileReport, break_even_tokens
 from workbench.results.device import Bandwidth, DeviceSample, GpuSample
+from workbench.results.endpoint import (
+    Endpoint,
+    EndpointAnswer,
+    EndpointGreedy,
+    EndpointLatency,
+    EndpointLevel,
+    EndpointPrompt,
+    EndpointReference,
+    EndpointTarget,
+    EndpointTokens,
+    endpoint_record,
+)
 from workbench.results.events import DOING, EVENTS, Event
 from workbench.results.generation import Chunk, Completion, FinishReason
 from workbench.results.machine import (
@@ -90,6 +102,15 @@ __all__ = [
     "DeviceSample",
     "Difference",
     "Divergence",
+    "Endpoint",
+    "EndpointAnswer",
+    "EndpointGreedy",
+    "EndpointLatency",
+    "EndpointLevel",
+    "EndpointPrompt",
+    "EndpointReference",
+    "EndpointTarget",
+    "EndpointTokens",
     "Event",
     "FinishReason",
     "Fitting",
@@ -156,6 +177,7 @@ __all__ = [
     "census_record",
     "comparison_record",
     "document",
+    "endpoint_record",
     "measurement_record",
     "prefix_record",
     "quality_record",

@@ -30,6 +30,7 @@ DOING = {
     "census": "counting",
     "prefix": "comparing",
     "save_prefix": "measuring",
+    "endpoint": "measuring",
 }
 EVENTS = ("state", "progress", "token", "applied", "result", "error")
 

@@ -6,7 +6,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from workbench.results import Applied, Completion, Forecast, Measurement, ModelFacts, Resolved
+from workbench.endpoint.told import told
+from workbench.results import Applied, Completion, Endpoint, Forecast, Measurement, ModelFacts, Resolved
 from workbench.widgets.proof_tables import PROOFS
 from workbench.widgets.quality_tables import JUDGED
 from workbench.widgets.reuse_tables import REUSED
@@ -28,6 +29,8 @@ def show(results: Any) -> Table:
         )
     if isinstance(results, Sequence) and results and all(isinstance(each, Completion) for each in results):
         return _completions(results)
+    if isinstance(results, Endpoint):
+        return Table(*told(results))
     for kind, table in {**PROOFS, **JUDGED, **REUSED}.items():
         if isinstance(results, kind):
             return table(results)

@@ -32,6 +32,7 @@ _FILES = (
     "compiled",
     "config",
     "convert",
+    "endpoint",
     "engines",
     "export",
     "gpu_check",

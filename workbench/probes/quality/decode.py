@@ -21,11 +21,18 @@ def rendered(tokenizer: Any, text: str, messages: Sequence[dict[str, str]] | Non
     """
     if messages is None and not answered:
         return list(tokenizer(text)["input_ids"])
-    turns = [dict(message) for message in messages or ({"role": "user", "content": text},)]
+    written, special = render(tokenizer, messages or ({"role": "user", "content": text},), answered=answered)
+    return list(tokenizer(written, add_special_tokens=special)["input_ids"])
+
+
+def render(tokenizer: Any, prompt: str | Sequence[dict[str, str]], *, answered: bool = True) -> tuple[str, bool]:
+    """(the text that a tokenizer is given, whether it adds its special tokens to it): a text as it is, or messages."""
+    if isinstance(prompt, str):
+        return prompt, True
     if not tokenizer.chat_template:
-        return list(tokenizer("\n".join(turn["content"] for turn in turns))["input_ids"])
-    chat = tokenizer.apply_chat_template(turns, add_generation_prompt=answered, tokenize=False)
-    return list(tokenizer(chat, add_special_tokens=False)["input_ids"])
+        return "\n".join(turn["content"] for turn in prompt), True
+    turns = [dict(message) for message in prompt]
+    return tokenizer.apply_chat_template(turns, add_generation_prompt=answered, tokenize=False), False
 
 
 def batch_of(bench: Bench, rows: Sequence[Sequence[int]], side: str | None = None) -> dict[str, torch.Tensor]:
@@ -92,12 +99,12 @@ class Likely:
         return found
 
 
-def pieces(tokenizer: Any, tokens: Sequence[int]) -> list[str]:
-    """The text of each token; a character of several tokens stands with its last one."""
+def pieces(tokenizer: Any, tokens: Sequence[int], *, special: bool = True) -> list[str]:
+    """The text of each token, `special` ones too; a character of several tokens stands with its last one."""
     found: list[str] = []
     shown = 0
     for end in range(1, len(tokens) + 1):
-        text = tokenizer.decode(tokens[:end], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        text = tokenizer.decode(tokens[:end], skip_special_tokens=not special, clean_up_tokenization_spaces=False)
         whole = end == len(tokens) or not text.endswith("\ufffd")
         found.append(text[shown:] if whole else "")
         shown = len(text) if whole else shown
