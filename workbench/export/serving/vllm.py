@@ -1,0 +1,72 @@
+"""`vllm serve`: a script, the sampling defaults, and on several machines what joins them through Ray."""
+
+from workbench.export.python import comment
+from workbench.export.request import Request
+from workbench.export.serving import words
+from workbench.export.serving.deployment import Deployment
+from workbench.export.serving.shell import Variable, command, script
+from workbench.words import text
+
+_PORT = 8000
+_RAY_PORT = 6379
+
+
+def files(request: Request) -> dict[str, str]:
+    """ModelError, CapabilityError, ConfigError where vLLM cannot have it."""
+    deployment = Deployment.of("vllm", request)
+    tool, parallel = deployment.tool, deployment.parallel
+    location = deployment.served.source.location
+    ours = ["vllm", "serve", location, *words.loading(deployment), *words.splitting(deployment)]
+    ours += _generation(deployment)
+    if deployment.seed is not None:
+        ours.append(words.option(tool, "seed", deployment.seed))
+    several = parallel.pipeline > 1 or (deployment.fleet is not None and deployment.fleet.nodes > 1)
+    remarks = _remarks(deployment)
+    if several:
+        ours.append(words.option(tool, "executor", "ray"))
+        remarks.append(text("serving.ray"))
+    start = command(["ray", "start", "--head", f"--port={_RAY_PORT}"]) if several else []
+    body = [*start, *_alternative(deployment), *command(ours), *words.asking(_PORT)]
+    made = {"serve.sh": script(deployment.header(*remarks), body)}
+    if several:
+        joining = command(["ray", "start", Variable(f'--address="${{HEAD:?address of the first machine}}:{_RAY_PORT}"')])
+        made["join.sh"] = script([text("serving.ray")], joining)
+    if deployment.eos_token_ids:
+        made["generation/generation_config.json"] = words.document(_defaults(deployment))
+    made["request.json"] = words.request_file(deployment, location)
+    return made
+
+
+def _generation(deployment: Deployment) -> list[str]:
+    """Only our sampling defaults; end ids that were asked for need a file of their own."""
+    if deployment.eos_token_ids:
+        return [words.option(deployment.tool, "generation", "generation")]
+    return [
+        words.option(deployment.tool, "generation", "vllm"),
+        words.option(deployment.tool, "sampling", words.compact(deployment.sampling)),
+    ]
+
+
+def _defaults(deployment: Deployment) -> dict[str, object]:
+    ids = list(deployment.eos_token_ids)
+    return {"eos_token_id": ids, "do_sample": deployment.request.config.do_sample, **deployment.sampling}
+
+
+def _remarks(deployment: Deployment) -> list[str]:
+    found = []
+    if deployment.eos_token_ids:
+        found.append(text("serving.sampling_file"))
+    if deployment.quantization:
+        asked = str(deployment.request.config.quantization)
+        found.append(text("serving.made_anew", word=deployment.quantization, asked=asked))
+    return found
+
+
+def _alternative(deployment: Deployment) -> list[str]:
+    """Attention in data parallel, where the arithmetic speaks for it."""
+    parallel, options = deployment.parallel, deployment.tool.options
+    if not any(line.code == "serving.latent" for line in parallel.lines):
+        return []
+    instead = words.option(deployment.tool, "tensor", parallel.tensor)
+    data = words.option(deployment.tool, "data", parallel.tensor * parallel.data)
+    return [comment(text("serving.attention_data", instead=instead, options=f"{data} {options['experts']}"))]
