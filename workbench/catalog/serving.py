@@ -21,6 +21,9 @@ class Tool:
     from_files    quantisations that it takes from the files
     kv_cache      backend of a quantised cache -> the tool's word
     request       knob -> field of a request's body
+    split         how one model lies on several GPUs: "tensor" (heads divided, stages on several machines), "layers"
+                  (one GPU after the other), "none"
+    nearest       of GGUF: the word for 4 bits, which is another format than any of ours; "": none
     memory_share  of a GPU's memory that weights and cache may fill
     machines      whether one model can span several; replicas: whether it starts several copies itself
     """
@@ -37,6 +40,8 @@ class Tool:
     from_files: tuple[str, ...]
     kv_cache: Mapping[str, str]
     request: Mapping[str, str]
+    split: str
+    nearest: str
     memory_share: float
     machines: bool
     replicas: bool
@@ -49,8 +54,9 @@ def _load() -> dict[str, Tool]:
 
 def _tool(sources: Mapping[str, str], entry: Mapping[str, Any]) -> Tool:
     models, where = entry["models"]
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
-    return Tool(**{**values, "source": sources[entry["source"]], "models": tuple(models), "models_source": sources[where]})
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    values |= {"source": sources[entry["source"]], "models": tuple(models), "models_source": sources[where]}
+    return Tool(**values)
 
 
 TOOLS = MappingProxyType(_load())

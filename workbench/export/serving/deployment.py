@@ -13,8 +13,8 @@ from workbench.export.serving.fleet import Fleet
 from workbench.export.serving.parallel import Parallel, propose
 from workbench.export.serving.served import Served, check
 from workbench.knobs import KNOBS
-from workbench.knobs.formats import quantizes
-from workbench.words import text
+from workbench.knobs.formats import FORMATS, quantizes
+from workbench.words import templates, text
 from workbench.words.message import Message
 
 # knobs that never need a line: which device and which side follow from serving itself
@@ -58,6 +58,13 @@ class Deployment:
         return "" if self.served.own is not None else self.tool.made.get(asked, "")
 
     @property
+    def nearest(self) -> str:
+        """The tool's word for 4 bits, where it makes another 4-bit format than the one that was asked for."""
+        chosen = FORMATS.get(str(self.request.config.quantization))
+        mine = chosen is not None and chosen.bits == 4 and self.served.own is None and not self.served.source.gguf_file
+        return self.tool.nearest if mine and not self.quantization else ""
+
+    @property
     def kv_cache(self) -> str:
         config = self.request.config
         return self.tool.kv_cache.get(str(config.cache_backend), "") if config.cache == "quantized" else ""
@@ -72,7 +79,7 @@ class Deployment:
     def sampling(self) -> dict[str, Any]:
         """knob -> value, of what picks the next token. Greedy is temperature 0 everywhere."""
         config = self.request.config
-        names = ("repetition_penalty",)
+        names: tuple[str, ...] = ("repetition_penalty",)
         if not config.do_sample:
             found: dict[str, Any] = {"temperature": 0.0}
         else:
@@ -92,6 +99,13 @@ class Deployment:
     @property
     def stop_strings(self) -> tuple[str, ...]:
         return tuple(self.request.config.get("stop_strings", ()))
+
+    def remarks(self) -> list[str]:
+        """What is said of a quantisation that the tool makes anew."""
+        asked = str(self.request.config.quantization)
+        if self.nearest:
+            return [text("serving.four_bits", asked=asked, word=self.nearest)]
+        return [text("serving.made_anew", word=self.quantization, asked=asked)] if self.quantization else []
 
     def body(self) -> dict[str, Any]:
         """Fields of a request that carry what the server's own options do not."""
@@ -118,7 +132,7 @@ class Deployment:
         else:
             lines.append(text("serving.no_gpus"))
         lines += [str(line) for line in further]
-        if left := self.left():
+        if left := ([] if self.target == "triton" else self.left()):  # there transformers itself runs
             lines += ["", text("serving.left", tool=self.tool.name), *(f"  {line}" for line in left)]
         return [*lines, *self._numbers()]
 
@@ -143,7 +157,8 @@ class Deployment:
                 return value in self.tool.dtypes
             case "quantization":
                 own = self.served.own
-                return not quantizes(str(value)) or bool(self.quantization) or (own is not None and own.word == value)
+                same = own is not None and own.word == value
+                return not quantizes(str(value)) or bool(self.quantization or self.nearest) or same
             case "cache":
                 return value == "dynamic" or bool(self.kv_cache)
             case "do_sample":
@@ -155,29 +170,17 @@ class Deployment:
     def _reason(self, name: str) -> str:
         code = f"serving.left.{name}"
         known = {"tool": self.tool.name, "words": ", ".join(self.tool.made) or "-"}
-        return text(code if code in _REASONS else "serving.left.other", **known)
+        return text(code if code in templates() else "serving.left.other", **known)
 
     def _numbers(self) -> list[str]:
         measurement = self.request.measurement
         if measurement is None:
             return []
         where = f" ({self.request.machine.label})" if self.request.machine else ""
-        table = [
-            f"    {label:<22} {value}" + (f"   {bounds}" if bounds else "") for label, value, bounds in rows(measurement)
-        ]
+        table = [f"    {label:<22} {value}   {bounds}".rstrip() for label, value, bounds in rows(measurement)]
         return [
             "",
             text("serving.measured", where=where),
             *table,
             f"    {conditions(measurement, self.request.workload)}",
         ]
-
-
-_REASONS = tuple(
-    f"serving.left.{name}"
-    for name in (
-        "attention sdpa_backend attention_mask dtype autocast tf32 cudnn_benchmark compile freezing cache cache_length "
-        "quantization compute_dtype bnb_double_quant bnb_threshold group_size skip_modules pad_token padding_side "
-        "no_repeat_ngram_size stop_at_sentence eos_token_ids"
-    ).split()
-)

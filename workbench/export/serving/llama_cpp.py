@@ -4,19 +4,17 @@ from workbench.export.request import Request
 from workbench.export.serving import words
 from workbench.export.serving.deployment import Deployment
 from workbench.export.serving.shell import Variable, command, script
-from workbench.knobs.formats import FORMATS
 from workbench.words import text
 
 _PORT = 8080
 _MADE, _FULL = "model.gguf", "model-full.gguf"
-_NEAREST = "Q4_K_M"
 
 
 def files(request: Request) -> dict[str, str]:
     """ModelError, CapabilityError, ConfigError where llama.cpp cannot have it."""
     deployment = Deployment.of("llama.cpp", request)
     served = deployment.served
-    remarks = [text("serving.sampling_request")]
+    remarks = [text("serving.sampling_request"), *deployment.remarks()]
     made = {}
     if not served.source.gguf_file:
         made = {"convert.sh": _convert(deployment, remarks)}
@@ -37,7 +35,7 @@ def files(request: Request) -> dict[str, str]:
 
 def _pair(deployment: Deployment, name: str, value: object) -> list[str]:
     """Two words: llama.cpp takes what follows an option for its value, whatever it begins with."""
-    return [deployment.tool.options[name], f"{value!r}" if isinstance(value, float) else str(value)]
+    return [deployment.tool.options[name], str(value)]
 
 
 def _sampling(deployment: Deployment) -> dict[str, object]:
@@ -59,9 +57,9 @@ def _placing(deployment: Deployment, remarks: list[str]) -> list[str]:
     if deployment.fleet is None:
         return found + (_pair(deployment, "layers", 0) if config.device == "cpu" else [])
     found += _pair(deployment, "layers", "all")
-    if parallel.tensor > 1:
+    if parallel.pipeline > 1:
         found += _pair(deployment, "split", "layer")
-        found += _pair(deployment, "shares", ",".join(["1"] * parallel.tensor))
+        found += _pair(deployment, "shares", ",".join(["1"] * parallel.pipeline))
         remarks.append(text("serving.layers"))
     return found
 
@@ -79,13 +77,7 @@ def _convert(deployment: Deployment, remarks: list[str]) -> str:
     """The GGUF file, in the number format in force, or in the nearest of 8 or 4 bits."""
     tool, source = deployment.tool, deployment.served.source
     remarks.append(text("serving.convert", tool=tool.name))
-    asked = str(deployment.request.config.quantization)
-    chosen = FORMATS.get(asked)
-    target = deployment.quantization or (_NEAREST if chosen is not None and chosen.bits == 4 else "")
-    if target == _NEAREST:
-        remarks.append(text("serving.four_bits", asked=asked))
-    elif target:
-        remarks.append(text("serving.made_anew", word=target, asked=asked))
+    target = deployment.quantization or deployment.nearest
     body, location = [], source.location
     if source.kind == "hub":
         fetch = ["hf", "download", source.name, *([f"--revision={source.revision}"] if source.revision else [])]

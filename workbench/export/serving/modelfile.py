@@ -10,7 +10,8 @@ from workbench.errors import ConfigError
 _BREAKS = "\r\n"
 _PARAMETER_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _COMMANDS = (
-    "from", "license", "template", "system", "adapter", "draft", "renderer", "parser", "parameter", "message", "requires",
+    "from", "license", "template", "system", "adapter", "draft", "renderer", "parser", "parameter", "message",
+    "requires",
 )  # fmt: skip
 
 

@@ -5,17 +5,15 @@ from workbench.export.request import Request
 from workbench.export.serving import modelfile
 from workbench.export.serving.deployment import Deployment
 from workbench.export.serving.shell import command, script
-from workbench.knobs.formats import FORMATS
 from workbench.words import text
 
-_NAME = "workbench"  # of the model in ollama's own list
-_NEAREST = "q4_K_M"
+_NAME = "workbench-export"  # of the model in ollama's own list
 
 
 def files(request: Request) -> dict[str, str]:
     """ModelError, CapabilityError, ConfigError where Ollama cannot have it."""
     deployment = Deployment.of("ollama", request)
-    source, remarks = deployment.served.source, []
+    source, remarks = deployment.served.source, deployment.remarks()
     location = deployment.served.gguf_path if source.gguf_file else source.location
     fetch: list[str] = []
     if source.kind == "hub":
@@ -23,22 +21,15 @@ def files(request: Request) -> dict[str, str]:
         fetch, location = command([*words, "--local-dir=model"]), "./model"
         remarks.append(text("serving.fetch"))
     create = ["ollama", "create", _NAME, "--file=Modelfile"]
-    asked = str(request.config.quantization)
-    chosen = FORMATS.get(asked)
-    if not source.gguf_file and chosen is not None and deployment.served.own is None:
-        if word := deployment.quantization or (_NEAREST if chosen.bits == 4 else ""):
-            create.append(f"--quantize={word}")
-            near = word == _NEAREST
-            code = "serving.four_bits" if near else "serving.made_anew"
-            remarks.append(text(code, asked=asked) if near else text(code, word=word, asked=asked))
+    if word := deployment.quantization or deployment.nearest:
+        create.append(f"--quantize={word}")
     parameters = _parameters(deployment, remarks)
     lines = [comment(line) for line in deployment.header(*remarks)]
     written = [modelfile.line("FROM", location)]
     written += [modelfile.line(f"PARAMETER {name}", value) for name, value in parameters]
-    head = [text("serving.written", version="", tool=deployment.tool.name, checked=deployment.tool.version)]
     return {
         "Modelfile": "".join(f"{line}\n" for line in [*lines, *written]),
-        "create.sh": script(head, [*fetch, *command(create), *command(["ollama", "run", _NAME])]),
+        "create.sh": script([text("serving.create")], [*fetch, *command(create), *command(["ollama", "run", _NAME])]),
     }
 
 
@@ -55,7 +46,7 @@ def _parameters(deployment: Deployment, remarks: list[str]) -> list[tuple[str, s
         values["layers"] = 0
     if deployment.seed is not None:
         values["seed"] = deployment.seed
-    found = [(options[name], f"{value!r}" if isinstance(value, float) else str(value)) for name, value in values.items()]
+    found = [(options[name], str(value)) for name, value in values.items()]
     stops = list(deployment.stop_strings)
     texts = {token: deployment.served.text_of(token) for token in deployment.eos_token_ids}
     known = [each for each in texts.values() if each]

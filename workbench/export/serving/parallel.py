@@ -72,12 +72,17 @@ class Parallel:
     lines: tuple[Message, ...] = ()
 
 
-def sizes_of(served: Served, config: Config, on: str) -> Sizes | None:
-    """From the forecast on one such GPU; None: nothing is known of the model's size."""
+def sizes_of(served: Served, config: Config, on: str, made: bool) -> Sizes | None:
+    """From the forecast on one such GPU; None: nothing is known of the model's size.
+
+    made  whether the tool makes the quantisation that `config` asks for
+    """
     if served.about is None:
-        return None
+        return _of_gguf(served) if served.bytes else None
     # a server has kernels and caches of its own: what is forecast is what it holds, not how the bench ran
     plain = config.replace(attention="sdpa", sdpa_backend="auto", cache="dynamic", compile="off", device="cuda")
+    if not made:  # as the files are, then
+        plain = plain.replace(quantization="auto")
     whole = forecast(served.about, plain, Workload(prompt_tokens=_PREFILL, new_tokens=2), on=on)
     return Sizes(
         weights=whole.weights,
@@ -92,14 +97,24 @@ def sizes_of(served: Served, config: Config, on: str) -> Sizes | None:
     )
 
 
+def _of_gguf(served: Served) -> Sizes:
+    """Weights as they are in the file; a cache in 16 bits; a workspace is not known and counts as nothing."""
+    heads, layers = served.number("num_attention_heads"), served.number("num_hidden_layers")
+    kv_heads = served.number("num_key_value_heads") or heads
+    width = served.number("hidden_size") // heads if heads else 0
+    token = 2 * 2.0 * layers * kv_heads * width
+    return Sizes(served.bytes, token, 0, heads, kv_heads, layers, False, 0, served.context)
+
+
 def propose(tool: Tool, served: Served, config: Config, fleet: Fleet, context: int | None) -> Parallel:
     """The smallest split that holds the model and one request, and as many copies of it as the GPUs have room for."""
-    sizes = sizes_of(served, config, fleet.gpu.slug)
+    made = served.own is None and (config.quantization in tool.made or bool(tool.nearest) or tool.split == "none")
+    sizes = sizes_of(served, config, fleet.gpu.slug, made)
     if sizes is None:
         return Parallel(context=context, lines=(say("serving.size_unknown", gpus=str(fleet)),))
     usable = fleet.gpu.memory_bytes * tool.memory_share
     wanted = context or sizes.limit or LEAST_CONTEXT
-    choices = _choices(sizes, fleet.gpus, fleet.nodes)
+    choices = _choices(tool, sizes, fleet)
     chosen = next((each for each in choices if sizes.context(usable, *each) >= wanted), None)
     if chosen is None and context is None:  # the model's own limit does not fit: as much of it as there is room for
         reach = {each: sizes.context(usable, *each) for each in choices}
@@ -108,13 +123,17 @@ def propose(tool: Tool, served: Served, config: Config, fleet: Fleet, context: i
     fits = chosen is not None
     tensor, pipeline = chosen or choices[-1]
     tokens = min(sizes.context(usable, tensor, pipeline), wanted)
-    data = max((fleet.gpus // tensor) * (fleet.nodes // pipeline), 1) if fits else 1
-    found = Parallel(tensor, pipeline, data if tool.replicas else 1, fits, tokens if fits else context)
-    return replace(found, lines=_lines(tool, served, config, fleet, sizes, found, wanted, data))
+    found = Parallel(tensor, pipeline, 1, fits, tokens if fits else context)
+    if fits and pipeline == 1 and tool.replicas:
+        found = replace(found, data=fleet.gpus // tensor)
+    return replace(found, lines=_lines(tool, served, config, fleet, sizes, found, wanted))
 
 
-def _choices(sizes: Sizes, gpus: int, nodes: int) -> list[tuple[int, int]]:
+def _choices(tool: Tool, sizes: Sizes, fleet: Fleet) -> list[tuple[int, int]]:
     """(tensor, pipeline) from the smallest on: within a machine first, then stages on several."""
+    gpus, nodes = fleet.gpus, fleet.nodes
+    if tool.split != "tensor":
+        return [(1, stages) for stages in range(1, gpus + 1 if tool.split == "layers" else 2)]
     split = [size for size in range(1, gpus + 1) if gpus % size == 0 and (not sizes.heads or sizes.heads % size == 0)]
     stages = [count for count in range(2, nodes + 1) if nodes % count == 0]
     return [(size, 1) for size in split] + [(split[-1], count) for count in stages]
@@ -128,7 +147,6 @@ def _lines(
     sizes: Sizes,
     found: Parallel,
     wanted: int,
-    copies: int,
 ) -> tuple[Message, ...]:
     usable = fleet.gpu.memory_bytes * tool.memory_share
     held = sizes.weights * sizes.stage(found.pipeline) / found.tensor
@@ -155,12 +173,17 @@ def _lines(
         lines.append(say("serving.context_cut", tokens=tokens, limit=wanted))
     room = sizes.room(usable, found.tensor, found.pipeline)
     together = int(room / cache) if cache else 0
-    lines.append(say("serving.together", requests=together, tokens=tokens, copies=copies))
-    if copies > 1 and not tool.replicas:
-        lines.append(say("serving.copies_by_hand", tool=tool.name, copies=copies, tensor=found.tensor))
-    used = found.tensor * found.pipeline * copies
-    if used < fleet.total:
-        lines.append(say("serving.idle", idle=fleet.total - used, used=used))
+    lines.append(say("serving.together", requests=together, tokens=tokens))
+    machines = found.pipeline if tool.split == "tensor" else 1  # that one copy spans
+    used = found.tensor * (1 if machines > 1 or tool.split == "tensor" else found.pipeline)
+    here, groups = fleet.gpus // used, fleet.nodes // machines
+    if here > 1 and machines == 1 and not tool.replicas:
+        lines.append(say("serving.copies_by_hand", tool=tool.name, copies=here, gpus=used))
+    if groups > 1:
+        lines.append(say("serving.groups_by_hand", groups=groups, machines=machines))
+    idle = fleet.total - used * (here if machines == 1 else 1) * groups * machines
+    if idle:
+        lines.append(say("serving.idle", idle=idle, total=fleet.total))
     if sizes.latent and found.tensor > 1:
         lines.append(_latent(served, config, fleet, sizes, found, usable))
     return tuple(lines)
@@ -171,16 +194,16 @@ def _latent(served: Served, config: Config, fleet: Fleet, sizes: Sizes, found: P
     assert served.about is not None
     shape = shape_of(served.about)
     parts = WeightBytes.of(shape, Plan.of(config, shape, target_of(config, None, fleet.gpu.slug, 0)))
-    stage = sizes.stage(found.pipeline)
-    held = (parts.total - parts.experts + parts.experts / found.tensor) * stage
-    fits = usable - held - sizes.workspace > LEAST_CONTEXT * sizes.token
-    code = "serving.latent" if fits else "serving.latent_not"
+    group = found.tensor * found.pipeline
+    rest, experts = parts.total - parts.experts, parts.experts / group
+    fits = usable - rest - experts - sizes.workspace > LEAST_CONTEXT * sizes.token
     return say(
-        code,
+        "serving.latent" if fits else "serving.latent_not",
         tensor=found.tensor,
-        share=_gb(held),
-        rest=_gb((parts.total - parts.experts) * stage),
-        experts=_gb(parts.experts / found.tensor * stage),
+        group=group,
+        share=_gb(rest + experts),
+        rest=_gb(rest),
+        experts=_gb(experts),
         usable=_gb(usable),
     )
 

@@ -23,13 +23,14 @@ from workbench.forecast import Describable
 class Served:
     """config: fields of its transformers config, as far as they are known · own: what the files are quantised to.
 
-    about   what the forecast takes; None: nothing is known of its size
+    about   what the forecast takes; None: it knows no such model. bytes: of a GGUF file's tensors
     """
 
     source: Source
     own: Stated | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     about: Describable | None = None
+    bytes: int = 0
 
     @classmethod
     def of(cls, request: Request) -> Self:
@@ -38,7 +39,7 @@ class Served:
         if source.kind == "hub" and source.name.startswith("-"):
             raise ModelError("model.bad_name", name=repr(source.name))
         if source.gguf_file:
-            return cls(source, own, _gguf(source), None)
+            return cls(source, own, *_gguf(source))
         if request.facts is not None:
             return cls(source, own, {"model_type": request.facts.model_type, **request.facts.config}, request.facts)
         if source.kind != "hub":
@@ -96,7 +97,9 @@ def check(target: str, tool: Tool, served: Served, context: int | None, machines
         raise CapabilityError("serving.other_files", tool=tool.name, kind=served.kind, able=_able(served))
     known = served.model_type
     if tool.models and known is not None and served.kind != "gguf" and known not in tool.models:
-        raise CapabilityError("serving.other_model", tool=tool.name, version=tool.version, kind=known, able=_able(served))
+        raise CapabilityError(
+            "serving.other_model", tool=tool.name, version=tool.version, kind=known, able=_able(served)
+        )
     if machines > 1 and not tool.machines:
         able = ", ".join(name for name, each in TOOLS.items() if each.machines)
         raise CapabilityError("serving.one_machine", tool=tool.name, nodes=machines, able=able)
@@ -118,13 +121,12 @@ def _able(served: Served) -> str:
     return ", ".join(found) or "-"
 
 
-def _gguf(source: Source) -> dict[str, Any]:
-    """What the header says, under transformers' names."""
+def _gguf(source: Source) -> tuple[dict[str, Any], None, int]:
+    """What the header says, under transformers' names; and the bytes of the tensors."""
     try:
-        values = read_header(Path(source.location) / str(source.gguf_file)).values
+        header = read_header(Path(source.location) / str(source.gguf_file))
     except (OSError, BadGguf):
-        return {}
-    kind = values.get("general.architecture")
+        return {}, None, 0
     names = {
         "max_position_embeddings": "context_length",
         "num_hidden_layers": "block_count",
@@ -132,7 +134,8 @@ def _gguf(source: Source) -> dict[str, Any]:
         "num_attention_heads": "attention.head_count",
         "num_key_value_heads": "attention.head_count_kv",
     }
-    return {"model_type": kind, **{ours: values.get(f"{kind}.{theirs}") for ours, theirs in names.items()}}
+    found = {ours: header.values.get(f"{header.architecture}.{theirs}") for ours, theirs in names.items()}
+    return {"model_type": header.architecture, **found}, None, sum(header.bytes_by_type.values())
 
 
 def _read(source: Source, name: str) -> dict[str, Any]:

@@ -14,16 +14,13 @@ _MEETING = 20000
 def files(request: Request) -> dict[str, str]:
     """ModelError, CapabilityError, ConfigError where SGLang cannot have it."""
     deployment = Deployment.of("sglang", request)
-    tool, fleet, location = deployment.tool, deployment.fleet, deployment.served.source.location
+    tool, location = deployment.tool, deployment.served.source.location
     ours = ["python", "-m", "sglang.launch_server", words.option(tool, "model", location)]
     ours += [*words.loading(deployment), *words.splitting(deployment)]
-    remarks = [text("serving.sampling_request")]
+    remarks = [text("serving.sampling_request"), *deployment.remarks()]
     if deployment.quantization == "bitsandbytes":
         ours.append(words.option(tool, "load_format", "bitsandbytes"))
         remarks.append(text("serving.double_quant"))
-    if deployment.quantization:
-        asked = str(deployment.request.config.quantization)
-        remarks.append(text("serving.made_anew", word=deployment.quantization, asked=asked))
     ours.append(words.option(tool, "defaults", "openai"))
     if deployment.eos_token_ids:
         override = words.compact({"eos_token_id": list(deployment.eos_token_ids)})
@@ -31,7 +28,7 @@ def files(request: Request) -> dict[str, str]:
         remarks.append(text("serving.eos_added"))
     if deployment.seed is not None:
         ours.append(words.option(tool, "seed", deployment.seed))
-    if fleet is not None and fleet.nodes > 1 and deployment.parallel.pipeline > 1:
+    if deployment.parallel.pipeline > 1:
         meeting = f'{tool.options["address"]}="${{HEAD:?address of the first machine}}:{_MEETING}"'
         ours += [words.option(tool, "nodes", deployment.parallel.pipeline), Variable(meeting)]
         ours.append(Variable(f'{tool.options["rank"]}="${{NODE_RANK:?0 on the first machine}}"'))
@@ -46,7 +43,6 @@ def files(request: Request) -> dict[str, str]:
 def _alternative(deployment: Deployment) -> list[str]:
     if not any(line.code == "serving.latent" for line in deployment.parallel.lines):
         return []
-    tool, tensor = deployment.tool, deployment.parallel.tensor
-    instead = words.option(tool, "tensor", tensor)
-    options = f"{instead} {words.option(tool, 'attention_data', tensor)}"
-    return [comment(text("serving.attention_data", instead=instead, options=options))]
+    tool, group = deployment.tool, deployment.parallel.tensor * deployment.parallel.pipeline
+    ours = f"{words.option(tool, 'tensor', group)} {words.option(tool, 'attention_data', group)}"
+    return [comment(text("serving.attention_data", instead=" ".join(words.splitting(deployment)), options=ours))]

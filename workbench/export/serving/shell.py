@@ -1,6 +1,5 @@
 """Words of a POSIX shell from values, and scripts from words. Nothing in a value is ever code."""
 
-import re
 import shlex
 from collections.abc import Sequence
 
@@ -26,14 +25,15 @@ def quote(word: str) -> str:
 
 
 def command(words: Sequence[str]) -> list[str]:
-    """One command, an option a line: a line starts at the program's own words, then at each word with a dash."""
+    """One command, an option a line: a line starts at the program's own words, then at each long option."""
     lines: list[list[str]] = [[]]
-    for at, word in enumerate(words):
-        if at and re.match(r"-", word) and not isinstance(word, Variable):
+    for word in words:
+        if lines[0] and word.startswith("--"):
             lines.append([])
         lines[-1].append(quote(word))
-    written = [" ".join(line) for line in lines if line]
-    return [f"{'    ' if at else ''}{line}{' \\' if at < len(written) - 1 else ''}" for at, line in enumerate(written)]
+    first, *others = [" ".join(line) for line in lines]
+    written = [first, *(f"    {line}" for line in others)]
+    return [*(f"{line} \\" for line in written[:-1]), written[-1]]
 
 
 def script(header: Sequence[str], body: Sequence[str]) -> str:

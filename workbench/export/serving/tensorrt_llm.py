@@ -46,7 +46,7 @@ def _settings(deployment: Deployment) -> dict[str, Any]:
 def _alternative(deployment: Deployment) -> list[str]:
     if not any(line.code == "serving.latent" for line in deployment.parallel.lines):
         return []
-    tensor = words.option(deployment.tool, "tensor", deployment.parallel.tensor)
-    experts = words.option(deployment.tool, "experts_size", deployment.parallel.tensor)
-    options = f"{tensor} {experts}, with enable_attention_dp: true in llm.yaml"
-    return [comment(text("serving.attention_data", instead=tensor, options=options))]
+    tool, group = deployment.tool, deployment.parallel.tensor * deployment.parallel.pipeline
+    ours = f"{words.option(tool, 'tensor', group)} {words.option(tool, 'experts_size', group)}"
+    instead = " ".join(words.splitting(deployment))
+    return [comment(text("serving.attention_data", instead=instead, options=f"{ours} (llm.yaml: enable_attention_dp)"))]

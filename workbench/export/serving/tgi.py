@@ -19,10 +19,7 @@ def files(request: Request) -> dict[str, str]:
     ours = ["text-generation-launcher", words.option(tool, "model", location), *found, *words.splitting(deployment)]
     if deployment.parallel.context:
         ours.append(words.option(tool, "prompt", deployment.parallel.context - 1))
-    remarks = [text("serving.sampling_request")]
-    if deployment.quantization:
-        asked = str(deployment.request.config.quantization)
-        remarks.append(text("serving.made_anew", word=deployment.quantization, asked=asked))
+    remarks = [text("serving.sampling_request"), *deployment.remarks()]
     return {
         "serve.sh": script(deployment.header(*remarks), [*command(ours), *words.asking(_PORT)]),
         "request.json": words.request_file(deployment, location),

@@ -20,8 +20,10 @@ def files(request: Request) -> dict[str, str]:
     ours += _generation(deployment)
     if deployment.seed is not None:
         ours.append(words.option(tool, "seed", deployment.seed))
-    several = parallel.pipeline > 1 or (deployment.fleet is not None and deployment.fleet.nodes > 1)
-    remarks = _remarks(deployment)
+    several = parallel.pipeline > 1
+    remarks = deployment.remarks()
+    if deployment.eos_token_ids:
+        remarks.append(text("serving.sampling_file"))
     if several:
         ours.append(words.option(tool, "executor", "ray"))
         remarks.append(text("serving.ray"))
@@ -29,8 +31,8 @@ def files(request: Request) -> dict[str, str]:
     body = [*start, *_alternative(deployment), *command(ours), *words.asking(_PORT)]
     made = {"serve.sh": script(deployment.header(*remarks), body)}
     if several:
-        joining = command(["ray", "start", Variable(f'--address="${{HEAD:?address of the first machine}}:{_RAY_PORT}"')])
-        made["join.sh"] = script([text("serving.ray")], joining)
+        head = Variable(f'--address="${{HEAD:?address of the first machine}}:{_RAY_PORT}"')
+        made["join.sh"] = script([text("serving.ray")], command(["ray", "start", head]))
     if deployment.eos_token_ids:
         made["generation/generation_config.json"] = words.document(_defaults(deployment))
     made["request.json"] = words.request_file(deployment, location)
@@ -52,21 +54,13 @@ def _defaults(deployment: Deployment) -> dict[str, object]:
     return {"eos_token_id": ids, "do_sample": deployment.request.config.do_sample, **deployment.sampling}
 
 
-def _remarks(deployment: Deployment) -> list[str]:
-    found = []
-    if deployment.eos_token_ids:
-        found.append(text("serving.sampling_file"))
-    if deployment.quantization:
-        asked = str(deployment.request.config.quantization)
-        found.append(text("serving.made_anew", word=deployment.quantization, asked=asked))
-    return found
-
-
 def _alternative(deployment: Deployment) -> list[str]:
     """Attention in data parallel, where the arithmetic speaks for it."""
-    parallel, options = deployment.parallel, deployment.tool.options
+    parallel, tool = deployment.parallel, deployment.tool
     if not any(line.code == "serving.latent" for line in parallel.lines):
         return []
-    instead = words.option(deployment.tool, "tensor", parallel.tensor)
-    data = words.option(deployment.tool, "data", parallel.tensor * parallel.data)
-    return [comment(text("serving.attention_data", instead=instead, options=f"{data} {options['experts']}"))]
+    instead = words.splitting(deployment)
+    ours = [words.option(tool, "data", parallel.tensor * parallel.pipeline * parallel.data), tool.options["experts"]]
+    if parallel.pipeline > 1:
+        ours += [words.option(tool, "data_here", parallel.tensor), words.option(tool, "data_backend", "ray")]
+    return [comment(text("serving.attention_data", instead=" ".join(instead), options=" ".join(ours)))]

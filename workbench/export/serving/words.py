@@ -6,6 +6,8 @@ from typing import Any
 from workbench.catalog.serving import Tool
 from workbench.export.serving.deployment import Deployment
 
+_QUESTION = "Explain in two sentences what the KV cache of a language model is for."
+
 
 def option(tool: Tool, name: str, value: Any) -> str:
     """`--name=value`: one word, so that a value with a dash in front is never taken for an option."""
@@ -49,7 +51,7 @@ def request_file(deployment: Deployment, model: str) -> str:
     """The body of one request to an OpenAI-compatible server, with what picks the tokens."""
     body = {
         "model": model,
-        "messages": [{"role": "user", "content": "Explain in two sentences what the KV cache of a language model is for."}],
+        "messages": [{"role": "user", "content": _QUESTION}],
         "max_tokens": 128,
         **deployment.body(),
     }
