@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,10 @@ from workbench.export.serving import modelfile, pbtxt, shell
 
 Run = Callable[..., list[list[str]]]
 FIXTURES = (HealthCheck.function_scoped_fixture,)
-PIECES = ["$(touch canary)", "`touch canary`", "'", '"', "\\", "\n", "\r", "\t", " ", "#", ";", "&", "|", "*", "~", "!", "-",
-          "--help", '"""', "'''", "${HOME}", "\u2028", "名", "é", "\x1b", "=", ">canary", "%s", "{}", "<%", "a"]  # fmt: skip
+PIECES = [
+    "$(touch canary)", "`touch canary`", "'", '"', "\\", "\n", "\r", "\t", " ", "#", ";", "&", "|", "*", "~", "!",
+    "-", "--help", '"""', "'''", "${HOME}", "\u2028", "名", "é", "\x1b", "=", ">canary", "%s", "{}", "<%", "a",
+]  # fmt: skip
 NAMES = st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join)
 FOLDERS = NAMES.filter(lambda name: len(name.encode()) < 200 and name.strip() not in ("", ".", ".."))
 HUB = "deepseek-ai/deepseek-llm-7b-base"
@@ -69,13 +72,13 @@ def test_llama_cpp_is_given_the_file_and_its_converter_the_folder(
 @given(name=FOLDERS)
 def test_a_modelfile_holds_the_path_or_says_that_it_cannot(name: str, tmp_path: Path) -> None:
     folder = outline(tmp_path / name)
-    try:
-        made = export.snippet("ollama", Config(), model=str(folder))
-    except ConfigError as error:
-        assert error.code == "serving.unquotable"
-        assert re.search(r'["\x00-\x1f\u2028\x1b]', name) or name != name.strip()
+    code = ""
+    with suppress(ConfigError):
+        code = export.render("ollama", Config(), model=str(folder))
+    if not code:
+        assert re.search(r'["\x00-\x1f\u2028]', name) or name != name.strip()  # what its quotes may not be able to hold
         return
-    read = modelfile.read(made.code)
+    read = modelfile.read(code)
     assert read[0] == ("from", str(folder.resolve()))
     assert {command for command, _value in read[1:]} == {"temperature", "top_p", "top_k", "min_p", "repeat_penalty"}
 
