@@ -9,8 +9,9 @@ from workbench.bench import Bench
 from workbench.decoding.batching import batching
 from workbench.decoding.endpoint import endpoint
 from workbench.decoding.prefix import prefix, save_prefix
+from workbench.decoding.verify import verify
 from workbench.jobs import Jobs
-from workbench.results import Batching, Endpoint, PrefixReuse, SavedPrefix, Workload
+from workbench.results import Batching, Endpoint, PrefixReuse, SavedPrefix, Snippet, Verification, Workload
 from workbench.results.batching import WAYS
 
 # operation -> what does it, given the bench, the job's number and the arguments of the method of that name
@@ -18,6 +19,7 @@ GENERATIONS: Mapping[str, Callable[..., Any]] = {
     "batching": batching,
     "prefix": prefix,
     "save_prefix": save_prefix,
+    "verify": verify,
     "endpoint": endpoint,
 }
 
@@ -94,4 +96,18 @@ class Generations:
         was measured so far. Kept in `.runs`.
         """
         result: Endpoint = self._jobs.wait(self.submit("endpoint", url, prompts, **options))
+        return result
+
+    def verify(self, snippet: Snippet, workload: Workload | None = None, **options: Any) -> Verification:
+        """Runs exported code in a process without the workbench, against this session: tokens, state, decode speed.
+
+        snippet   from `export("transformers")`; `snippet.verify()` is the same
+        workload  whose first tokens are decoded by turns (default: 64 prompt tokens)
+        options   tolerance of the speed (0.03), precision (0.02) and budget_s (60) of the pairs, timeout_s of one
+                  answer of that process (default: by what this session needs)
+
+        Greedy token ids of several prompts must be identical; speed is a ratio of interleaved pairs. Where both models
+        do not fit into memory, this engine makes room and comes back. Kept in `.runs`.
+        """
+        result: Verification = self._jobs.wait(self.submit("verify", snippet, workload, **options))
         return result

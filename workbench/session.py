@@ -199,25 +199,17 @@ class Session(Readings, Judgements, Generations):
         resident = self.resolved.weight_bytes if here and self.state != "released" else 0
         return forecasts.forecast(self.facts, config, workload, machine, on=on, resident_bytes=resident)
 
-    def export(
-        self,
-        target: str = "transformers",
-        *,
-        on: str | None = None,
-        gpus: int | None = None,
-        nodes: int | None = None,
-        context: int | None = None,
-    ) -> Snippet:
+    def export(self, target: str = "transformers") -> Snippet:
         """This config as code, with the last measured numbers of it beside. Targets: `workbench.export.TARGETS`.
 
-        on, gpus, nodes, context  where a server is to run, and for how long requests; see `workbench.export.snippet`
+        `.verify()` of the result runs it without the workbench; `.save(folder)` writes all its files.
         """
         if self._nameless and (target not in exports.TARGETS or exports.TARGETS[target].needs_source):
             raise CapabilityError("session.nameless", target=target)
         measurement: Measurement | None = self.last.get("measurement")
         if measurement is not None and self.last.get("measured_config") != self.config:
             measurement = None
-        return exports.snippet(
+        made = exports.snippet(
             target,
             self.config,
             model=self._bench.loads_from,
@@ -227,11 +219,8 @@ class Session(Readings, Judgements, Generations):
             workload=measurement.workload if measurement else None,
             facts=self.facts,
             machine=self.machine,
-            on=on,
-            gpus=gpus,
-            nodes=nodes,
-            context=context,
         )
+        return made.bound_to(self.verify)
 
     def submit(self, operation: str, *arguments: Any, **options: Any) -> Future[Any]:
         """Starts an operation by its method's name; returns its Future at once. Jobs run one after the other."""

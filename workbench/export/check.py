@@ -5,6 +5,7 @@ import math
 from importlib.resources import files as package_files
 from typing import Any
 
+from workbench.config import Config
 from workbench.export.header import deciding
 from workbench.export.request import Request
 from workbench.knobs.generation import PLAIN, generation_arguments
@@ -22,7 +23,7 @@ def files(request: Request, packages: tuple[str, ...]) -> dict[str, str]:
     return {"check_model.py": program, "expected.json": text + "\n"}
 
 
-def work_of(workload: Workload, request: Request) -> dict[str, Any]:
+def work_of(workload: Workload, config: Config) -> dict[str, Any]:
     """The fixed work as data: what `check_model.work_of` and `check_model.once` read."""
     built_in = package_files("workbench.probes").joinpath("texts/workload.txt")
     return {
@@ -33,7 +34,7 @@ def work_of(workload: Workload, request: Request) -> dict[str, Any]:
         "new_tokens": workload.new_tokens,
         "batch_size": workload.batch_size,
         "padding": padding_of(workload.batch_size, workload.prompt_tokens, workload.padded) if workload.padded else [],
-        "arguments": generation_arguments(request.config.replace(**PLAIN)),
+        "arguments": generation_arguments(config.replace(**PLAIN)),
     }
 
 
@@ -51,7 +52,7 @@ def _expected(request: Request, packages: tuple[str, ...]) -> dict[str, Any]:
         "machine": request.machine.label if request.machine else None,
         "versions": deciding(request, packages),
         "tolerance": TOLERANCE,
-        "work": work_of(request.workload or (measurement.workload if measurement else Workload()), request),
+        "work": work_of(request.workload or (measurement.workload if measurement else Workload()), request.config),
         "measured": measured,
         "token_ids": list(measurement.token_ids) if measurement else [],
     }

@@ -88,6 +88,10 @@ class ProcessHost:
         if self._worker:
             self._worker.stop()
 
+    def release(self) -> None:
+        """Ends the worker to make room; the next call brings the model back on the last good config."""
+        self._kill()
+
     def close(self) -> None:
         """Ends the worker. Harmless when there is none."""
         self._open = None

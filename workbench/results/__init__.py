@@ -67,6 +67,7 @@ from workbench.results.resolved import (
 from workbench.results.scan import Knee, Rung, RungLine, Scan, ScanEnd, ScanLine, ScanPoint, scan_record
 from workbench.results.tasks import TaskScore, TaskScores, tasks_record
 from workbench.results.trace import PHASES, KernelUse, Trace, TraceDiff, TracePhase, trace_record
+from workbench.results.verification import Answers, Verification, verification_record
 from workbench.results.workload import Workload
 
 __all__ = [
@@ -82,6 +83,7 @@ __all__ = [
     "Agreement",
     "AnswerFlips",
     "AnswerPair",
+    "Answers",
     "Applied",
     "Attempt",
     "Attempts",
@@ -168,6 +170,7 @@ __all__ = [
     "Trace",
     "TraceDiff",
     "TracePhase",
+    "Verification",
     "WarmUp",
     "Way",
     "Workload",
@@ -186,5 +189,6 @@ __all__ = [
     "sensitivity_record",
     "tasks_record",
     "trace_record",
+    "verification_record",
     "versions",
 ]

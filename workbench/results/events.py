@@ -31,6 +31,7 @@ DOING = {
     "prefix": "comparing",
     "save_prefix": "measuring",
     "endpoint": "measuring",
+    "verify": "comparing",
 }
 EVENTS = ("state", "progress", "token", "applied", "result", "error")
 

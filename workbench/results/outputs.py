@@ -1,6 +1,14 @@
 """Results that are not measurements: a forecast, a snippet."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import PrivateAttr
+
+from workbench.errors import CapabilityError
 from workbench.results.base import Result
+from workbench.results.verification import Verification
 from workbench.words import Message, say
 from workbench.words.format import size
 
@@ -53,9 +61,38 @@ class Forecast(Result):
 
 
 class Snippet(Result):
-    """Code to take home. `files`: name -> content, the main one included; `expected`: numbers it should reproduce."""
+    """Code to take home.
+
+    code      the main file, which reads and runs by itself
+    files     name -> content, the main one first
+    expected  numbers it should reproduce
+    config    the knobs that it stands for
+    """
 
     target: str
     code: str
     files: dict[str, str]
     expected: dict[str, float] = {}
+    config: dict[str, Any] = {}
+    _verify: Callable[..., Verification] | None = PrivateAttr(default=None)
+
+    def save(self, folder: str | Path) -> tuple[Path, ...]:
+        """Writes all files into `folder`, which is made where it is not there; their paths, the main one first."""
+        place = Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        for name, content in self.files.items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_text(content, encoding="utf-8")
+        return tuple(place / name for name in self.files)
+
+    def verify(self, **options: Any) -> Verification:
+        """Runs it in a process without the workbench, against the session that it came from (see `Session.verify`)."""
+        if self._verify is None:
+            raise CapabilityError("verify.unbound")
+        return self._verify(self, **options)
+
+    def bound_to(self, verify: Callable[..., Verification]) -> Self:
+        """The same, knowing what `verify` calls."""
+        bound = self.model_copy()
+        bound._verify = verify
+        return bound

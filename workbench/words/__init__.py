@@ -54,12 +54,12 @@ _FILES = (
     "runs",
     "sampling",
     "scan",
-    "serving",
     "session",
     "suites",
     "tables",
     "tokenizer",
     "trace",
+    "verify",
     "worker",
 )
 _LOCALE = Path(__file__).parents[1] / "locale"

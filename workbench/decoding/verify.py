@@ -1,0 +1,283 @@
+"""Exported code against the session that it came from: the same tokens, the same state, the same speed.
+
+The code runs in a process without the workbench (`hosts.clean_process`) that stays alive, so that its runs of decode
+and the session's can alternate: only one of them computes at a time, and pairs are judged as `compare` judges them.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from workbench import forecast as forecasts
+from workbench import machine as machines
+from workbench.bench import Bench
+from workbench.catalog.quantized import stated
+from workbench.catalog.sources import needs_hub
+from workbench.config import Config
+from workbench.decoding.verdict import judged
+from workbench.errors import CapabilityError
+from workbench.export.check import work_of
+from workbench.hosts.clean_process import CleanProcess, SnippetFailed
+from workbench.hosts.process import ProcessHost
+from workbench.knobs.formats import FORMATS
+from workbench.knobs.generation import PLAIN, generation_arguments
+from workbench.pairing import Gathered, Half, Plan, block_of, gather, told
+from workbench.probes.context import Context
+from workbench.probes.device.cpu import Watched, rates, read_counters
+from workbench.results import Answers, Block, Completion, Resolved, Snippet, Verification, Workload, verification_record
+from workbench.ways import put, restored
+from workbench.words import Message, say
+from workbench.words.format import size
+
+# texts that a chat model answers and ends, one that ends at the length, and texts to continue; the first as one batch
+PROMPTS: tuple[tuple[tuple[str, ...], bool], ...] = (
+    (("Name three colours.", "What is the capital of France? Answer in one word."), True),
+    (("用一句话说明什么是缓存。",), True),
+    (("The keeper bought a watch, counted the turns in ten minutes, and",), False),
+)
+NEW_TOKENS = 32
+TOLERANCE = 0.03
+_WORK = Workload(prompt_tokens=64, new_tokens=16)
+# seconds: at least, and as a multiple of what the session itself needs
+_LOAD, _ANSWER = (600.0, 20.0), (300.0, 20.0)
+
+
+@dataclass
+class Patience:
+    """Seconds that the snippet's process has for each command. `given` overrides."""
+
+    load_s: float
+    answer_s: float
+
+    @classmethod
+    def of(cls, bench: Bench, given: float | None) -> "Patience":
+        if given is not None:
+            return cls(given, given)
+        return cls(max(_LOAD[0], _LOAD[1] * (bench.load_seconds or 0.0)), _ANSWER[0])
+
+
+@dataclass
+class Found:
+    """What is known so far; a problem may end the work at any point."""
+
+    answers: tuple[Answers, ...] = ()
+    differences: tuple[Message, ...] = ()
+    without_workbench: bool = False
+    load_seconds: float | None = None
+    warnings: tuple[str, ...] = ()
+    gathered: Gathered | None = None
+    problem: SnippetFailed | None = None
+
+
+def verify(
+    bench: Bench,
+    job: int,
+    snippet: Snippet,
+    workload: Workload | None = None,
+    *,
+    tolerance: float = TOLERANCE,
+    precision: float = 0.02,
+    budget_s: float = 60.0,
+    timeout_s: float | None = None,
+) -> Verification:
+    """What `snippet` does in a process without the workbench, against the session in the snippet's configuration.
+
+    Kept in the store. The configuration of before is in force again afterwards, also after Stop and errors.
+    CapabilityError: its target is no program for this interpreter, or both models do not fit and this engine cannot
+    make room.
+    """
+    if snippet.target != "transformers":
+        raise CapabilityError("verify.no_code", target=snippet.target)
+    context, began = bench.context(job), time.monotonic()
+    config = Config(**snippet.config) if snippet.config else bench.config
+    work = block_of(workload or _WORK)
+    patience, found = Patience.of(bench, timeout_s), Found()
+    with restored(bench, job):
+        greedy = config.replace(**PLAIN) if config.do_sample else config
+        put(bench, job, greedy)
+        resolved = bench.resolved
+        room = _room(bench, config, work)
+        plan = Plan(precision, budget_s, quick=0 if room is None else 1)
+        way = _beside if room is None else _by_turns
+        try:
+            way(Work(bench, job, context, snippet, config, work, patience), plan, found)
+        except SnippetFailed as failure:
+            found.problem = failure
+    result = _verification(found, config, work, tolerance, room, time.monotonic() - began)
+    record = verification_record(bench.facts.name, bench.machine, config, resolved, result)
+    result = result.model_copy(update={"flags": (*result.flags, *bench.store(job, record))})
+    bench.last["verification"] = result
+    bench.tell(job, "result", {"kind": "verification", "value": result})
+    return result
+
+
+@dataclass
+class Work:
+    """One verification: both sides of it, and what each is asked."""
+
+    bench: Bench
+    job: int
+    context: Context
+    snippet: Snippet
+    config: Config
+    workload: Workload
+    patience: Patience
+
+    @contextmanager
+    def process(self, found: Found) -> Iterator[CleanProcess]:
+        """The snippet's process with its model loaded; what was read back there is compared at once."""
+        self.context.progress(say("verify.starting"), 0)
+        environment = {"HF_HUB_OFFLINE": "1"} if not needs_hub(self.bench.name) else {}
+        with CleanProcess(self.snippet.files, self.context.check, environment) as process:
+            loaded = process.ask("load", self.patience.load_s)
+            found.without_workbench = loaded["without_workbench"]
+            found.load_seconds = loaded["seconds"]
+            found.warnings = tuple(loaded["warnings"])
+            found.differences = tuple(_differences(self.bench.resolved, self.config, loaded["state"]))
+            yield process
+
+    def session_says(self, prompts: Sequence[str], chat: bool) -> list[Completion]:
+        parameters = {"prompts": list(prompts), "max_new_tokens": NEW_TOKENS, "seed": None, "chat": chat}
+        data = self.bench.host.call("generate", parameters, self._quietly)
+        return [Completion.from_dict(each) for each in data["completions"]]
+
+    def snippet_says(self, process: CleanProcess, prompts: Sequence[str], chat: bool) -> list[list[int]]:
+        """By the file's own `generate`; a configuration that samples is asked through `run`, greedily."""
+        greedy = generation_arguments(self.config.replace(**PLAIN)) if self.config.do_sample else None
+        command = {"prompts": list(prompts), "chat": chat, "new_tokens": NEW_TOKENS, "arguments": greedy}
+        ids: list[list[int]] = process.ask("answer", self.patience.answer_s, **command)["ids"]
+        return ids
+
+    def session_runs(self, *, warm_up: bool = False) -> Half:
+        parameters = {"probe": "block", "workload": self.workload.to_dict(), "warm_up": warm_up}
+        data = self.bench.host.call("probe", parameters, self._quietly)
+        block = Block.from_dict(data["result"])
+        return Half(block.run, block.seconds, block.others_cores)
+
+    def snippet_runs(self, process: CleanProcess) -> Half:
+        before = read_counters(Watched(process.pid))
+        block = process.ask("block", self.patience.answer_s, work=work_of(self.workload, self.config))
+        others = rates(before, read_counters(Watched(process.pid))).others_cores
+        return Half(block["run"], block["seconds"], others)
+
+    def _quietly(self, name: str, data: Any) -> None:
+        """The session's answers to these prompts are no text for the person."""
+        self.context.check()
+        if name != "token":
+            self.context.emit(name, data)
+
+
+def _beside(work: Work, plan: Plan, found: Found) -> None:
+    """Both models in memory; runs alternate."""
+    with work.process(found) as process:
+        work.context.progress(say("verify.answering"), 0)
+        said = [(work.session_says(*each), work.snippet_says(process, *each)) for each in PROMPTS]
+        found.answers = _compared(said)
+        work.session_runs(warm_up=True)
+        work.snippet_runs(process)
+        halves: tuple[Callable[[], Half], ...] = (work.session_runs, lambda: work.snippet_runs(process))
+        # the budget is that of the pairs: loading and warming up belong to no measurement
+        report, began = work.context.progress, time.monotonic()
+        found.gathered = gather(lambda side: halves[side](), plan, lambda *so_far: report(*told(*so_far)), began)
+
+
+def _by_turns(work: Work, plan: Plan, found: Found) -> None:
+    """The session first, then its engine makes room for the snippet; the caller brings it back."""
+    ours = [work.session_says(*each) for each in PROMPTS]
+    work.session_runs(warm_up=True)
+    session = work.session_runs()
+    work.context.progress(say("verify.releasing"), 0)
+    host = work.bench.host
+    assert isinstance(host, ProcessHost), "an engine that cannot make room was refused"
+    host.release()
+    with work.process(found) as process:
+        found.answers = _compared(zip(ours, (work.snippet_says(process, *each) for each in PROMPTS), strict=True))
+        work.snippet_runs(process)
+        halves = session, work.snippet_runs(process)
+        found.gathered = gather(lambda side: halves[side], plan, lambda *_: None, time.monotonic())
+
+
+def _room(bench: Bench, config: Config, work: Workload) -> Message | None:
+    """None: both models fit. Else why they do not; CapabilityError where the session's engine cannot make room."""
+    machine = machines.with_free_memory(bench.machine)
+    expected = forecasts.forecast(bench.facts, config, work, machine)
+    if expected.fits is not False:
+        return None
+    if not isinstance(bench.host, ProcessHost):
+        raise CapabilityError("verify.no_room", needed=size(expected.total), free=size(expected.available or 0))
+    return say("verify.estimate")
+
+
+def _compared(said: Any) -> tuple[Answers, ...]:
+    return tuple(
+        Answers(
+            prompts=prompts,
+            chat=chat,
+            tokens=sum(len(each.token_ids) for each in ours),
+            parts_at=_parts_at(ours, theirs),
+        )
+        for (prompts, chat), (ours, theirs) in zip(PROMPTS, said, strict=True)
+    )
+
+
+def _parts_at(ours: Sequence[Completion], theirs: Sequence[Sequence[int]]) -> tuple[int, int] | None:
+    """The first difference. Rows that ended early are filled up to the longest: with one and the same token."""
+    longest = max(len(each.token_ids) for each in ours)
+    filled = {token for row, each in zip(theirs, ours, strict=True) for token in row[len(each.token_ids) :]}
+    for index, (mine, row) in enumerate(zip(ours, theirs, strict=True)):
+        pairs = zip(mine.token_ids, row, strict=False)
+        differs = next((at for at, (here, there) in enumerate(pairs) if here != there), None)
+        if differs is not None:
+            return index, differs
+        if len(row) != longest or len(filled) > 1:
+            return index, min(len(row), len(mine.token_ids))
+    return None
+
+
+def _differences(resolved: Resolved, config: Config, state: dict[str, Any]) -> Iterator[Message]:
+    """What the snippet's process has read back and is not the session's."""
+    entry = state["quantization_config"]
+    word = stated({"quantization_config": entry}) if entry else None
+    wanted: dict[str, Any] = {
+        "attention": resolved.attention,
+        "dtype": resolved.dtype,
+        "device": resolved.device,
+        "tf32": resolved.tf32,
+        "cudnn_benchmark": resolved.cudnn_benchmark,
+        "pad_token_id": resolved.pad_token_id,
+        "eos_token_ids": list(resolved.eos_token_ids),
+        "padding_side": resolved.padding_side,
+        "generation": generation_arguments(config),
+    }
+    if not resolved.device.startswith("cuda"):
+        wanted["threads"] = resolved.threads
+    if word is not None and word.word in FORMATS:
+        wanted["quantization"], state = resolved.quantization, {**state, "quantization": word.word}
+    for what, ours in wanted.items():
+        if state[what] != ours:
+            yield say("verify.differs", what=what, session=str(ours), snippet=str(state[what]))
+
+
+def _verification(
+    found: Found, config: Config, work: Workload, tolerance: float, room: Message | None, seconds: float
+) -> Verification:
+    flags = [] if room is None else [room]
+    if config.do_sample:
+        flags.append(say("verify.sampled"))
+    return judged(
+        answers=found.answers,
+        differences=found.differences,
+        gathered=found.gathered,
+        problem=found.problem.message if found.problem else None,
+        detail=found.problem.detail if found.problem else "",
+        tolerance=tolerance,
+        estimate=room is not None,
+        workload=work,
+        without_workbench=found.without_workbench,
+        load_seconds=found.load_seconds,
+        warnings=found.warnings,
+        seconds=seconds,
+        flags=flags,
+    )
