@@ -85,7 +85,9 @@ def check(
     whole = running.run(partial(_work, wanted, reference, draft, context), context.stop)
     if not whole and not draft.tallies and draft.greedy is None and draft.tokens is None:
         raise Stopped("session.stopped", phase=str(say("phase.endpoint")))
-    return _result(wanted, draft, count, stopped=not whole, seconds=time.monotonic() - began)
+    seconds = time.monotonic() - began
+    # once stopped, nobody waits for the bench to count
+    return _result(wanted, draft, count if whole else None, stopped=not whole, seconds=seconds)
 
 
 def request(

@@ -83,7 +83,8 @@ def _by_text(reply: Reply, own: EndpointOwnAnswer) -> Parting | None:
     """In characters, then in the bench's tokens: one that is only half there is the one at which they part."""
     mine, theirs = (text.rstrip(_HALF) for text in (own.text, reply.text))  # cut within a character, each in its way
     length = _common(mine, theirs)
-    over = len(own.tokens) - own.ended  # the index of the end token, or the first beyond the limit
+    # the end token, which has no text of its own; where it is ordinary text, what comes after it
+    over = len(own.tokens) - (own.ended and not own.pieces[-1])
     if length == len(mine) == len(theirs):
         return None if reply.ended in (None, own.ended) or (own.full and own.ended) else Parting(over)
     if length == len(mine):
