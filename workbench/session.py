@@ -199,8 +199,18 @@ class Session(Readings, Judgements, Generations):
         resident = self.resolved.weight_bytes if here and self.state != "released" else 0
         return forecasts.forecast(self.facts, config, workload, machine, on=on, resident_bytes=resident)
 
-    def export(self, target: str = "transformers") -> Snippet:
+    def export(
+        self,
+        target: str = "transformers",
+        *,
+        on: str | None = None,
+        gpus: int | None = None,
+        nodes: int | None = None,
+        context: int | None = None,
+    ) -> Snippet:
         """This config as code, with the last measured numbers of it beside. Targets: `workbench.export.TARGETS`.
+
+        on, gpus, nodes, context  where a server is to run, and for how long requests; see `workbench.export.snippet`
 
         `.verify()` of the result runs it without the workbench; `.save(folder)` writes all its files.
         """
@@ -219,6 +229,10 @@ class Session(Readings, Judgements, Generations):
             workload=measurement.workload if measurement else None,
             facts=self.facts,
             machine=self.machine,
+            on=on,
+            gpus=gpus,
+            nodes=nodes,
+            context=context,
         )
         return made.bound_to(self.verify)
 

@@ -54,6 +54,7 @@ _FILES = (
     "runs",
     "sampling",
     "scan",
+    "serving",
     "session",
     "suites",
     "tables",

@@ -36,7 +36,12 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "cli.decode": "decode",
     "cli.changed": "knobs",
     "cli.defaults": "defaults",
-    "cli.target_help": "transformers (a Python file) or json (the configuration alone); default: transformers",
+    "cli.target_help": "what to write it for; --list tells the targets; default: transformers (a Python file)",
+    "cli.on_help": "GPU that a server is to run on, by its name in the catalogue (h100-sxm): parallel sizes are proposed for it",
+    "cli.gpus_help": "GPUs in one machine (1)",
+    "cli.nodes_help": "machines (1)",
+    "cli.context_help": "tokens of one request to the server, prompt and answer (the model's own limit, or what fits)",
+    "cli.list_targets_help": "list the targets and what each carries over",
     "cli.run_help": "take configuration and numbers from this stored run",
     "cli.output_help": "write the files into this folder instead of printing the main one",
     "cli.not_a_pair": (
