@@ -9,9 +9,10 @@ from workbench.bench import Bench
 from workbench.decoding.batching import batching
 from workbench.decoding.endpoint import endpoint
 from workbench.decoding.prefix import prefix, save_prefix
+from workbench.decoding.speculation import speculation
 from workbench.decoding.verify import verify
 from workbench.jobs import Jobs
-from workbench.results import Batching, Endpoint, PrefixReuse, SavedPrefix, Snippet, Verification, Workload
+from workbench.results import Batching, Endpoint, PrefixReuse, SavedPrefix, Snippet, Speculation, Verification, Workload
 from workbench.results.batching import WAYS
 
 # operation -> what does it, given the bench, the job's number and the arguments of the method of that name
@@ -19,6 +20,7 @@ GENERATIONS: Mapping[str, Callable[..., Any]] = {
     "batching": batching,
     "prefix": prefix,
     "save_prefix": save_prefix,
+    "speculation": speculation,
     "verify": verify,
     "endpoint": endpoint,
 }
@@ -84,6 +86,22 @@ class Generations:
         was cut short or changed. Options: most_bytes (2 GiB).
         """
         result: SavedPrefix = self._jobs.wait(self.submit("save_prefix", prefix, name, **options))
+        return result
+
+    def speculation(
+        self, modes: Any = None, prompts: str | Sequence[str] | Mapping[str, str] | None = None, **options: Any
+    ) -> Speculation:
+        """Whether drafting pays: each mode against plain decoding, by pairs of whole greedy answers.
+
+        modes    of prompt_lookup, early_exit, assistant; or changes ({"speculation": …, "speculation_tokens": 8}), or
+                 Configs; default: all that this configuration can do (an assistant must be named: assistant_model)
+        prompts  to decode from; default: a text to copy, where lookup shines, and prose
+        options  new_tokens (64), precision (0.05), budget_s (120, over all)
+
+        With drafts and what was kept of them, counted in transformers' own drafter, forward passes, and whether the
+        tokens are the same. Kept in `.runs`.
+        """
+        result: Speculation = self._jobs.wait(self.submit("speculation", modes, prompts, **options))
         return result
 
     def endpoint(self, url: str, prompts: str | Path | Sequence[Any] | None = None, **options: Any) -> Endpoint:

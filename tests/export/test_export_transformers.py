@@ -58,9 +58,16 @@ def configs(draw: st.DrawFn) -> Config:
         values["temperature"] = 0.7
     if values["cache_bits"] != "auto":
         values["cache_bits"] = draw(st.sampled_from(CACHE_BITS[values["cache_backend"]]))
+    if values["speculation"] != "off":
+        values |= {"compile": "off", "cache": "dynamic", "stop_strings": (), "stop_at_sentence": "off"}
+    if values["speculation"] == "assistant":
+        values["assistant_model"] = draw(st.sampled_from(ASSISTANTS))
     if values["quantization"] in CALIBRATED:  # of a model that is not on this disk there is no copy
         values["quantization"] = "none"
     return Config(**values)
+
+
+ASSISTANTS = ("deepseek-ai/deepseek-llm-1b", "owner/name.with-dots")
 
 
 def call_of(tree: ast.AST, name: str) -> ast.Call:
@@ -104,7 +111,7 @@ HEARD_ELSEWHERE = frozenset(
 def read_back(tree: ast.Module) -> dict[str, Any]:
     """The knobs that an exported file sets, read from its code: nothing is run."""
     values = {ast.unparse(each.targets[0]): each.value for each in ast.walk(tree) if isinstance(each, ast.Assign)}
-    load, run = call_of(tree, "AutoModelForCausalLM.from_pretrained"), call_of(tree, "model.generate")
+    load, run = call_of(function(tree, "load"), "AutoModelForCausalLM.from_pretrained"), call_of(tree, "model.generate")
     assert literals(load)["use_safetensors"] is True
     assert "trust_remote_code" not in keywords(load)
     assert "arguments" in stars(run)
@@ -123,6 +130,7 @@ def read_back(tree: ast.Module) -> dict[str, Any]:
         "pad_token": pad_token(values["tokenizer.pad_token"], text),
         "tf32": "torch.set_float32_matmul_precision('high')" in text,
         "cudnn_benchmark": "torch.backends.cudnn.benchmark = True" in text,
+        **drafts(tree, generation),
         **around_run(tree),
         **compiled(tree),
         **stops(tree),
@@ -146,6 +154,29 @@ def stops(tree: ast.Module) -> dict[str, Any]:
     if any(isinstance(each, ast.ClassDef) and each.name == "SentenceEnd" for each in tree.body):
         found["stop_at_sentence"] = literals(call_of(tree, "SentenceEnd"))["after"]
     return found
+
+
+def function(tree: ast.Module, name: str) -> ast.FunctionDef:
+    return next(each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name == name)
+
+
+def drafts(tree: ast.Module, generation: dict[str, Any]) -> dict[str, Any]:
+    """Who drafts: an argument of `generate`, the first layers, or a model of its own."""
+    values = {ast.unparse(each.targets[0]): each.value for each in ast.walk(tree) if isinstance(each, ast.Assign)}
+    if "prompt_lookup_num_tokens" in generation:
+        return {"speculation": "prompt_lookup", "speculation_tokens": generation.pop("prompt_lookup_num_tokens")}
+    if "assistant_early_exit" in generation:
+        tokens = literal_of(values["model.generation_config.num_assistant_tokens"])
+        return {"speculation": "early_exit", "speculation_tokens": tokens}
+    if "ASSISTANT" not in values:
+        return {}
+    assert "drafting(model)" in stars(call_of(tree, "model.generate"))
+    call_of(function(tree, "drafting"), "AutoModelForCausalLM.from_pretrained")
+    return {
+        "speculation": "assistant",
+        "speculation_tokens": literal_of(values["drafter.generation_config.num_assistant_tokens"]),
+        "assistant_model": literal_of(values["ASSISTANT"]),
+    }
 
 
 def stars(call: ast.Call) -> list[str]:

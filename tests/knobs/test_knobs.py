@@ -109,6 +109,10 @@ BROKEN = Torch(version="2.13.0+cu130", cuda_runtime="13.0", cuda_available=False
         ("pad_token", "eos", machine(), model(), None),
         ("eos_token_ids", (1, 100), machine(), model(), "capability.id_beyond_vocabulary"),
         ("eos_token_ids", (1, 99), machine(), model(), None),
+        ("speculation", "prompt_lookup", machine(), model(), None),
+        ("speculation", "prompt_lookup", machine(), None, None),
+        ("speculation", "early_exit", machine(), model(supports_static_cache=False), "capability.stateful"),
+        ("speculation", "off", machine(), model(supports_static_cache=False), None),
     ],
 )
 def test_capability_by_facts(knob: str, value: Any, where: Machine, facts: ModelFacts | None, code: str | None) -> None:

@@ -14,6 +14,7 @@ from workbench.charts.prefix import prefix
 from workbench.charts.quality import quality
 from workbench.charts.scan import scan
 from workbench.charts.sensitivity import sensitivity
+from workbench.charts.speculation import speculation
 from workbench.charts.theme import EITHER, Theme
 from workbench.charts.trace import trace, trace_diff
 from workbench.decisions import Decision
@@ -27,6 +28,7 @@ from workbench.results import (
     Result,
     Scan,
     Sensitivity,
+    Speculation,
     Trace,
     TraceDiff,
 )
@@ -42,6 +44,7 @@ _CHARTS: dict[type[Any], Callable[[Any, Theme], dict[str, Any]]] = {
     QualityDiff: quality,
     Scan: scan,
     Sensitivity: sensitivity,
+    Speculation: speculation,
     Trace: trace,
     TraceDiff: trace_diff,
 }

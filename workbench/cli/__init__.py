@@ -22,6 +22,7 @@ VERBS = (
     "scan",
     "batching",
     "prefix",
+    "speculation",
     "trace",
     "quality",
     "sensitivity",

@@ -15,10 +15,7 @@ from workbench.words import say
 Prefix = str | int
 LENGTHS = (128, 512, 1024)
 _ROOM = 64  # tokens of the context that the default lengths leave
-_NEEDED = {
-    "compile": "off",
-    "cache": "dynamic",
-}
+_NEEDED = {"compile": "off", "cache": "dynamic", "speculation": "off"}
 
 
 def prefix(

@@ -47,7 +47,8 @@ class Guard:
 class GuardedStreamer(BaseStreamer):  # type: ignore[misc]  # transformers ships no types
     """Passes `generate`'s tokens to `on_tokens`; the first call of `put` carries the prompt and is dropped.
 
-    on_tokens receives one id per row (int64, [batch], on the host) as soon as the step's tokens are known.
+    on_tokens receives one id per row (int64, [batch], on the host) as soon as the step's tokens are known; once for
+    each token that a step of speculation kept.
     """
 
     def __init__(self, context: Context, guard: Guard, on_tokens: Any) -> None:
@@ -62,7 +63,8 @@ class GuardedStreamer(BaseStreamer):  # type: ignore[misc]  # transformers ships
             return
         if self._calls == 2:
             self._guard.lift()
-        self._on_tokens(value)
+        for tokens in value.T if value.ndim > 1 else (value,):
+            self._on_tokens(tokens)
         self.context.check()
 
     def end(self) -> None:

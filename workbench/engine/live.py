@@ -1,5 +1,6 @@
 """Settings that change on a resident model: attention, threads, cache, tokens, sampling."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Self
@@ -11,7 +12,7 @@ from workbench.engine.cache_bytes import cache_bytes
 from workbench.engine.readback import Seen, as_ids, cache_word, kv_bytes_per_token
 from workbench.engine.scope import in_force
 from workbench.errors import CapabilityError, ConfigError
-from workbench.knobs.generation import PENALTIES, PLAIN, SAMPLING, generation_arguments
+from workbench.knobs.generation import PENALTIES, PLAIN, SAMPLING, drafter_settings, generation_arguments
 from workbench.probes.context import Context
 from workbench.results import NO_LOOP_YET, TRANSFORMERS_LOOP, ThreadChoice
 from workbench.words import Message, say
@@ -62,6 +63,9 @@ def align(model: Any, tokenizer: Any, originals: Originals, config: Config) -> d
     arguments = generation_arguments(config)
     for name in ("do_sample", *SAMPLING, *PENALTIES):
         setattr(generation, name, arguments.get(name))
+    if config.speculation == "early_exit":  # the model is its own assistant
+        for name, value in drafter_settings(config).items():
+            setattr(generation, name, value)
     generation.stop_strings = None  # they need the tokenizer: a criterion of the engine's own (`probes.stops`)
     model.generation_config = generation
     if pad is not None and tokenizer.pad_token_id != pad:
@@ -114,16 +118,19 @@ def set_attention(model: Any, implementation: str) -> None:
 
 # knobs whose change is proved by a forward pass
 CACHE_KNOBS = frozenset({"compile", "cache", "cache_backend", "cache_bits", "cache_length"})
-PROVED = CACHE_KNOBS | {"attention", "sdpa_backend", "autocast", "bnb_threshold"}
+DRAFT_KNOBS = frozenset({"speculation", "speculation_tokens", "assistant_model", "assistant_early_exit"})
+PROVED = CACHE_KNOBS | DRAFT_KNOBS | {"attention", "sdpa_backend", "autocast", "bnb_threshold"}
+_DRAFTED = 4  # tokens of a proof with speculation
 TOLD = PROVED | {"dtype", "quantization"}  # in the error when the proof fails
 
 
-def prove(model: Any, config: Config, *, same_cache: bool = False) -> Any:
+def prove(model: Any, config: Config, *, same_cache: bool = False, drafting: Mapping[str, Any] | None = None) -> Any:
     """One token under the settings in force; returns the cache that it used.
 
     `same_cache`: the kind of cache is the one that was proved before. Where it is the decoder's own choice, its layers
     run without the head and without `generate`, which no other live setting touches: a quarter less time. What
     `compile` makes of the step is proved when it is first used: here its layers run uncompiled, over a static cache.
+    With speculation a few tokens run, so that whoever drafts does. drafting: the assistant, as arguments of `generate`.
     """
     start = model.generation_config.bos_token_id or 0
     token = torch.full((1, 1), as_ids(start)[0], dtype=torch.long, device=model.device)
@@ -136,14 +143,21 @@ def prove(model: Any, config: Config, *, same_cache: bool = False) -> Any:
         return model.generate(
             input_ids=token,
             attention_mask=torch.ones_like(token),
-            max_new_tokens=1,
+            max_new_tokens=1 if config.speculation == "off" else _DRAFTED,
             return_dict_in_generate=True,
             **generation_arguments(config.replace(**PLAIN)),
+            **(drafting or {}),
         ).past_key_values
 
 
 def proof(
-    model: Any, config: Config, context: Context, *, same_cache: bool = False, counted: bool = True
+    model: Any,
+    config: Config,
+    context: Context,
+    *,
+    same_cache: bool = False,
+    counted: bool = True,
+    drafting: Mapping[str, Any] | None = None,
 ) -> tuple[Seen, int]:
     """What `prove` showed: the kind of cache, and a token's bytes in it (0: kept in another form than computed).
 
@@ -154,7 +168,7 @@ def proof(
     if first_use_compiles(config):
         context.enter(say("phase.first_use"), killable=True)
     try:
-        cache = prove(model, config, same_cache=same_cache)
+        cache = prove(model, config, same_cache=same_cache, drafting=drafting)
     except (AssertionError, ImportError, NotImplementedError, ValueError) as error:
         settings = ", ".join(f"{name}={config[name]!r}" for name in sorted(TOLD) if config[name] != Config()[name])
         raise CapabilityError(

@@ -13,7 +13,7 @@ from workbench.engine import quantizing
 from workbench.engine.scope import sdpa_backend
 from workbench.engine.weights import Weights
 from workbench.knobs.generation import PENALTIES, SAMPLING
-from workbench.results import TRANSFORMERS_LOOP, ModelFacts, Resolved
+from workbench.results import TRANSFORMERS_LOOP, Drafts, ModelFacts, Resolved
 from workbench.words import Message
 
 _CACHES = {
@@ -32,6 +32,7 @@ class Seen:
     cache: str = ""
     cache_bytes: dict[str, int] = field(default_factory=dict)  # by device
     loop: str = TRANSFORMERS_LOOP
+    drafts: Drafts | None = None
 
 
 def cache_word(cache: Any) -> str:
@@ -48,11 +49,13 @@ def resolved(
     weights: Weights,
     why: dict[str, Message],
     stops: Mapping[str, Any],
+    assistant: tuple[str, int] = ("", 0),
 ) -> Resolved:
     """What is in force now, read from the model and from torch; `config` is what holds around each call.
 
-    weights  counted when they were loaded: nothing that changes on a resident model changes them
-    stops    knob -> what the criteria in force say of themselves
+    weights    counted when they were loaded: nothing that changes on a resident model changes them
+    stops      knob -> what the criteria in force say of themselves
+    assistant  its name and bytes, where one is loaded
     """
     devices: Counter[str] = Counter()
     elements: Counter[str] = Counter()
@@ -75,6 +78,9 @@ def resolved(
         compile=config.compile,
         loop=seen.loop,
         cache=seen.cache,
+        speculation=seen.drafts.drafter if seen.drafts else "off",
+        assistant=assistant[0],
+        assistant_bytes=assistant[1],
         tf32=torch.get_float32_matmul_precision() != "highest",
         cudnn_benchmark=torch.backends.cudnn.benchmark,
         autocast=config.autocast,

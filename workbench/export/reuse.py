@@ -1,9 +1,9 @@
 """What is said of reused prefixes, speculation, offloading and crossovers, as cells for a page or a terminal."""
 
 from workbench.export.judged import Told
-from workbench.results import PrefixReuse
+from workbench.results import PrefixReuse, Speculation, SpeculationRun
 from workbench.words import text
-from workbench.words.format import count, interval, number, ratio, seconds, size
+from workbench.words.format import count, interval, number, printable, ratio, seconds, share, size
 
 
 def prefix(found: PrefixReuse) -> Told:
@@ -25,3 +25,44 @@ def prefix(found: PrefixReuse) -> Told:
     )
     said = [str(each) for point in found.points for each in (point.verdict, point.agreement)]
     return Told(tuple(text(f"prefix.head.{name}") for name in names), rows, (*said, *map(str, found.flags)))
+
+
+def speculation(found: Speculation) -> Told:
+    """A line for each mode and task; the verdicts, and what was left out, under it."""
+    names = ("decode", "e2e", "acceptance", "kept", "passes", "tokens")
+    rows = tuple(
+        (
+            f"{run.name}, {printable(run.task, 40)}",
+            *(
+                f"{ratio(run.comparison.ratio[metric])} {interval(run.comparison.ci95.get(metric))}"
+                for metric in ("decode_tps", "e2e_s")
+            ),
+            share(run.drafts.acceptance) if run.drafts.drafted else text("speculation.nothing_drafted"),
+            number(run.drafts.kept_per_step) if run.drafts.drafting_steps else "–",
+            text("speculation.passes", passes=run.drafts.passes, tokens=run.new_tokens),
+            _tokens(run),
+        )
+        for run in found.runs
+    )
+    said = [str(each) for run in found.runs for each in (run.verdict, *_loaded(run))]
+    return Told(
+        tuple(text(f"speculation.head.{name}") for name in names),
+        rows,
+        (*said, *map(str, found.left_out), *map(str, found.flags)),
+    )
+
+
+def _tokens(run: SpeculationRun) -> str:
+    """Whether the greedy answer is the same."""
+    parted = run.comparison.agreement.first_divergence if run.comparison.agreement else None
+    if parted is None:
+        return text("speculation.same_tokens", tokens=run.new_tokens)
+    margin = number(parted.margin, 2)
+    return text("speculation.parts", index=parted.index + 1, tokens=run.new_tokens, margin=margin)
+
+
+def _loaded(run: SpeculationRun) -> list[str]:
+    if run.load_s is None:
+        return []
+    told = {"name": run.comparison.resolved_b.assistant, "size": size(run.assistant_bytes)}
+    return [text("speculation.loaded", **told, seconds=seconds(run.load_s))]

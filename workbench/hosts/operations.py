@@ -25,6 +25,7 @@ PROBES = (
     "prefix",
     "prefix_save",
     "served",
+    "speculation",
     "quality.reference",
     "quality.candidate",
     "quality.sensitivity",

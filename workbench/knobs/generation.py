@@ -35,6 +35,9 @@ def generation_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
     arguments |= {name: values[name] for name in PENALTIES}
     if values["compile"] != "off":
         return arguments  # the compiled loop brings its cache along
+    if values["speculation"] in ("assistant", "early_exit"):  # the drafter's own cache cannot be named beside it
+        return arguments | _drafting(values)
+    arguments |= _drafting(values)
     arguments["cache_implementation"] = values["cache"]
     if values["cache"] in STATIC:
         # generate compiles by itself on CUDA once the cache is static; one knob must be one change
@@ -46,3 +49,26 @@ def generation_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
         bits = {} if fixed else {"nbits": values["cache_bits"]}
         arguments["cache_config"] = {"backend": values["cache_backend"], **bits}
     return arguments
+
+
+def drafter_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the generation config of whoever drafts says: `generate` takes no argument for these.
+
+    No threshold of confidence and no schedule, so that each step drafts what the knob says.
+    """
+    if values["speculation"] not in ("assistant", "early_exit"):
+        return {}
+    return {
+        "num_assistant_tokens": values["speculation_tokens"],
+        "num_assistant_tokens_schedule": "constant",
+        "assistant_confidence_threshold": 0.0,
+    }
+
+
+def _drafting(values: Mapping[str, Any]) -> dict[str, Any]:
+    match values["speculation"]:
+        case "prompt_lookup":
+            return {"prompt_lookup_num_tokens": values["speculation_tokens"]}
+        case "early_exit":
+            return {"assistant_early_exit": values["assistant_early_exit"]}
+    return {}  # an assistant is a model, which the caller has

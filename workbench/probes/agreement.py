@@ -56,7 +56,10 @@ def of(
     bench.switch(b, context)
     prefill = distance(text_a, _text_logits(bench, batch, context))
     del text_a
-    _, steps_b = decoded(bench, batch, new_tokens, tokens, context)
+    tokens_b, steps_b = decoded(bench, batch, new_tokens, tokens, context)
+    apart = (tokens != tokens_b).any(dim=0).nonzero()  # only where b could not be led along a's tokens
+    if len(apart):
+        tokens, steps_a, steps_b = (each[:, : int(apart[0]) + 1] for each in (tokens, steps_a, steps_b))
     decode = distance(steps_a.flatten(0, 1), steps_b.flatten(0, 1))
 
     times = max(excess(prefill, rounding), excess(decode, rounding))
@@ -141,7 +144,15 @@ def decoded(
     """New tokens [batch, step] and their logits [batch, step, vocabulary], by the loop and the cache in force.
 
     forced  tokens that are chosen whatever the logits say; options: of `generate`
+
+    With speculation nothing is forced: a draft is only kept where the model agrees. Its logits count up to the first
+    token at which it goes elsewhere.
     """
+    if bench.config.speculation != "off":
+        with bench.interruptible(context):
+            output = bench.produce(batch, None, new_tokens, output_logits=True, **options)
+        logits = torch.stack([step.to("cpu", torch.float32) for step in output.logits], dim=1)
+        return output.sequences[:, batch["input_ids"].shape[1] :].cpu(), logits
     seen: list[torch.Tensor] = []
     recorder = Recorder(lambda _step, scores: seen.append(scores.to("cpu", torch.float32, copy=True)), forced)
     with bench.interruptible(context):

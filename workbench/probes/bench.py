@@ -9,7 +9,7 @@ from workbench.config import Config
 from workbench.probes.context import Context
 from workbench.probes.quality.twins import Twin
 from workbench.probes.stops import Stops
-from workbench.results import CompileReport, ModelFacts, Resolved
+from workbench.results import CompileReport, Drafts, ModelFacts, Resolved
 
 
 class Bench(Protocol):
@@ -49,6 +49,10 @@ class Bench(Protocol):
     @property
     def cache_bytes(self) -> dict[str, int]:
         """device -> bytes of the KV cache at the end of the last call."""
+
+    @property
+    def drafts(self) -> Drafts | None:
+        """What the last call that speculated drafted and kept; None where none did since the last change."""
 
     def in_force(self) -> AbstractContextManager[None]:
         """The settings that hold only around a call (SDPA kernel, autocast), for a direct forward pass."""

@@ -42,12 +42,12 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> Block:
 
 
 class Blocks:
-    """Runs of one workload: its prompt, and few new tokens."""
+    """Runs of one workload: its prompt, and few new tokens; `whole`: all of them."""
 
-    def __init__(self, bench: Bench, workload: Workload, context: Context) -> None:
+    def __init__(self, bench: Bench, workload: Workload, context: Context, *, whole: bool = False) -> None:
         self._bench = bench
         self._context = context
-        block = block_of(workload)
+        block = workload if whole else block_of(workload)
         self.batch: dict[str, torch.Tensor] = prepare(bench, block)
         self.workload = block.replace(prompt_tokens=self.batch["input_ids"].shape[1])
 

@@ -187,8 +187,9 @@ def _warm_up(bench: Bench, batch: dict[str, torch.Tensor], workload: Workload, c
                 uncompiled_tpot_s = fixed_run(bench, batch, min(tokens, workload.new_tokens), context).tpot_s
         finally:
             bench.switch(config, context, proven=True)
-    # a static cache is allocated for its full length, and code compiled for it: only the whole run warms them up
-    whole = config.compile != "off" or config.cache in STATIC
+    # a static cache is allocated for its full length, and code compiled for it: only the whole run warms them up; few
+    # tokens may all come in one step of speculation
+    whole = config.compile != "off" or config.cache in STATIC or config.speculation != "off"
     sample = fixed_run(bench, batch, workload.new_tokens if whole else min(workload.new_tokens, 4), context)
     compiled = bench.compile_report() if config.compile != "off" else None
     return WarmUp(

@@ -65,6 +65,7 @@ from workbench.results.resolved import (
     Resolved,
 )
 from workbench.results.scan import Knee, Rung, RungLine, Scan, ScanEnd, ScanLine, ScanPoint, scan_record
+from workbench.results.speculation import Drafts, Speculation, SpeculationRun, speculation_record
 from workbench.results.tasks import TaskScore, TaskScores, tasks_record
 from workbench.results.trace import PHASES, KernelUse, Trace, TraceDiff, TracePhase, trace_record
 from workbench.results.verification import Answers, Verification, verification_record
@@ -104,6 +105,7 @@ __all__ = [
     "DeviceSample",
     "Difference",
     "Divergence",
+    "Drafts",
     "Endpoint",
     "EndpointAnswer",
     "EndpointGreedy",
@@ -160,6 +162,8 @@ __all__ = [
     "Shapes",
     "Share",
     "Snippet",
+    "Speculation",
+    "SpeculationRun",
     "Statistics",
     "Storage",
     "TaskScore",
@@ -187,6 +191,7 @@ __all__ = [
     "reasoning_record",
     "scan_record",
     "sensitivity_record",
+    "speculation_record",
     "tasks_record",
     "trace_record",
     "verification_record",

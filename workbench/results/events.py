@@ -32,6 +32,7 @@ DOING = {
     "save_prefix": "measuring",
     "endpoint": "measuring",
     "verify": "comparing",
+    "speculation": "comparing",
 }
 EVENTS = ("state", "progress", "token", "applied", "result", "error")
 

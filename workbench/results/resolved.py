@@ -37,6 +37,8 @@ class Resolved(Result):
     device_map         device -> number of parameters on it
     sdpa_backend       the one kernel that torch may use for SDPA, or auto
     loop               what decoded in the last call
+    speculation        the kind of drafter that transformers made in the last call that generated; off: none
+    assistant          the model that is loaded to draft, "" where none is; assistant_bytes: of its weights
     threads            intra-op threads of the thread that computes
     why                reasons the engine gives for automatic choices and refusals, by knob
     """
@@ -54,6 +56,9 @@ class Resolved(Result):
     compile: str = "off"
     loop: str = TRANSFORMERS_LOOP
     cache: str
+    speculation: str = "off"
+    assistant: str = ""
+    assistant_bytes: int = 0
     quantization: str = "none"
     quantized_share: float = 0.0
     quantization_settings: dict[str, Any] = {}
@@ -87,6 +92,7 @@ class Resolved(Result):
             "cudnn_benchmark": self.cudnn_benchmark,
             "compile": self.compile,
             "cache": self.cache,
+            "speculation": self.speculation,
             "threads": self.threads,
             "padding_side": self.padding_side,
             "pad_token": self.pad_token_id,

@@ -1,14 +1,14 @@
-"""Tables of what saves computing twice, and of what lies where: prefixes."""
+"""Tables of what saves computing twice, and of what lies where: prefixes, speculation."""
 
 from collections.abc import Callable
 from typing import Any
 
 from workbench.export import reuse
 from workbench.export.judged import Told
-from workbench.results import PrefixReuse
+from workbench.results import PrefixReuse, Speculation
 from workbench.widgets.table import Table
 
-_TOLD: dict[type, Callable[[Any], Told]] = {PrefixReuse: reuse.prefix}
+_TOLD: dict[type, Callable[[Any], Told]] = {PrefixReuse: reuse.prefix, Speculation: reuse.speculation}
 
 
 def _table(result: Any) -> Table:

@@ -56,6 +56,7 @@ _FILES = (
     "scan",
     "serving",
     "session",
+    "speculation",
     "suites",
     "tables",
     "tokenizer",
