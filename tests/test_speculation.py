@@ -133,7 +133,7 @@ def test_the_rate_leaves_out_what_came_with_the_first_step() -> None:
         clock.put(tokens)
     clock.stamps = [1.0, 2.0, 3.0]
     assert clock.tokens == [4, 2, 1]
-    sample = Sample(0.0, clock, 1, 5)
+    sample = Sample(0.0, clock, torch.zeros(1, 12, dtype=torch.long), 5)
     assert sample.ttft_s == 1.0
     assert sample.decode_tps == pytest.approx(3 / 2)
     assert sample.gaps == [1.0, 1.0]
