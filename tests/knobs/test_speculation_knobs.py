@@ -54,7 +54,8 @@ def test_arguments_of_generate() -> None:
     assert drafter_settings(lookup) == {}
     early = wb.Config(speculation="early_exit", assistant_early_exit=2, speculation_tokens=3)
     # the drafter's cache is an object, which transformers refuses beside the name of one
-    assert generation_arguments(early) == {"do_sample": False, "assistant_early_exit": 2}
+    assert generation_arguments(early)["assistant_early_exit"] == 2
+    assert "cache_implementation" not in generation_arguments(early)
     assert drafter_settings(early)["num_assistant_tokens"] == 3
-    assert generation_arguments(wb.Config()) == {"do_sample": False, "cache_implementation": "dynamic"}
+    assert generation_arguments(wb.Config())["cache_implementation"] == "dynamic"
     assert wb.Config().cost_to(early) == "live"
