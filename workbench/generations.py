@@ -10,9 +10,20 @@ from workbench.decoding.batching import batching
 from workbench.decoding.endpoint import endpoint
 from workbench.decoding.prefix import prefix, save_prefix
 from workbench.decoding.speculation import speculation
+from workbench.decoding.tokens import ANSWER_TOKENS, repair, tokens
 from workbench.decoding.verify import verify
 from workbench.jobs import Jobs
-from workbench.results import Batching, Endpoint, PrefixReuse, SavedPrefix, Snippet, Speculation, Verification, Workload
+from workbench.results import (
+    Batching,
+    Endpoint,
+    PrefixReuse,
+    SavedPrefix,
+    Snippet,
+    Speculation,
+    TokenReport,
+    Verification,
+    Workload,
+)
 from workbench.results.batching import WAYS
 
 # operation -> what does it, given the bench, the job's number and the arguments of the method of that name
@@ -23,6 +34,8 @@ GENERATIONS: Mapping[str, Callable[..., Any]] = {
     "speculation": speculation,
     "verify": verify,
     "endpoint": endpoint,
+    "tokens": tokens,
+    "repair": repair,
 }
 
 
@@ -128,4 +141,22 @@ class Generations:
         do not fit into memory, this engine makes room and comes back. Kept in `.runs`.
         """
         result: Verification = self._jobs.wait(self.submit("verify", snippet, workload, **options))
+        return result
+
+    def tokens(self, max_new_tokens: int = ANSWER_TOKENS) -> TokenReport:
+        """Begin, end and pad tokens by every source and as they are in force; and what the live model does with them.
+
+        Padded rows against the same rows alone, batch against single, answers that end early, late or by themselves.
+        `.findings` say what is wrong, `.repair` are the knobs that put it right: `apply(**report.repair)`. Kept in
+        `.runs`. ConfigError for max_new_tokens below 1: of an answer whose end is waited for.
+        """
+        result: TokenReport = self._jobs.wait(self.submit("tokens", max_new_tokens))
+        return result
+
+    def repair(self, max_new_tokens: int = ANSWER_TOKENS) -> TokenReport:
+        """Applies what `tokens` recommends to tokenizer and generation config, and returns the report of after.
+
+        `.repaired` names what was changed; empty where there was nothing to repair.
+        """
+        result: TokenReport = self._jobs.wait(self.submit("repair", max_new_tokens))
         return result

@@ -27,6 +27,7 @@ VERBS = (
     "quality",
     "sensitivity",
     "census",
+    "tokens",
     "export",
     "endpoint",
     "convert",

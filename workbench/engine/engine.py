@@ -89,7 +89,7 @@ class Engine:
         self.device, _ = choose_device(config.device)
         self._checkpoint = Checkpoint(source, context)
         self._checkpoint.import_class()
-        self.tokenizer = self._checkpoint.tokenizer()
+        self.tokenizer, self.originals = self._checkpoint.tokenizer(), None
         warm_up.libraries(self.device)
         way = self._checkpoint.way(config, self.device)
         memory.release(self.device)
@@ -109,7 +109,7 @@ class Engine:
         attached.examine(model, tokenizer)
         config = attached.config_of(model, tokenizer)
         self._found = attached.Found(model, tokenizer)
-        self.model, self.tokenizer, self.device = model, tokenizer, model.device
+        self.model, self.tokenizer, self.device, self.originals = model, tokenizer, model.device, None
         try:
             self._found.settle(context)
             self._settle(config, model.name_or_path or type(model).__name__, None, context)
@@ -218,9 +218,12 @@ class Engine:
         """`batch` with its mask as the knob says."""
         return scope.masked(batch, self.config.attention_mask)
 
-    def inputs(self, prompts: list[str]) -> dict[str, torch.Tensor]:
-        """Token ids and mask of plain texts, [batch, time], on the device, padded as the config says."""
-        return generation.encode(self.tokenizer, list(prompts), self.device, chat=False)
+    def inputs(self, prompts: list[str], *, chat: bool = False) -> dict[str, torch.Tensor]:
+        """Token ids and mask of texts, [batch, time], on the device, padded as the config says.
+
+        chat: each is one user turn where there is a chat template.
+        """
+        return generation.encode(self.tokenizer, list(prompts), self.device, chat=chat)
 
     @contextmanager
     def interruptible(self, context: Context) -> Iterator[Any]:
@@ -301,7 +304,7 @@ class Engine:
     def _settle(
         self, config: Config, name: str, revision: str | None, context: Context, loaded: tuple[Share, ...] = ()
     ) -> None:
-        self.originals = live.Originals.of(self.model, self.tokenizer)
+        self.originals = live.Originals.of(self.model, self.tokenizer, self.originals)
         checkpoint = self._checkpoint
         random = checkpoint.random if checkpoint else None
         self._why = {}

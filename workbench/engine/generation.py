@@ -27,8 +27,11 @@ def encode(
 ) -> dict[str, torch.Tensor]:
     """Token ids and attention mask, [batch, time], on `device`; chat messages go through the model's own template.
 
-    A plain string is one user turn when there is a chat template and `chat` is on. ConfigError for an empty one.
+    A plain string is one user turn when there is a chat template and `chat` is on. ConfigError for an empty one, and
+    for several without a pad token.
     """
+    if len(prompts) > 1 and tokenizer.pad_token_id is None:
+        raise ConfigError("probe.no_pad", count=len(prompts))
     texts = []
     templated = bool(tokenizer.chat_template) and (chat or not all(isinstance(prompt, str) for prompt in prompts))
     for index, prompt in enumerate(prompts):

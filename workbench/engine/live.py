@@ -24,29 +24,28 @@ class Originals:
 
     generation_config: Any
     pad_token_id: int | None
+    padding_side: str
 
     @classmethod
-    def of(cls, model: Any, tokenizer: Any) -> Self:
-        return cls(deepcopy(model.generation_config), tokenizer.pad_token_id)
+    def of(cls, model: Any, tokenizer: Any, before: Self | None = None) -> Self:
+        """`before`: of an earlier load. The tokenizer outlives a reload, with what was set since."""
+        mine = before or tokenizer
+        return cls(deepcopy(model.generation_config), mine.pad_token_id, mine.padding_side)
 
 
 def align(model: Any, tokenizer: Any, originals: Originals, config: Config) -> dict[str, Message]:
     """Puts pad, end and sampling settings into the tokenizer and a fresh copy of the checkpoint's generation config.
 
-    Returns the reasons for what was chosen here, by knob.
-    Raises ConfigError for an id beyond the vocabulary or a token that this tokenizer lacks.
+    Returns the reasons for what was chosen here, by knob: an id of the checkpoint that the model has no row for is left
+    out. Raises ConfigError when such an id is asked for, or a token that this tokenizer lacks.
     """
     why: dict[str, Message] = {}
     generation = deepcopy(originals.generation_config)
     vocabulary = model.get_input_embeddings().weight.shape[0]
 
-    eos = config.eos_token_ids if config.eos_token_ids != "auto" else as_ids(generation.eos_token_id)
-    if not eos and tokenizer.eos_token_id is not None:
-        eos = (tokenizer.eos_token_id,)
-        why["eos_token_ids"] = say("why.eos_from_tokenizer")
-    pad, why_pad = _pad_id(config.pad_token, tokenizer, originals, eos)
-    if why_pad:
-        why["pad_token"] = why_pad
+    eos, why_eos = _end_ids(config.eos_token_ids, tokenizer, as_ids(generation.eos_token_id), vocabulary)
+    pad, why_pad = _pad_id(config.pad_token, tokenizer, originals, eos, vocabulary)
+    why |= {knob: said for knob, said in (("eos_token_ids", why_eos), ("pad_token", why_pad)) if said}
     for knob, ids in (("eos_token_ids", eos), ("pad_token", (pad,) if pad is not None else ())):
         for token_id in ids:
             if token_id >= vocabulary:
@@ -58,6 +57,8 @@ def align(model: Any, tokenizer: Any, originals: Originals, config: Config) -> d
                     remedy=str(say("capability.use_id_below", largest=vocabulary - 1)),
                 )
 
+    if pad is not None and tokenizer.convert_ids_to_tokens(pad) is None:
+        raise _refused("pad_token", pad, say("why.no_token_of_id", token_id=pad))
     generation.eos_token_id = list(eos) or None
     generation.pad_token_id = pad
     arguments = generation_arguments(config)
@@ -68,31 +69,49 @@ def align(model: Any, tokenizer: Any, originals: Originals, config: Config) -> d
             setattr(generation, name, value)
     generation.stop_strings = None  # they need the tokenizer: a criterion of the engine's own (`probes.stops`)
     model.generation_config = generation
-    if pad is not None and tokenizer.pad_token_id != pad:
-        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad)
+    if tokenizer.pad_token_id != pad:
+        tokenizer.pad_token = None if pad is None else tokenizer.convert_ids_to_tokens(pad)
     tokenizer.padding_side = config.padding_side
     return why
 
 
+def _end_ids(
+    asked: Any, tokenizer: Any, stated: tuple[int, ...], vocabulary: int
+) -> tuple[tuple[int, ...], Message | None]:
+    """`stated`: by the checkpoint's generation config."""
+    if asked != "auto":
+        return asked, None
+    eos = tuple(each for each in stated if 0 <= each < vocabulary)
+    why = None
+    if beyond := set(stated) - set(eos):
+        why = say("why.eos_beyond", token_id=min(beyond), vocab_size=vocabulary)
+    own = tokenizer.eos_token_id
+    if not eos and own is not None and own < vocabulary:
+        return (own,), why or say("why.eos_from_tokenizer")
+    return eos, why
+
+
 def _pad_id(
-    asked: Any, tokenizer: Any, originals: Originals, eos: tuple[int, ...]
+    asked: Any, tokenizer: Any, originals: Originals, eos: tuple[int, ...], vocabulary: int
 ) -> tuple[int | None, Message | None]:
     if isinstance(asked, int):
         return asked, None
     if asked == "auto":
-        if originals.pad_token_id is not None:
-            return originals.pad_token_id, None
-        return (eos[0], say("why.pad_eos")) if eos else (None, None)
+        own = originals.pad_token_id
+        if own is not None and own < vocabulary:
+            return own, None
+        named = [each for each in eos if tokenizer.convert_ids_to_tokens(each) is not None]
+        why = say("why.pad_eos") if own is None else say("why.pad_beyond", token_id=own, vocab_size=vocabulary)
+        return (named[0], why) if named else (None, None)
     token_id = {"eos": eos[0] if eos else None, "unk": tokenizer.unk_token_id}[asked]
     if token_id is None:
-        raise ConfigError(
-            "config.refused",
-            knob="pad_token",
-            value=asked,
-            reason=str(say("why.no_such_token", token=asked)),
-            remedy=str(say("why.use_token_id")),
-        )
+        raise _refused("pad_token", asked, say("why.no_such_token", token=asked))
     return token_id, None
+
+
+def _refused(knob: str, value: Any, reason: Message) -> ConfigError:
+    remedy = str(say("why.use_token_id"))
+    return ConfigError("config.refused", knob=knob, value=value, reason=str(reason), remedy=remedy)
 
 
 def set_threads(asked: Any, choice: ThreadChoice | None) -> Message | None:

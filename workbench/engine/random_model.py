@@ -144,7 +144,10 @@ def build(
         ids = {name: getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
     else:
         ids = {name: fact.value for name, fact in MODELS[spec.slug].tokens.items()}
-    made.generation_config = GenerationConfig(**{f"{name}_token_id": value for name, value in ids.items()})
+    named = {f"{name}_token_id": value for name, value in ids.items()}
+    for name, value in named.items():  # after the weights, of which a pad id makes one row zero
+        setattr(made.config, name, value)
+    made.generation_config = GenerationConfig(**named)
     return made.eval(), tokenizer
 
 

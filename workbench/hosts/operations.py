@@ -31,6 +31,7 @@ PROBES = (
     "quality.sensitivity",
     "quality.reasoning",
     "quality.tasks",
+    "tokens",
 )
 
 

@@ -170,19 +170,19 @@ def rounding_of(
     """The yardstick: what one more rounding of every attention output does to the `logits` of `batch` in one pass."""
     if logits is None:
         logits = _text_logits(bench, batch, context)
-    with rounded_once_more(bench, _epsilon(bench, sides)):
+    with rounded_once_more(bench, epsilon(bench, sides)):
         return distance(logits, _text_logits(bench, batch, context))
 
 
 @contextmanager
-def rounded_once_more(bench: Bench, epsilon: float) -> Iterator[None]:
-    """Within it every attention layer's output is off by one rounding, at random and always the same."""
+def rounded_once_more(bench: Bench, off: float) -> Iterator[None]:
+    """Within it every attention layer's output is off by one rounding (`off`: epsilon), at random, always the same."""
     generator = torch.Generator(device="cpu").manual_seed(0)
 
     def disturb(_module: Any, _inputs: Any, output: Any) -> Any:
         first = output[0] if isinstance(output, tuple) else output
         noise = torch.randn(first.shape, generator=generator).to(first.device)
-        rounded = (first.float() * (1 + epsilon * noise)).to(first.dtype)
+        rounded = (first.float() * (1 + off * noise)).to(first.dtype)
         return (rounded, *output[1:]) if isinstance(output, tuple) else rounded
 
     handles = [module.register_forward_hook(disturb) for module in _attention_layers(bench.model)]
@@ -216,7 +216,8 @@ def compute_dtype(bench: Bench, sides: Sequence[Config]) -> torch.dtype:
     return coarsest
 
 
-def _epsilon(bench: Bench, sides: tuple[Config, Config]) -> float:
-    epsilon = torch.finfo(compute_dtype(bench, sides)).eps
+def epsilon(bench: Bench, sides: Sequence[Config]) -> float:
+    """Machine epsilon of the coarsest number format that any of `sides` computes in."""
+    own = torch.finfo(compute_dtype(bench, sides)).eps
     tf32 = bench.device.type == "cuda" and any(side.tf32 for side in sides)
-    return max(epsilon, _TF32) if tf32 else epsilon
+    return max(own, _TF32) if tf32 else own

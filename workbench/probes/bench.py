@@ -19,7 +19,7 @@ class Bench(Protocol):
     tokenizer: Any
     device: torch.device
     config: Config
-    originals: Any  # the checkpoint's own .generation_config, None before a model is resident
+    originals: Any  # .generation_config, .pad_token_id, .padding_side as they were loaded; None before a load
     stops: Stops  # what ends an answer beside end tokens and its length, in work that is not fixed
 
     @property
@@ -29,8 +29,8 @@ class Bench(Protocol):
     def resolved(self) -> Resolved:
         """The state read back from the model."""
 
-    def inputs(self, prompts: list[str]) -> dict[str, torch.Tensor]:
-        """Token ids and mask on the device, padded as the config says."""
+    def inputs(self, prompts: list[str], *, chat: bool = False) -> dict[str, torch.Tensor]:
+        """Token ids and mask on the device, padded as the config says. chat: as user turns, by the chat template."""
 
     def interruptible(self, context: Context) -> AbstractContextManager[None]:
         """Within it a forward pass notices Stop between two layers."""

@@ -67,6 +67,22 @@ from workbench.results.resolved import (
 from workbench.results.scan import Knee, Rung, RungLine, Scan, ScanEnd, ScanLine, ScanPoint, scan_record
 from workbench.results.speculation import Drafts, Speculation, SpeculationRun, speculation_record
 from workbench.results.tasks import TaskScore, TaskScores, tasks_record
+from workbench.results.tokens import (
+    ROLES as TOKEN_ROLES,
+)
+from workbench.results.tokens import (
+    SOURCES,
+    ChatTemplate,
+    KnobEffect,
+    RowStop,
+    Token,
+    TokenCheck,
+    TokenFacts,
+    TokenFinding,
+    TokenReport,
+    TokenRow,
+    tokens_record,
+)
 from workbench.results.trace import PHASES, KernelUse, Trace, TraceDiff, TracePhase, trace_record
 from workbench.results.verification import Answers, Verification, verification_record
 from workbench.results.workload import Workload
@@ -80,6 +96,8 @@ __all__ = [
     "PERCENTILES",
     "PHASES",
     "ROLES",
+    "SOURCES",
+    "TOKEN_ROLES",
     "TRANSFORMERS_LOOP",
     "Agreement",
     "AnswerFlips",
@@ -94,6 +112,7 @@ __all__ = [
     "Block",
     "Capability",
     "Census",
+    "ChatTemplate",
     "Chunk",
     "CompareCost",
     "Comparison",
@@ -125,6 +144,7 @@ __all__ = [
     "KernelUse",
     "Kld",
     "Knee",
+    "KnobEffect",
     "Latencies",
     "Left",
     "LogitDistance",
@@ -149,6 +169,7 @@ __all__ = [
     "Resolved",
     "Result",
     "Role",
+    "RowStop",
     "Rung",
     "RungLine",
     "SameTokens",
@@ -169,7 +190,13 @@ __all__ = [
     "TaskScore",
     "TaskScores",
     "ThreadChoice",
+    "Token",
+    "TokenCheck",
+    "TokenFacts",
+    "TokenFinding",
     "TokenPair",
+    "TokenReport",
+    "TokenRow",
     "Torch",
     "Trace",
     "TraceDiff",
@@ -193,6 +220,7 @@ __all__ = [
     "sensitivity_record",
     "speculation_record",
     "tasks_record",
+    "tokens_record",
     "trace_record",
     "verification_record",
     "versions",

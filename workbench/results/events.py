@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # state     {"state": idle | loading | applying | generating | measuring | comparing | scanning | tracing | judging |
-#            counting | stopping | restoring | released | failed | closed}
+#            counting | checking | stopping | restoring | released | failed | closed}
 # progress  {"what": Message, "done": int, "total": int | None, "elapsed_s": float, "left_s": float | None}
 #           and for bytes: {"unit": "B", "per_s": float | None}
 # token     Chunk
@@ -28,6 +28,8 @@ DOING = {
     "tasks": "judging",
     "quantize": "loading",
     "census": "counting",
+    "tokens": "checking",
+    "repair": "checking",
     "prefix": "comparing",
     "save_prefix": "measuring",
     "endpoint": "measuring",

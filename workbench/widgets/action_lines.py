@@ -14,6 +14,7 @@ from workbench.results import (
     QualityDiff,
     Scan,
     Sensitivity,
+    TokenReport,
     Trace,
 )
 from workbench.words import text
@@ -114,6 +115,8 @@ def outcome(kind: str, value: Any) -> str:
         return _judged(value)
     if isinstance(value, Sensitivity):
         return text("panel.ranked", n=len(value.groups), seconds=seconds(value.seconds))
+    if isinstance(value, TokenReport):
+        return text("panel.tokens_checked", seconds=seconds(value.facts.seconds))
     if isinstance(value, Census):
         return text("panel.counted", size=size(value.bytes))
     return text("panel.generated" if kind == "completions" else "panel.done")

@@ -13,13 +13,14 @@ from workbench.words.format import escape
 WAITING = {"apply": ("wb-primary",), "discard": ()}
 OFFER = {"compare-start": ("wb-primary",), "compare-quick": (), "compare-not": ()}
 WORK = {"measure": ("wb-primary",), "compare": (), "trace": (), "quality": (), "stop": ()}
-ELSEWHERE = {"scan": (), "sensitivity": (), "spare": (), "census": ()}  # shown in their tabs
+# shown in their tabs
+ELSEWHERE = {"scan": (), "sensitivity": (), "spare": (), "census": (), "tokens": (), "repair": ()}
 
 
 class Actions:
     """`wb-pending`, `wb-apply`, `wb-discard`; `wb-offer`, `wb-compare-start`, `wb-compare-quick`, `wb-compare-not`;
     `wb-measure`, `wb-compare`, `wb-trace`, `wb-quality`, `wb-stop`, `wb-sides`; and the fields of the work. In their
-    tabs `wb-scan`, `wb-sensitivity`, `wb-spare`, `wb-census`.
+    tabs `wb-scan`, `wb-sensitivity`, `wb-spare`, `wb-census`, `wb-tokens`, `wb-repair`.
 
     clicked  button -> what a click on it does
     """
@@ -50,8 +51,17 @@ class Actions:
         )
         self.offer(None)
 
-    def show(self, *, ready: bool, stoppable: bool, pending: Sequence[str], changed: bool, sides: str | None) -> None:
-        """`sides`: what Compare would compare; None: nothing yet."""
+    def show(
+        self,
+        *,
+        ready: bool,
+        stoppable: bool,
+        pending: Sequence[str],
+        changed: bool,
+        sides: str | None,
+        repairable: bool,
+    ) -> None:
+        """`sides`: what Compare would compare; None: nothing yet. `repairable`: the tokens in force can be aligned."""
         self._waiting.value = notice(pending, text("panel.pending") if changed else "")
         self._sides.value = escape(sides or text("panel.compare.nothing"), 300)
         able = {
@@ -59,6 +69,7 @@ class Actions:
             **dict.fromkeys(OFFER, ready),
             **dict.fromkeys(("measure", "trace", "quality", *ELSEWHERE), ready),
             "compare": ready and sides is not None,
+            "repair": ready and repairable,
             "stop": stoppable,
         }
         for name, enabled in able.items():

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 from workbench.charts.runs import Run, same_config
 from workbench.config import Config
-from workbench.results import Census, Comparison, Measurement, QualityDiff, Resolved, Scan, Sensitivity, Trace
+from workbench.results import (
+    Census,
+    Comparison,
+    Measurement,
+    QualityDiff,
+    Resolved,
+    Scan,
+    Sensitivity,
+    TokenReport,
+    Trace,
+)
 from workbench.words import Message
 
 if TYPE_CHECKING:
@@ -20,6 +30,7 @@ class Evidence:
 
     judged    quality by configuration; `quality`, `sensitivity`: the last
     counted   the last census, with its configuration
+    tokens    the last report on tokens; `tokens_config`: what was in force
     """
 
     def __init__(self, name: str, notes: tuple[Message, ...] = ()) -> None:
@@ -33,6 +44,8 @@ class Evidence:
         self.quality: QualityDiff | None = None
         self.sensitivity: Sensitivity | None = None
         self.counted: tuple[Config, Census] | None = None
+        self.tokens: TokenReport | None = None
+        self.tokens_config: Config | None = None
         self.newest: Measurement | Comparison | QualityDiff | None = None
 
     @classmethod
@@ -47,6 +60,7 @@ class Evidence:
             ("quality", ""),
             ("sensitivity", ""),
             ("census", ""),
+            ("tokens", "tokens_config"),
         ):
             if last.get(kind) is not None:
                 found.take(last[kind], last.get(config) or session.config)
@@ -69,6 +83,8 @@ class Evidence:
             self.sensitivity = result
         elif isinstance(result, Census):
             self.counted = (Config(**config), result)
+        elif isinstance(result, TokenReport):
+            self.tokens, self.tokens_config = result, Config(**config)
         else:
             return False
         return True
@@ -76,6 +92,10 @@ class Evidence:
     def doubts(self, result: Measurement | Comparison | QualityDiff) -> list[Message]:
         """What weakens a result, without what is true of this model whatever is measured: the title tells that."""
         return [flag for flag in result.flags if flag not in self._notes]
+
+    def repairable(self, config: Mapping[str, Any]) -> bool:
+        """Whether the last report on tokens is of this configuration and has something to repair."""
+        return self.tokens is not None and bool(self.tokens.repair) and self.tokens_config == Config(**config)
 
     @property
     def measurement(self) -> Measurement | None:

@@ -45,7 +45,7 @@ class TuningPanel:
 
     session  a `workbench.Session`
     groups   names of the knob groups that stand open (workbench.knobs.Group); the others are folded away
-    chart    the tab that is in front: speed, memory, quality, compare, trace, scan or history
+    chart    the tab that is in front: speed, memory, quality, compare, trace, scan, tokens or history
     budget_s what the field "at most, s" says at first: Measure ends earlier when the intervals are tight enough
 
     One panel is open in a kernel: making a new one closes the one before. ValueError for an unknown group or chart.
@@ -55,7 +55,7 @@ class TuningPanel:
         self,
         session: "Session",
         groups: Iterable[str] | None = None,
-        chart: Literal["speed", "memory", "quality", "compare", "trace", "scan", "history"] = "speed",
+        chart: Literal["speed", "memory", "quality", "compare", "trace", "scan", "tokens", "history"] = "speed",
         budget_s: float = 60.0,
     ) -> None:
         if chart not in TABS:
@@ -115,6 +115,8 @@ class TuningPanel:
                 "sensitivity": lambda: self._judging.sensitivity(),
                 "spare": lambda: self._judging.spare(),
                 "census": lambda: self._submit("census"),
+                "tokens": lambda: self._submit("tokens"),
+                "repair": lambda: self._submit("repair"),
                 "stop": self._stop_clicked,
             },
         )
@@ -170,6 +172,7 @@ class TuningPanel:
             pending=action_lines.pending(changed, forecast, self._seconds_by_cost),
             changed=bool(changed),
             sides=action_lines.sides(self._comparing.sides(self._pending)),
+            repairable=self._evidence.repairable(self._session.config),
         )
         self._judging.enable(ready)
         self._answer.button.disabled = self._header.export.disabled = not ready

@@ -1,11 +1,11 @@
-"""Tables of what quantisation costs: quality, bytes, sensitivity, and the decision between configurations."""
+"""Tables of what was judged: quality, bytes, sensitivity, the decision between configurations, tokens."""
 
 from collections.abc import Callable
 from typing import Any
 
 from workbench.charts import Decision
-from workbench.export import judged
-from workbench.results import Census, QualityDiff, Sensitivity
+from workbench.export import aligned, judged
+from workbench.results import Census, QualityDiff, Sensitivity, TokenReport
 from workbench.widgets.table import Table
 
 _TOLD: dict[type, Callable[[Any], judged.Told]] = {
@@ -13,6 +13,7 @@ _TOLD: dict[type, Callable[[Any], judged.Told]] = {
     Decision: judged.decision,
     QualityDiff: judged.quality,
     Sensitivity: judged.sensitivity,
+    TokenReport: aligned.tokens,
 }
 
 

@@ -10,7 +10,17 @@ from workbench.charts import census as census_chart
 from workbench.charts.runs import Run
 from workbench.errors import StoreError
 from workbench.metrics import METRICS
-from workbench.results import Census, Comparison, Forecast, Measurement, QualityDiff, Scan, Sensitivity, Trace
+from workbench.results import (
+    Census,
+    Comparison,
+    Forecast,
+    Measurement,
+    QualityDiff,
+    Scan,
+    Sensitivity,
+    TokenReport,
+    Trace,
+)
 from workbench.widgets import history
 from workbench.widgets.evidence import Evidence
 from workbench.widgets.figure import LaterFigure, LiveFigure
@@ -19,6 +29,7 @@ from workbench.widgets.page import Page
 from workbench.widgets.parts import Options, classed, column, markup, row
 from workbench.widgets.proof_tabs import CompareTab, ScanTab, TraceTab
 from workbench.widgets.quality_tab import QualityTab
+from workbench.widgets.token_tab import TokensTab
 from workbench.widgets.view import View
 from workbench.words import text
 from workbench.words.format import escape
@@ -26,19 +37,19 @@ from workbench.words.format import escape
 if TYPE_CHECKING:
     from workbench.session import Session
 
-TABS = ("speed", "memory", "quality", "compare", "trace", "scan", "history")
+TABS = ("speed", "memory", "quality", "compare", "trace", "scan", "tokens", "history")
 SPEEDS = ("decode_tps", "prefill_tps")
 MOST_HISTORY = 100
 
 
 class Tabs:
     """`wb-tabs`, `wb-chart-speed`, `wb-metric-<key>`, `wb-chart-memory`, `wb-chart-census`, `wb-history`, and those of
-    `proof_tabs` and `quality_tab`.
+    `proof_tabs`, `quality_tab` and `token_tab`.
 
     evidence  what was found so far
     forecast  of the config in force, or None where there is no model
     clicked   called with the config whose point was clicked
-    buttons   those that stand in a tab: scan, sensitivity, spare, census
+    buttons   those that stand in a tab: scan, sensitivity, spare, census, tokens, repair
     choice    the row in which the text is chosen that quality is judged on
     """
 
@@ -86,6 +97,7 @@ class Tabs:
             guard(lambda candidate: clicked(candidate.config)),
             chart == "quality",
         )
+        self._tokens = TokensTab(evidence, buttons["tokens"], buttons["repair"], lambda: session.config)
         self._history = markup("", "wb-history")
         pages = {
             "speed": column([self._metrics.box, self._speed.widget]),
@@ -96,6 +108,7 @@ class Tabs:
             "compare": self._compare.box,
             "trace": self._trace.box,
             "scan": self._scan.box,
+            "tokens": self._tokens.box,
             "history": self._history,
         }
         self.box = classed(
@@ -126,6 +139,7 @@ class Tabs:
             (QualityDiff, "quality", self._quality),
             (Sensitivity, "quality", self._quality),
             (Census, "memory", self._census),
+            (TokenReport, "tokens", self._tokens),
         ):
             if isinstance(result, kind):
                 self.box.selected_index = TABS.index(name)  # first: a figure made out of sight has no width
@@ -146,6 +160,7 @@ class Tabs:
             self._compare,
             self._trace,
             self._scan,
+            self._tokens,
         ):
             each.redraw()
 

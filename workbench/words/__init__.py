@@ -60,6 +60,7 @@ _FILES = (
     "suites",
     "tables",
     "tokenizer",
+    "tokens",
     "trace",
     "verify",
     "worker",

@@ -30,6 +30,9 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "why.threads_default": "this machine has not been measured; one thread per operation is safe beside other work",
     "why.no_such_token": "this tokenizer has no {token} token",
     "why.use_token_id": "give the id of the token to use",
+    "why.no_token_of_id": "this tokenizer has no token {token_id}, so nothing could be padded with it",
+    "why.eos_beyond": "the generation config names end token {token_id}, but the model has ids below {vocab_size}: left out",
+    "why.pad_beyond": "the tokenizer pads with {token_id}, but the model has ids below {vocab_size}: an end token is used",
     "probe.too_long": (
         "{prompt} prompt tokens and {new} new ones are {total}, beyond the context of {limit}.",
         "Positions past the trained context give text without meaning.",
@@ -39,6 +42,11 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "{tokens} tokens of prompt and answer do not fit into a cache of {length}.",
         "A static cache has one length, set by cache_length={length}.",
         "Set cache_length={tokens} or more, or cache_length='auto'.",
+    ),
+    "probe.no_pad": (
+        "{count} prompts cannot stand in one batch: there is no pad token.",
+        "Neither the tokenizer nor an end token gives one.",
+        "Set one: session.apply(pad_token=<id>), or look at session.tokens().",
     ),
     "probe.empty_prompt": (
         "Prompt {index} is empty.",

@@ -1,0 +1,301 @@
+"""Models broken on purpose, a defect at a time: exactly that is found, by reading or trying, and Repair mends it."""
+
+import functools
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import processors
+from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM
+
+import workbench as wb
+from workbench.engine.demo import ensure_demo
+from workbench.results import TokenReport
+
+pytestmark = pytest.mark.model
+
+SHAPE = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+IDS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+WORD = 32000  # ordinary text in the demo's tokenizer, as in DeepSeek's
+Break = Callable[[Any, Any], None]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # two spin where other tests run beside
+    yield
+    torch.set_num_threads(before)
+
+
+def sound(rows: int = 49152) -> Any:
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=rows, **SHAPE)).eval()
+    for name, value in IDS.items():
+        setattr(model.config, name, value)
+    model.generation_config = GenerationConfig(**IDS)
+    return model
+
+
+def own_tokenizer(folder: Path | None = None) -> Any:
+    tokenizer = AutoTokenizer.from_pretrained(folder or ensure_demo())
+    if folder is None:
+        tokenizer.name_or_path = ""  # no tokenizer_config.json beside it
+        tokenizer.pad_token = "<|endoftext|>"
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def report_on(model: Any, tokenizer: Any, **knobs: Any) -> TokenReport:
+    with wb.Session.attach(model, tokenizer) as session:
+        if knobs:
+            session.apply(**knobs)
+        return session.tokens(max_new_tokens=4)
+
+
+def codes(report: TokenReport) -> set[str]:
+    return {finding.code for finding in report.findings}
+
+
+def without_pad(model: Any, tokenizer: Any) -> None:
+    tokenizer.pad_token = model.config.pad_token_id = model.generation_config.pad_token_id = None
+
+
+def without_end_in_generation_config(model: Any, tokenizer: Any) -> None:
+    model.generation_config.eos_token_id = None
+
+
+def without_any_end(model: Any, tokenizer: Any) -> None:
+    tokenizer.eos_token = model.config.eos_token_id = model.generation_config.eos_token_id = None
+
+
+def without_end_pad_and_template(model: Any, tokenizer: Any) -> None:
+    without_any_end(model, tokenizer)
+    without_pad(model, tokenizer)
+    tokenizer.chat_template = None
+
+
+def ending_with_a_word(model: Any, tokenizer: Any) -> None:
+    model.generation_config.eos_token_id = WORD
+
+
+def ending_beyond_the_vocabulary(model: Any, tokenizer: Any) -> None:
+    model.generation_config.eos_token_id = 999_999
+
+
+def ending_otherwise_than_the_template(model: Any, tokenizer: Any) -> None:
+    tokenizer.eos_token = "<repo_name>"
+    model.config.eos_token_id = 3
+    model.generation_config.eos_token_id = [3]
+
+
+def sampling(model: Any, tokenizer: Any) -> None:
+    model.generation_config.do_sample = True
+    model.generation_config.temperature = 0.6
+
+
+def with_another_bos(model: Any, tokenizer: Any) -> None:
+    model.config.bos_token_id = 5
+
+
+def with_another_pad(model: Any, tokenizer: Any) -> None:
+    model.generation_config.pad_token_id = 5
+
+
+def padding_beyond_the_vocabulary(model: Any, tokenizer: Any) -> None:
+    tokenizer.add_special_tokens({"pad_token": "<|more|>"})  # id 49152
+    model.generation_config.pad_token_id = model.config.pad_token_id = 49152
+
+
+def beginning_twice(model: Any, tokenizer: Any) -> None:
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<|im_start|> $A", special_tokens=[("<|im_start|>", 1)]
+    )
+
+
+def with_control_tokens_that_are_none(model: Any, tokenizer: Any) -> None:
+    tokenizer.chat_template = tokenizer.chat_template.replace("<|im_end|>", "<|turn_end|>")
+
+
+def without_generation_prompt(model: Any, tokenizer: Any) -> None:
+    tokenizer.chat_template = tokenizer.chat_template.replace("{% if add_generation_prompt %}", "{% if false %}")
+
+
+def refusing_to_render(model: Any, tokenizer: Any) -> None:
+    tokenizer.chat_template = "{{ raise_exception('no such <b>role</b>') }}"
+
+
+def dropping_what_is_said(model: Any, tokenizer: Any) -> None:
+    tokenizer.chat_template = tokenizer.chat_template.replace("message['content']", "'x'")
+
+
+def with_one_token_for_both(model: Any, tokenizer: Any) -> None:
+    tokenizer.pad_token = "<|im_end|>"
+    model.config.pad_token_id = model.generation_config.pad_token_id = 2
+
+
+def test_nothing_is_found_where_nothing_is_wrong(demo_home: Path) -> None:
+    report = report_on(sound(), own_tokenizer())
+    assert codes(report) == set()
+    assert report.repair == {}
+    assert {check.name: check.outcome for check in report.facts.checks} == {
+        "round_trip": "passed",
+        "template": "passed",
+        "left_pad": "passed",
+        "batch": "passed",
+        "stop": "undecided",  # random weights end nothing
+    }
+    template = report.facts.template
+    assert template is not None
+    assert template.end is not None
+    assert template.end.id == 2
+    assert template.generation_prompt == "<|im_start|>assistant\n"
+    right = {(effect.knob, effect.value): effect.agrees for effect in report.facts.effects}
+    assert right["padding_side", "left"] is right["attention_mask", "tokenizer"] is right["pad_token", "eos"] is True
+    assert right["padding_side", "right"] is right["attention_mask", "ones"] is False
+    assert right["attention_mask", "none"] is True  # inferred: the pad token stands in no prompt
+
+
+@pytest.mark.parametrize(
+    ("defect", "found", "repair"),
+    [
+        (without_pad, {"pad_unset", "pad_is_eos"}, {}),
+        (without_end_in_generation_config, {"eos_unset"}, {}),
+        (without_any_end, {"eos_none"}, {"eos_token_ids": (2,)}),
+        (without_end_pad_and_template, {"eos_none", "pad_none"}, {"pad_token": 0}),
+        (ending_with_a_word, {"eos_text", "end_missing", "eos_mismatch"}, {"eos_token_ids": (2,)}),
+        (ending_beyond_the_vocabulary, {"eos_beyond", "eos_mismatch"}, {}),
+        (ending_otherwise_than_the_template, {"end_missing"}, {"eos_token_ids": (3, 2)}),
+        (sampling, {"sampling"}, {}),
+        (with_another_bos, {"bos_mismatch"}, {}),
+        (with_another_pad, {"pad_mismatch"}, {}),
+        (padding_beyond_the_vocabulary, {"pad_beyond", "pad_is_eos"}, {}),
+        (beginning_twice, {"double_bos"}, {}),
+        (with_control_tokens_that_are_none, {"split", "no_end"}, {}),
+        (without_generation_prompt, {"no_prompt"}, {}),
+        (refusing_to_render, {"template_fails"}, {}),
+        (dropping_what_is_said, {"template_drops"}, {}),
+        (with_one_token_for_both, {"pad_is_eos"}, {}),
+    ],
+    ids=lambda given: getattr(given, "__name__", ""),
+)
+def test_a_defect_is_found_and_nothing_else(
+    demo_home: Path, defect: Break, found: set[str], repair: dict[str, Any]
+) -> None:
+    model, tokenizer = sound(), own_tokenizer()
+    defect(model, tokenizer)
+    report = report_on(model, tokenizer)
+    assert codes(report) == found
+    assert report.repair == repair
+    assert TokenReport.from_json(report.to_json()).to_dict() == report.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("knobs", "found", "repair"),
+    [
+        ({"attention_mask": "ones"}, {"mask_ones", "rows_differ"}, {"attention_mask": "tokenizer"}),
+        ({"attention_mask": "none"}, {"mask_guessed"}, {"attention_mask": "tokenizer"}),
+        ({"attention_mask": "none", "pad_token": "eos"}, {"mask_lost", "rows_differ"}, {"attention_mask": "tokenizer"}),
+        ({"padding_side": "right"}, {"right_padding", "rows_differ"}, {"padding_side": "left"}),
+        ({"eos_token_ids": (WORD,)}, {"eos_text", "end_missing"}, {"eos_token_ids": "auto"}),
+        ({"eos_token_ids": (3,)}, {"end_missing"}, {"eos_token_ids": "auto"}),
+        ({"eos_token_ids": (0, 2)}, {"pad_is_eos"}, {}),
+    ],
+    ids=str,
+)
+def test_a_knob_set_wrong_is_found_and_put_right(
+    demo_home: Path, knobs: dict[str, Any], found: set[str], repair: dict[str, Any]
+) -> None:
+    model, tokenizer = sound(), own_tokenizer()
+    with wb.Session.attach(model, tokenizer) as session:
+        session.apply(**knobs)
+        before = session.config
+        report = session.tokens(max_new_tokens=4)
+        assert codes(report) == found
+        assert report.repair == repair
+        assert session.config == before
+        after = session.repair(max_new_tokens=4)
+        assert {knob: new for knob, (_, new) in after.repaired.items()} == repair
+        assert not any(finding.severity == "error" for finding in after.findings)
+        assert session.resolved.differences(session.config) == ()
+        assert (session.tokenizer.padding_side, session.resolved.attention_mask) == ("left", "tokenizer")
+
+
+def test_a_model_that_reads_padding_is_caught_by_trying_alone(demo_home: Path) -> None:
+    model = sound()
+    prepare = model.prepare_inputs_for_generation
+
+    @functools.wraps(prepare)
+    def blind(*args: Any, **given: Any) -> Any:
+        if given.get("attention_mask") is not None:
+            given["attention_mask"] = torch.ones_like(given["attention_mask"])
+        return prepare(*args, **given)
+
+    model.prepare_inputs_for_generation = blind
+    report = report_on(model, own_tokenizer())
+    assert codes(report) == {"rows_differ"}
+    assert report.repair == {}
+    batch = report.facts.check("batch")
+    assert batch is not None
+    assert batch.outcome == "failed"
+    assert not report.ok
+
+
+def test_a_row_of_the_embedding_without_a_token_ends_nothing(demo_home: Path) -> None:
+    model = sound(49280)
+    model.generation_config.eos_token_id = 49200
+    assert codes(report_on(model, own_tokenizer())) == {"eos_unnamed", "end_missing", "eos_mismatch"}
+
+
+def test_the_file_is_read_and_not_what_the_tokenizer_made_of_it(demo_home: Path, tmp_path: Path) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "config.json"):
+        shutil.copy(ensure_demo() / name, tmp_path)
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(path.read_text().replace('"eos_token": "<|im_end|>"', '"eos_token": "ertools"'))
+    tokenizer = own_tokenizer(tmp_path)
+    assert tokenizer.eos_token_id == WORD
+    report = report_on(sound(), tokenizer)
+    assert {"eos_text", "eos_mismatch"} <= codes(report)
+    found = report.found("eos_text")
+    assert found is not None
+    assert found.severity == "warning"  # the generation config's is in force
+    (token,) = report.facts.row("eos").stated["tokenizer_config"]
+    assert (token.id, token.text, token.means) == (WORD, "ertools", "text")
+
+
+@pytest.mark.parametrize("slug", ["deepseek-llm-7b-base", "deepseek-v2-lite", "deepseek-v3"])
+def test_every_family_is_aligned(demo_home: Path, slug: str) -> None:
+    with wb.Session(f"random:{slug}?scale=tiny&layers=2", host="inline") as session:
+        report = session.tokens()
+        assert codes(report) == {"pad_is_eos"}
+        stop = report.facts.check("stop")
+        assert stop is not None
+        assert stop.outcome == "not_run"
+
+
+def test_a_reload_forgets_no_original(tiny: str) -> None:
+    with wb.Session(tiny, host="inline", config=wb.Config(dtype="float32")) as session:
+        session.apply(pad_token=0, padding_side="right")
+        session.apply(dtype="bfloat16")
+        session.apply(pad_token="auto", padding_side="left")
+        assert session.resolved.pad_token_id == session.tokenizer.pad_token_id == 2
+
+
+def test_several_prompts_without_a_pad_token_are_refused_in_words(demo_home: Path) -> None:
+    model, tokenizer = sound(), own_tokenizer()
+    without_end_pad_and_template(model, tokenizer)
+    with wb.Session.attach(model, tokenizer) as session:
+        with pytest.raises(wb.ConfigError, match="no pad token"):
+            session.generate(["One", "Two words"], 2)
+        session.repair(max_new_tokens=4)
+        assert len(session.generate(["One", "Two words"], 2)) == 2
+
+
+def test_no_pad_token_that_the_tokenizer_lacks(demo_home: Path) -> None:
+    with wb.Session.attach(sound(49280), own_tokenizer()) as session:
+        with pytest.raises(wb.ConfigError, match="49200"):
+            session.apply(pad_token=49200)
+        assert session.resolved.pad_token_id == 0

@@ -1,0 +1,196 @@
+"""What the live model does with padding and end tokens: rows in a batch against the same rows alone, and who ends.
+
+A row alone has no padding, so it is the truth that padding must not change. Its greedy tokens lead the batch, whose
+logits at each step are then comparable to the last one; what rounding explains is measured on the model itself.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from workbench.config import Config
+from workbench.errors import ConfigError
+from workbench.probes.agreement import decoded, distance, divergence, epsilon, rounded_once_more
+from workbench.probes.bench import Bench
+from workbench.probes.context import Context
+from workbench.results import Divergence, KnobEffect, LogitDistance, RowStop, Token
+from workbench.rounding import WRONG_FROM, excess
+
+# of unlike length, and answered in a sentence
+PROMPTS = (
+    "Name one colour.",
+    "Answer with one word: what is the capital of France?",
+    "Good morning! How are you today? Please answer in one short sentence, as a friend would.",
+)
+STEPS = 8  # along which a batch is held against its rows
+# knob -> the values whose effect is shown, where the model has them
+SHOWN: dict[str, tuple[Any, ...]] = {
+    "padding_side": ("left", "right"),
+    "attention_mask": ("tokenizer", "none", "ones"),
+    "pad_token": ("auto", "eos", "unk"),
+}
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Each prompt by itself: greedy tokens [prompts, steps], their logits [prompts, steps, vocabulary], the yardstick.
+
+    rounding  what one more rounding of every attention output does to the same logits
+    """
+
+    tokens: torch.Tensor
+    logits: torch.Tensor
+    rounding: LogitDistance
+
+
+def alone(bench: Bench, context: Context) -> Alone:
+    """PROMPTS one by one, each with its mask, past its end token where it has one."""
+    tokens, logits, plain, rounded = [], [], [], []
+    before = bench.config
+    try:
+        bench.switch(before.replace(attention_mask="tokenizer"), context, proven=True)
+        for prompt in PROMPTS:
+            row = bench.inputs([prompt], chat=True)
+            with hushed():
+                new, seen = decoded(bench, row, STEPS, None, context)
+            tokens.append(new)
+            logits.append(seen)
+            whole = torch.cat([row["input_ids"], new.to(bench.device)], dim=1)
+            plain.append(_pass(bench, whole, context))
+            with rounded_once_more(bench, epsilon(bench, [before])):
+                rounded.append(_pass(bench, whole, context))
+    finally:
+        bench.switch(before, Context(context.emit), proven=True)
+    return Alone(torch.cat(tokens), torch.cat(logits), distance(torch.cat(plain), torch.cat(rounded)))
+
+
+@dataclass(frozen=True)
+class Together:
+    """All PROMPTS in one padded batch, led along the tokens of each alone; excess: ÷ what rounding explains."""
+
+    prefill: float
+    decode: float
+    parting: Divergence | None
+
+
+def together(bench: Bench, reference: Alone, context: Context) -> Together:
+    """Under everything in force, end tokens too: whether a mask can be inferred depends on them."""
+    logits = _batch(bench, STEPS, reference.tokens, context)
+    ends = torch.isin(reference.tokens, torch.tensor(bench.resolved().eos_token_ids, dtype=torch.long))
+    over = ends.cumsum(dim=1) - ends.long() > 0  # [prompts, steps] behind the end of a row, where padding follows
+    along = reference.logits.clone()
+    along[:, : logits.shape[1]][~over[:, : logits.shape[1]]] = logits[~over[:, : logits.shape[1]]]
+    return Together(
+        prefill=excess(distance(reference.logits[:, 0], along[:, 0]), reference.rounding),
+        decode=excess(distance(reference.logits[~over], along[~over]), reference.rounding),
+        parting=divergence(reference.tokens, reference.logits, along, bench.tokenizer),
+    )
+
+
+def effects(bench: Bench, reference: Alone, context: Context) -> tuple[KnobEffect, ...]:
+    """The next token of the padded batch under each value of the knobs that padding depends on, one knob at a time."""
+    before = bench.config
+    now = _effect(bench, reference, context)
+    found = []
+    try:
+        for knob, values in SHOWN.items():
+            for value in dict.fromkeys((*values, before[knob])):
+                effect = now
+                if value != before[knob]:
+                    try:
+                        bench.switch(before.replace(**{knob: value}), context, proven=True)
+                        effect = _effect(bench, reference, context)
+                    except ConfigError:  # a token that this tokenizer lacks
+                        continue
+                found.append(effect.model_copy(update={"knob": knob, "value": value, "in_force": effect is now}))
+    finally:
+        bench.switch(before, Context(context.emit), proven=True)
+    return tuple(found)
+
+
+def _effect(bench: Bench, reference: Alone, context: Context) -> KnobEffect:
+    """Of what is in force."""
+    logits = _batch(bench, 1, None, context)
+    first = reference.logits[:, 0]
+    times = excess(distance(first, logits[:, 0]), reference.rounding)
+    same = int((first.argmax(-1) == logits[:, 0].argmax(-1)).sum())
+    return KnobEffect(
+        knob="",
+        value=None,
+        in_force=True,
+        same=same,
+        rows=len(PROMPTS),
+        excess=times,
+        agrees=times < WRONG_FROM,
+    )
+
+
+def stops(
+    bench: Bench, most: int, ends: dict[int, Token], watched: dict[int, Token], context: Context
+) -> tuple[RowStop, ...]:
+    """Answers to PROMPTS by the end tokens in force (`ends`), of at most `most` tokens.
+
+    watched  end tokens that are not in force: the first that a row writes and runs past is told
+    """
+    before = bench.config
+    sound: Config = before.replace(padding_side="left", attention_mask="tokenizer")  # padding is asked elsewhere
+    try:
+        bench.switch(sound, context, proven=True)
+        if bench.resolved().pad_token_id is None:
+            batches = [bench.inputs([prompt], chat=True) for prompt in PROMPTS]
+        else:
+            batches = [bench.inputs(list(PROMPTS), chat=True)]
+        found = []
+        for batch in batches:
+            with hushed(), bench.interruptible(context):
+                output = bench.produce(batch, None, most, fixed=False)
+            found += [
+                _stop(bench.tokenizer, row, ends, watched)
+                for row in output.sequences[:, batch["input_ids"].shape[1] :].tolist()
+            ]
+    finally:
+        bench.switch(before, Context(context.emit), proven=True)
+    return tuple(found)
+
+
+def _stop(tokenizer: Any, row: list[int], ends: dict[int, Token], watched: dict[int, Token]) -> RowStop:
+    at = next((index for index, each in enumerate(row) if each in ends), None)
+    said = row if at is None else row[:at]
+    return RowStop(
+        tokens=len(row) if at is None else at + 1,
+        text=tokenizer.decode(said, skip_special_tokens=True),
+        ended_by=None if at is None else ends[row[at]],
+        passed=next((watched[each] for each in said if each in watched), None),
+    )
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """transformers warns of what is tried here on purpose."""
+    logger = logging.getLogger("transformers")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _batch(bench: Bench, steps: int, forced: torch.Tensor | None, context: Context) -> torch.Tensor:
+    """Logits [prompts, steps, vocabulary] of PROMPTS together; fewer steps where all rows have ended."""
+    batch = bench.inputs(list(PROMPTS), chat=True)
+    with hushed():
+        return decoded(bench, batch, steps, forced, context, fixed=False)[1]
+
+
+def _pass(bench: Bench, ids: torch.Tensor, context: Context) -> torch.Tensor:
+    """Logits [steps, vocabulary] of what led to the last STEPS tokens of one row, in one pass."""
+    with bench.interruptible(context), bench.in_force():
+        logits: torch.Tensor = bench.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[
+            0
+        ]
+    return logits[-STEPS - 1 : -1].float().cpu()
