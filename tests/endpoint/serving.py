@@ -37,6 +37,7 @@ class Talk:
         self.headers = headers
         self.body = json.loads(body) if body else {}
         self._writer = writer
+        self.keep = False  # the connection, for the next request
 
     async def head(self, status: int = 200, kind: str = "text/event-stream", **headers: str) -> None:
         named = {"content-type": kind, "server": "bad/1.0", "connection": "close", **headers}
@@ -84,6 +85,7 @@ class Server:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._server: asyncio.Server | None = None
         self.port = 0
+        self.connections = 0
 
     @property
     def url(self) -> str:
@@ -121,7 +123,8 @@ class Server:
         async with server:
             await server.serve_forever()
 
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, new: bool = True) -> None:
+        self.connections += new
         try:
             if (first := await reader.readexactly(1)) == b"\x16":  # a TLS greeting: answered as uvicorn and nginx do
                 writer.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
@@ -132,6 +135,8 @@ class Server:
             talk = Talk(head[0], headers, body, writer)
             self.asked.append(talk)
             await self._answer(talk)
+            if talk.keep:
+                await self._one(reader, writer, new=False)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the client has gone, as it may, or the test is over
         finally:

@@ -109,6 +109,33 @@ def test_a_role_without_text_is_no_first_token() -> None:
     assert level.ttft.mean > 0.29
 
 
+def test_a_connection_serves_the_next_request_too() -> None:
+    async def kept(talk: Talk) -> None:
+        talk.keep = True
+        await talk.head(connection="keep-alive", transfer_encoding="chunked")
+        for part in (chunk("a"), chunk("b", "stop"), b"data: [DONE]\n\n"):
+            await talk.send(b"%x\r\n%b\r\n" % (len(part), part))
+        await talk.send(b"0\r\n\r\n")
+
+    with Server(kept) as server:
+        found = check(server.url, served=MODEL, concurrency=(2,), requests=8)
+    assert found.levels[0].ok == 8
+    assert server.connections == 2
+
+
+def test_a_server_that_hangs_after_done_has_answered() -> None:
+    async def lingers(talk: Talk) -> None:
+        await talk.head()
+        await talk.send(chunk("a", "stop") + b"data: [DONE]\n\n")
+        await asyncio.sleep(30)
+
+    with Server(lingers) as server:
+        (level,) = check(server.url, concurrency=(1,), requests=1).levels
+    assert level.ok == 1
+    assert level.e2e is not None
+    assert level.e2e.mean < 0.5
+
+
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_a_closed_loop_keeps_as_many_open_as_it_says(at_once: int) -> None:
     with Server(slow) as server:

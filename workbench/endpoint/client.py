@@ -1,10 +1,10 @@
 """One conversation after another with an OpenAI-compatible server: bounded in time, in size and in redirects."""
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +22,7 @@ from workbench.errors import ConfigError, EndpointError
 KEY_VARIABLE = "WORKBENCH_ENDPOINT_KEY"
 _MOST_BYTES = 16 << 20  # of one whole body
 _MOST_REDIRECTS = 3
+_LINGER_S = 0.5  # after [DONE]
 _UNKNOWN_FIELD = (400, 422)  # what servers say of a field they do not know
 # asked for where the server knows them: token ids of vLLM, and logprobs, which name each token
 _IDS: tuple[dict[str, Any], ...] = ({"logprobs": True, "return_token_ids": True}, {"logprobs": True}, {})
@@ -105,7 +106,7 @@ class Client:
                     continue
                 raise
             self._fields[kept] = place
-            timed.ended = time.perf_counter()
+            timed.ended = timed.ended or time.perf_counter()
             return timed
         raise AssertionError("the last rung returns or raises")
 
@@ -135,6 +136,8 @@ class Client:
                 for data in events.feed(block):
                     if data == "[DONE]":
                         reply.done = True
+                        timed.ended = time.perf_counter()
+                        await self._drain(blocks)
                         return timed
                     if reply.take(parsed(data, self._key)):
                         now = time.perf_counter()
@@ -163,7 +166,7 @@ class Client:
                 raise EndpointError("endpoint.too_large", most=most)
         return bytes(found)
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _open(
         self, method: str, url: str, request: dict[str, Any] | None, seconds: float
     ) -> AsyncIterator[httpx2.Response]:
@@ -208,6 +211,13 @@ class Client:
         ):
             raise EndpointError("endpoint.redirected", method=after.method)
         return after
+
+    async def _drain(self, blocks: AsyncIterator[bytes]) -> None:
+        """Reads to the body's end, which must come for its connection to serve the next request; else it is closed."""
+        with contextlib.suppress(TimeoutError, httpx2.HTTPError, httpx2.StreamError):
+            async with asyncio.timeout(_LINGER_S):
+                async for _rest in blocks:
+                    pass
 
     async def _next(self, blocks: AsyncIterator[bytes], deadline: float, waiting: str) -> bytes | None:
         """The next bytes; None at the end."""
