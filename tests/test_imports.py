@@ -26,7 +26,7 @@ def test_public_names_do_not_need_torch(name: str) -> None:
     assert modules_after(f"import workbench\nworkbench.{name}").isdisjoint(("torch", "transformers", "plotly"))
 
 
-@pytest.mark.parametrize("room", ["knobs", "metrics", "export", "forecast", "charts", "widgets"])
+@pytest.mark.parametrize("room", ["knobs", "metrics", "endpoint", "export", "forecast", "charts", "widgets"])
 def test_rooms_do_not_need_torch(room: str) -> None:
     assert modules_after(f"import workbench\nworkbench.{room}").isdisjoint(("torch", "transformers"))
 
