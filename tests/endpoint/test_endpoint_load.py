@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -14,7 +17,7 @@ from tests.endpoint.serving import MODEL, WORDS, Server, Talk, chunk, good, whol
 from workbench import charts
 from workbench.cli import main
 from workbench.endpoint import check, checking, levels, load
-from workbench.endpoint.client import Timed
+from workbench.endpoint.client import KEY_VARIABLE, Timed
 from workbench.endpoint.prompts import asks
 from workbench.endpoint.replies import Reply
 from workbench.probes.context import Context
@@ -290,7 +293,11 @@ def test_its_table_and_chart_show_text_as_text(measured: Endpoint) -> None:
 def test_the_bench_beside_is_no_forecast(measured: Endpoint) -> None:
     beside = measured.model_copy(update={"bench": {"ttft_s": 0.1, "tpot_s": 0.02, "decode_tps": 50.0}})
     assert "not a serving forecast" in repr(tables.show(beside))
-    assert "not a serving forecast" in str(charts.figure(beside).layout.title.text)
+    dotted = [trace for trace in charts.figure(beside).data if trace.type == "scatter" and trace.line.dash == "dot"]
+    assert [(trace.name, trace.y[0]) for trace in dotted] == [
+        ("bench alone, not a serving forecast", 0.1),
+        ("bench alone, not a serving forecast", 0.02),
+    ]
     assert "forecast" not in repr(tables.show(measured))
 
 
@@ -311,6 +318,32 @@ def test_the_command_prints_one_document(capsys: pytest.CaptureFixture[str], own
     assert "1 at a time" in out.err
     assert main(["runs", "list", "--kind", "endpoint"]) == 0
     assert capsys.readouterr().out.count(" endpoint ") == 2
+
+
+def test_ctrl_c_ends_the_command_with_what_was_measured(own_demo_home: Path) -> None:
+    with Server(slow) as server:
+        command = [sys.executable, "-m", "workbench", "endpoint", server.url, "--requests", "100000", "--json"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        until = time.monotonic() + 120
+        while "1 at a time" not in process.stderr.readline():
+            assert time.monotonic() < until
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    found = Endpoint.from_dict(json.loads(out)["result"])
+    assert found.stopped
+    assert found.levels[0].ok > 0
+
+
+def test_a_key_in_clear_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "sk-secret")
+
+    def told(url: str) -> set[str]:
+        return {flag.code for flag in checking.flags_of(checking.request(url), (), [], False)}
+
+    assert "endpoint.flag.key_in_clear" in told("http://serving.example:8000")
+    assert "endpoint.flag.key_in_clear" not in told("https://serving.example:8000") | told("http://127.0.0.1:8000")
 
 
 def test_every_kind_of_error_has_words(measured: Endpoint) -> None:

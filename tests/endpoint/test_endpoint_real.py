@@ -40,7 +40,9 @@ def checked(session: wb.Session, server: str, folder: Path, **options: Any) -> E
 
 
 def test_the_same_model_is_the_same(session: wb.Session, server: str, folders: dict[str, Path]) -> None:
+    session.measure(wb.Workload(prompt_tokens=8, new_tokens=4), budget_s=1)
     found = checked(session, server, folders["base"], target="ttft=30,e2e=60", concurrency=(1, 2), requests=3)
+    assert set(found.bench) == {"ttft_s", "tpot_s", "decode_tps"}
     assert found.greedy is not None
     assert found.greedy.share == 1.0, found.greedy.answers
     assert found.greedy.verdict.code == "endpoint.greedy.same_text"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workbench.charts.theme import Theme, layout, note, titled
+from workbench.charts.theme import Theme, layout, note
 from workbench.results import Endpoint, EndpointLatency, EndpointLevel
 from workbench.words import text
 from workbench.words.format import escape, interval, number, quantity, seconds
@@ -21,9 +21,8 @@ def endpoint(found: Endpoint | None, theme: Theme) -> dict[str, Any]:
         for rank, place in enumerate(PERCENTILES)
         if any(_value(level, metric, place[0]) is not None for level in levels)
     ]
-    traces += [*_rates(found, theme)] if found and levels else []
-    subtitle = [text("chart.endpoint.bench")] if found and found.bench else []
-    spec = layout(theme, titled(text("chart.endpoint.title"), *subtitle), height=520)
+    traces += [*_bench(found, theme), *_rates(found, theme)] if found and levels else []
+    spec = layout(theme, text("chart.endpoint.title"), height=520)
     height = (1 - 2 * _GAP) / 3
     labels = [_label(level) for level in levels]
     titles = (text("chart.endpoint.ttft"), text("chart.endpoint.tpot"), text("chart.endpoint.rps"))
@@ -90,6 +89,27 @@ def _line(
             for level, value, pair in zip(shown, values, bounds, strict=True)
         ],
     }
+
+
+def _bench(found: Endpoint, theme: Theme) -> list[dict[str, Any]]:
+    """The bench's own numbers, one request alone, dotted: to be looked at, not to be expected of a server."""
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": text("chart.endpoint.bench"),
+            "legendgroup": "bench",
+            "showlegend": pane == 0,
+            "x": [_label(level) for level in found.levels],
+            "y": [found.bench[f"{metric}_s"]] * len(found.levels),
+            "xaxis": _axis("x", pane),
+            "yaxis": _axis("y", pane),
+            "line": {"dash": "dot", "width": 2, "color": theme.muted},
+            "hoverinfo": "name+y",
+        }
+        for pane, metric in enumerate(LATENCIES)
+        if f"{metric}_s" in found.bench
+    ]
 
 
 def _rates(found: Endpoint, theme: Theme) -> list[dict[str, Any]]:

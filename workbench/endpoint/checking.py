@@ -202,11 +202,11 @@ def _result(wanted: Request, draft: _Draft, count: levels.Counter | None, *, sto
         levels=found,
         stopped=stopped,
         seconds=seconds,
-        flags=tuple(_flags(wanted, found, streamed, bool(replies) and not streamed)),
+        flags=tuple(flags_of(wanted, found, streamed, bool(replies) and not streamed)),
     )
 
 
-def _flags(wanted: Request, found: Sequence[Any], streamed: Sequence[Any], unstreamed: bool) -> list[Message]:
+def flags_of(wanted: Request, found: Sequence[Any], streamed: Sequence[Any], unstreamed: bool) -> list[Message]:
     flags = []
     if unstreamed:
         flags.append(say("endpoint.flag.no_stream"))

@@ -210,7 +210,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "tables.endpoint.parts_16_bits": "“{prompt}” parts at token {token}: bench “{bench}”, server “{server}”; margin {margin}, a near tie in 16 bits",
     "tables.endpoint.parts_none": "“{prompt}” parts at token {token}: bench “{bench}”, server “{server}”; margin {margin}, no tie",
     "chart.endpoint.title": "How long does the server let people wait, and how many does it serve?",
-    "chart.endpoint.bench": "numbers of the bench are not a serving forecast",
+    "chart.endpoint.bench": "bench alone, not a serving forecast",
     "chart.endpoint.ttft": "TTFT, s",
     "chart.endpoint.tpot": "TPOT, s",
     "chart.endpoint.rps": "requests/s",
