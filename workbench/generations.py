@@ -7,21 +7,27 @@ from typing import Any
 
 from workbench.bench import Bench
 from workbench.decoding.batching import batching
+from workbench.decoding.effects import decoding
 from workbench.decoding.endpoint import endpoint
 from workbench.decoding.prefix import prefix, save_prefix
 from workbench.decoding.speculation import speculation
+from workbench.decoding.stopping import stopping
 from workbench.decoding.tokens import ANSWER_TOKENS, repair, tokens
 from workbench.decoding.verify import verify
+from workbench.decoding.windows import windows
 from workbench.jobs import Jobs
 from workbench.results import (
     Batching,
+    DecodingEffects,
     Endpoint,
     PrefixReuse,
     SavedPrefix,
     Snippet,
     Speculation,
+    Stopping,
     TokenReport,
     Verification,
+    Windows,
     Workload,
 )
 from workbench.results.batching import WAYS
@@ -36,6 +42,9 @@ GENERATIONS: Mapping[str, Callable[..., Any]] = {
     "endpoint": endpoint,
     "tokens": tokens,
     "repair": repair,
+    "decoding": decoding,
+    "stopping": stopping,
+    "windows": windows,
 }
 
 
@@ -159,4 +168,61 @@ class Generations:
         `.repaired` names what was changed; empty where there was nothing to repair.
         """
         result: TokenReport = self._jobs.wait(self.submit("repair", max_new_tokens))
+        return result
+
+    def decoding(
+        self,
+        changes: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        prompts: Sequence[Any] | None = None,
+        seeds: int = 4,
+        max_new_tokens: int = 64,
+    ) -> DecodingEffects:
+        """What decoding settings do to answers, each against the first: repetition, variety, length, endings, NLL.
+
+        changes  of the config in force, a mapping each; default: greedy, DeepSeek's advice for R1, the model's own
+                 distribution, and two cures of repetition
+        prompts  texts or lists of messages; default: nine built-in ones in English, Chinese and code
+        seeds    draws of each prompt where a setting samples; all in one batch, so that it is fast
+
+        Means with intervals by prompt, differences paired by prompt, whether a seed repeats its answers, how two seeds
+        differ, and exact ties of the logits in the number format in force. Kept in `.runs`.
+        """
+        options = {"prompts": prompts, "seeds": seeds, "max_new_tokens": max_new_tokens}
+        result: DecodingEffects = self._jobs.wait(self.submit("decoding", changes, **options))
+        return result
+
+    def stopping(
+        self,
+        after: int = 16,
+        *,
+        prompts: Sequence[str] | None = None,
+        max_new_tokens: int = 64,
+        rounds: int = 1,
+    ) -> Stopping:
+        """Seconds and tokens of answers ended at a sentence by a criterion, or cut there afterwards, against whole.
+
+        after   new tokens from which on a sentence end counts (the knob stop_at_sentence)
+        rounds  runs of each side of each prompt, by turns; greedy, one prompt at a time
+
+        Ratios with intervals by prompt. Kept in `.runs`.
+        """
+        options = {"prompts": prompts, "max_new_tokens": max_new_tokens, "rounds": rounds}
+        result: Stopping = self._jobs.wait(self.submit("stopping", after, **options))
+        return result
+
+    def windows(
+        self, text: str | None = None, size: int | None = None, overlap: float = 0.2, **options: Any
+    ) -> Windows:
+        """A long text in one pass against windows that slide over it: tokens computed, time, memory, loss.
+
+        text     default: the built-in long text, 1024 tokens of it
+        size     tokens of a window (default: a quarter of the text)
+        overlap  tokens that a window shares with the one before, or a share of `size` below 1
+        options  tokens (at most so many are read), rounds (3 pairs of readings are timed)
+
+        Each token is scored once; the last window's loss is compared by position. A text beyond the context is read by
+        windows alone. Kept in `.runs`.
+        """
+        result: Windows = self._jobs.wait(self.submit("windows", text, size, overlap, **options))
         return result

@@ -22,6 +22,7 @@ VERSION = "1"  # goes up with every change of a text: results of two versions ar
 DOMAINS = ("chinese", "chinese_punctuation", "mathematics", "code", "english", "long_context")
 OWN = "own_text"  # the domain of a person's file
 NAMES = ("default", "short", "long")
+DECODING_VERSION = "1"  # of the prompts on which decoding settings are judged; goes up with every change of one
 
 # suite -> tokens of each domain; of the long context: (tokens, how many of them come before the ones that are judged)
 _TOKENS = {"default": 256, "short": 96, "long": 1024}
@@ -130,6 +131,11 @@ def suite(name_or_path: str | Path = "default") -> Suite:
 def questions() -> tuple[Question, ...]:
     """The checkable set that reasoning models answer: Chinese and English."""
     return tuple(Question(**row) for row in _rows("reasoning.jsonl"))
+
+
+def decoding_prompts() -> tuple[Prompt, ...]:
+    """What decoding settings are judged on: English, Chinese, code; long answers, short ones, lists."""
+    return tuple(Prompt(**row) for row in _rows("decoding.jsonl"))
 
 
 def calibration() -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from workbench.charts.batching import batching
 from workbench.charts.census import census
 from workbench.charts.compare import compare
 from workbench.charts.decision import decision
+from workbench.charts.decoding import decoding, stopping, windows
 from workbench.charts.endpoint import endpoint
 from workbench.charts.prefix import prefix
 from workbench.charts.quality import quality
@@ -22,6 +23,7 @@ from workbench.results import (
     Batching,
     Census,
     Comparison,
+    DecodingEffects,
     Endpoint,
     PrefixReuse,
     QualityDiff,
@@ -29,8 +31,10 @@ from workbench.results import (
     Scan,
     Sensitivity,
     Speculation,
+    Stopping,
     Trace,
     TraceDiff,
+    Windows,
 )
 from workbench.words import text
 
@@ -39,14 +43,17 @@ _CHARTS: dict[type[Any], Callable[[Any, Theme], dict[str, Any]]] = {
     Census: census,
     Comparison: compare,
     Decision: decision,
+    DecodingEffects: decoding,
     PrefixReuse: prefix,
     Endpoint: endpoint,
     QualityDiff: quality,
     Scan: scan,
     Sensitivity: sensitivity,
     Speculation: speculation,
+    Stopping: stopping,
     Trace: trace,
     TraceDiff: trace_diff,
+    Windows: windows,
 }
 
 

@@ -23,6 +23,8 @@ VERBS = (
     "batching",
     "prefix",
     "speculation",
+    "decoding",
+    "windows",
     "trace",
     "quality",
     "sensitivity",

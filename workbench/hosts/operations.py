@@ -26,6 +26,9 @@ PROBES = (
     "prefix_save",
     "served",
     "speculation",
+    "decoding",
+    "stopping",
+    "windows",
     "quality.reference",
     "quality.candidate",
     "quality.sensitivity",
@@ -38,7 +41,7 @@ PROBES = (
 def execute(engine: Engine, op: str, params: dict[str, Any], context: Context) -> dict[str, Any]:
     """Runs one operation and returns its result as JSON-able data.
 
-    open {source, config} · apply {config, fresh} · generate {prompts, max_new_tokens, seed, chat} ·
+    open {source, config} · apply {config, fresh} · generate {prompts, max_new_tokens, seed, chat, logits_processors} ·
     probe {probe, …} · census {} · bandwidth {}
     """
     match op:

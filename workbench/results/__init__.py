@@ -6,6 +6,18 @@ from workbench.results.batching import Batching, BatchingWay, Requests, SameToke
 from workbench.results.census import ROLES, Census, Left, Role, Share, census_record
 from workbench.results.comparison import Block, CompareCost, Comparison, NoiseFloor, Way, comparison_record
 from workbench.results.compiled import CompileReport, break_even_tokens
+from workbench.results.decoding import (
+    DecodedAnswer,
+    DecodedRuns,
+    DecodedSetting,
+    DecodingEffects,
+    Effect,
+    SettingEffects,
+    StoppedAnswer,
+    StoppedRuns,
+    Stopping,
+    decoding_record,
+)
 from workbench.results.device import Bandwidth, DeviceSample, GpuSample
 from workbench.results.endpoint import (
     Endpoint,
@@ -85,6 +97,7 @@ from workbench.results.tokens import (
 )
 from workbench.results.trace import PHASES, KernelUse, Trace, TraceDiff, TracePhase, trace_record
 from workbench.results.verification import Answers, Verification, verification_record
+from workbench.results.windows import Reading, Windows, windows_record
 from workbench.results.workload import Workload
 
 __all__ = [
@@ -119,12 +132,17 @@ __all__ = [
     "CompileReport",
     "Completion",
     "Cpu",
+    "DecodedAnswer",
+    "DecodedRuns",
+    "DecodedSetting",
+    "DecodingEffects",
     "Degeneration",
     "DeltaP",
     "DeviceSample",
     "Difference",
     "Divergence",
     "Drafts",
+    "Effect",
     "Endpoint",
     "EndpointAnswer",
     "EndpointGreedy",
@@ -161,6 +179,7 @@ __all__ = [
     "QualityCost",
     "QualityDiff",
     "QualityFloor",
+    "Reading",
     "Reasoning",
     "Reference",
     "ReferenceAnswer",
@@ -180,12 +199,16 @@ __all__ = [
     "ScanPoint",
     "Sensitive",
     "Sensitivity",
+    "SettingEffects",
     "Shapes",
     "Share",
     "Snippet",
     "Speculation",
     "SpeculationRun",
     "Statistics",
+    "StoppedAnswer",
+    "StoppedRuns",
+    "Stopping",
     "Storage",
     "TaskScore",
     "TaskScores",
@@ -204,12 +227,14 @@ __all__ = [
     "Verification",
     "WarmUp",
     "Way",
+    "Windows",
     "Workload",
     "agreement_record",
     "batching_record",
     "break_even_tokens",
     "census_record",
     "comparison_record",
+    "decoding_record",
     "document",
     "endpoint_record",
     "measurement_record",
@@ -224,4 +249,5 @@ __all__ = [
     "trace_record",
     "verification_record",
     "versions",
+    "windows_record",
 ]

@@ -35,6 +35,9 @@ DOING = {
     "endpoint": "measuring",
     "verify": "comparing",
     "speculation": "comparing",
+    "decoding": "judging",
+    "stopping": "comparing",
+    "windows": "comparing",
 }
 EVENTS = ("state", "progress", "token", "applied", "result", "error")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from workbench.endpoint.told import told
 from workbench.results import Applied, Completion, Endpoint, Forecast, Measurement, ModelFacts, Resolved
+from workbench.widgets.decoding_tables import CHOSEN
 from workbench.widgets.proof_tables import PROOFS
 from workbench.widgets.quality_tables import JUDGED
 from workbench.widgets.reuse_tables import REUSED
@@ -31,7 +32,7 @@ def show(results: Any) -> Table:
         return _completions(results)
     if isinstance(results, Endpoint):
         return Table(*told(results))
-    for kind, table in {**PROOFS, **JUDGED, **REUSED}.items():
+    for kind, table in {**CHOSEN, **JUDGED, **PROOFS, **REUSED}.items():
         if isinstance(results, kind):
             return table(results)
     return Table(("",), tuple(_rows(results)))

@@ -33,6 +33,7 @@ _FILES = (
     "config",
     "convert",
     "endpoint",
+    "decoding",
     "engines",
     "export",
     "gpu_check",

@@ -39,10 +39,16 @@ def parts_at(reference: Ids, candidate: Ids) -> int | None:
     return None if len(reference) == len(candidate) else min(len(reference), len(candidate))
 
 
+def distinct(ids: Ids, length: int) -> float | None:
+    """Different runs of `length` tokens ÷ all of them (distinct-n: Li et al. 2016, arXiv 1510.03055); None: no run."""
+    runs = [tuple(ids[at : at + length]) for at in range(len(ids) - length + 1)]
+    return len(set(runs)) / len(runs) if runs else None
+
+
 def repeated_4grams(ids: Ids) -> float:
     """Share of the runs of four tokens that were there before."""
-    runs = [tuple(ids[at : at + 4]) for at in range(len(ids) - 3)]
-    return 1 - len(set(runs)) / len(runs) if runs else 0.0
+    different = distinct(ids, 4)
+    return 0.0 if different is None else 1 - different
 
 
 def loops(ids: Ids) -> bool:
