@@ -4,10 +4,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from workbench.cli.shared import add_json, add_knobs, config_of, emit, table
+from workbench.cli.shared import add_json, add_knobs, config_of, emit, opened, table
 from workbench.config import Config
-from workbench.errors import ConfigError
-from workbench.results import Snippet
+from workbench.errors import CapabilityError, ConfigError
+from workbench.hosts.registry import WHEN_BUSY
+from workbench.results import Snippet, verification_record
 from workbench.words import text
 
 HELP = "Write a configuration as code that runs without the workbench."
@@ -24,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--context", type=int, metavar="N", help=text("cli.context_help"))
     parser.add_argument("--list", action="store_true", dest="listed", help=text("cli.list_targets_help"))
     parser.add_argument("--output", type=Path, metavar="FOLDER", help=text("cli.output_help"))
+    parser.add_argument("--verify", action="store_true", help=text("verify.help"))
+    parser.add_argument("--when-busy", choices=WHEN_BUSY, help=text("engines.when_busy_help"))
     add_knobs(parser)
     add_json(parser)
 
@@ -39,21 +42,37 @@ def run(args: argparse.Namespace) -> int:
         base, stored, stored_model = _stored(args.run_id)
         known |= stored
         model = model or stored_model
-    made = snippet(args.target, config_of(args, base), model=model or "demo", revision=args.revision, **known)
+    config, args.model = config_of(args, base), model or "demo"
+    if args.verify:
+        return _verify(args, config, known if args.run_id is not None else None)
+    made = snippet(args.target, config, model=args.model, revision=args.revision, **known)
     if args.output:
-        for name, content in made.files.items():
-            _write(args.output / name, content)
-        emit(args, _document(made), [str(args.output / name) for name in made.files])
+        emit(args, _document(made), [str(path) for path in made.save(args.output)])
     else:
         emit(args, _document(made), [made.code.rstrip("\n")])
     return 0
 
 
-def _write(path: Path, content: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content, encoding="utf-8")
-    if path.suffix == ".sh":
-        path.chmod(path.stat().st_mode | 0o111)
+def _verify(args: argparse.Namespace, config: Config, stored: dict[str, Any] | None) -> int:
+    """Written as without --verify, then run against a session; status 1 where it is not as that session.
+
+    stored  what a run holds, written into the files; else they are the session's own export
+    """
+    from workbench.export import TARGETS, snippet, verified
+
+    if args.target in TARGETS and args.target != "transformers":
+        raise CapabilityError("verify.no_code", target=args.target)
+    with opened(args, config) as session:
+        if stored is None:
+            made = session.export(args.target)
+        else:
+            made = snippet(args.target, config, model=args.model, revision=args.revision, **stored)
+        written = [str(path) for path in made.save(args.output)] if args.output else []
+        found = session.verify(made)
+        record = verification_record(session.facts.name, session.machine, config, session.resolved, found)
+        told = verified.verification(found)
+    emit(args, record, [*written, *table(told.rows), "", *told.remarks])
+    return 0 if found.ok else 1
 
 
 def _list(args: argparse.Namespace) -> int:

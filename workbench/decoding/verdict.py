@@ -111,7 +111,8 @@ def _of_speed(
     tolerance: float,
 ) -> Message:
     counted = {"tokens": sum(each.tokens for each in answers), "prompts": sum(len(each.prompts) for each in answers)}
-    shown = {"ratio": f"{ratio:.3f}", "percent": f"{100 * tolerance:g}", "interval": interval(bounds) if bounds else ""}
+    shown = {"ratio": f"{ratio:.3f}", "percent": f"{100 * tolerance:g}"}
+    shown["interval"] = interval(bounds, 4) if bounds else ""
     match speed:
         case "differs":
             return say("verify.slow", **shown)

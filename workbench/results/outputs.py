@@ -83,6 +83,8 @@ class Snippet(Result):
         for name, content in self.files.items():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_text(content, encoding="utf-8")
+            if name.endswith(".sh"):
+                (place / name).chmod((place / name).stat().st_mode | 0o111)
         return tuple(place / name for name in self.files)
 
     def verify(self, **options: Any) -> Verification:

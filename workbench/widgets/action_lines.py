@@ -16,6 +16,7 @@ from workbench.results import (
     Sensitivity,
     TokenReport,
     Trace,
+    Verification,
 )
 from workbench.words import text
 from workbench.words.format import amount, knob_value, printable, seconds, size
@@ -119,6 +120,8 @@ def outcome(kind: str, value: Any) -> str:
         return text("panel.tokens_checked", seconds=seconds(value.facts.seconds))
     if isinstance(value, Census):
         return text("panel.counted", size=size(value.bytes))
+    if isinstance(value, Verification):
+        return text("panel.verified" if value.ok else "panel.not_verified")
     return text("panel.generated" if kind == "completions" else "panel.done")
 
 

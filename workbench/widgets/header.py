@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from workbench.results import ModelFacts, Resolved, Snippet
+from workbench.export import verified
+from workbench.results import ModelFacts, Resolved, Snippet, Verification
 from workbench.widgets import lines
 from workbench.widgets.evidence import Evidence
 from workbench.widgets.page import Code
@@ -15,7 +16,10 @@ MOST_LINE = 2000
 
 
 class Header:
-    """`wb-title`, `wb-state`, `wb-asked`, `wb-ran`, `wb-last`, `wb-export`, `wb-snippet`."""
+    """`wb-title`, `wb-state`, `wb-asked`, `wb-ran`, `wb-last`; `wb-export`, `wb-snippet`, `wb-verify`, `wb-verified`.
+
+    snippet  the code that is shown, or was last
+    """
 
     def __init__(self) -> None:
         self._title = markup("", "wb-title")
@@ -23,8 +27,11 @@ class Header:
         self.export = button(text("panel.export"), "wb-export")
         self._asked, self._ran, self._last = (markup("", f"wb-{name}", "wb-line") for name in ("asked", "ran", "last"))
         self._code = classed(Code(copy=text("panel.copy")), "wb-snippet")
-        self._snippet = column([markup(f"<div class='wb-note'>{escape(text('panel.export_title'))}</div>"), self._code])
+        self.verify = button(text("panel.verify"), "wb-verify", tooltip=text("panel.verify_help"))
+        self._beside, self._verified = markup("", "wb-note"), markup("", "wb-verified")
+        self._snippet = column([row([self.verify, self._beside]), self._verified, self._code])
         self._snippet.layout.display = "none"
+        self.snippet: Snippet | None = None
         top = row([self._title, self._state, self.export], "wb-top")
         self.box = column([top, self._asked, self._ran, self._last, self._snippet], "wb-header")
 
@@ -55,10 +62,22 @@ class Header:
             self.hide_snippet()
             return
         snippet = make()
-        others = [f"\n# --- {name}\n{content}" for name, content in snippet.files.items() if content != snippet.code]
-        self._code.code = snippet.code + "".join(others)
+        self.snippet = snippet
+        self._code.code = snippet.code
+        _main, *others = snippet.files
+        beside = text("panel.export_title"), *([text("panel.export_beside", files=", ".join(others))] if others else [])
+        self._beside.value = f"<div class='wb-note'>{escape(' '.join(beside))}</div>"
+        self._verified.value = ""
         self._snippet.layout.display = ""
         self.export.description = text("panel.export_close")
+
+    def verified(self, found: Verification) -> None:
+        """Say under the code what came of running it."""
+        told = verified.verification(found)
+        said = [str(found.verdict), *(f"{label}: {value}" for label, value in told.rows)]
+        first, *rest = (escape(each, MOST_LINE) for each in said)
+        shown = f"<b>{first}</b>" if found.ok else f"<b class='wb-but'>{first}</b>"
+        self._verified.value = f"<div>{'<br>'.join([shown, *rest])}</div>"
 
     def hide_snippet(self) -> None:
         self._snippet.layout.display = "none"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.config import Config
 from workbench.knobs import KNOBS
-from workbench.results import DOING, EVENTS, Applied, Event
+from workbench.results import DOING, EVENTS, Applied, Event, Verification
 from workbench.widgets import action_lines
 from workbench.widgets.actions import Actions
 from workbench.widgets.answer import Answer
@@ -97,6 +97,9 @@ class TuningPanel:
         self._page = Page()
         self._header = Header()
         self._header.export.on_click(self._guard(self._export_clicked))
+        self._header.verify.on_click(
+            self._guard(lambda _: self._submit("verify", self._header.snippet, budget_s=self._actions.work.budget_s))
+        )
         self._board = KnobBoard(groups, self._situation(), self._guard(self._knob_changed))
         self._actions = Actions(
             self._guard,
@@ -175,7 +178,7 @@ class TuningPanel:
             repairable=self._evidence.repairable(self._session.config),
         )
         self._judging.enable(ready)
-        self._answer.button.disabled = self._header.export.disabled = not ready
+        self._answer.button.disabled = self._header.export.disabled = self._header.verify.disabled = not ready
 
     def _failed(self, error: Exception) -> None:
         """An error of a callback or of the work: shown, and every control back to what is in force."""
@@ -288,6 +291,8 @@ class TuningPanel:
         if self._evidence.take(value, event.data.get("config") or self._session.config):
             self._tabs.found(value)
             self._lines()
+        if isinstance(value, Verification):
+            self._header.verified(value)
         self._status.say(action_lines.outcome(event.data["kind"], value))
 
     def _on_error(self, event: Event) -> None:

@@ -1,14 +1,18 @@
-"""Tables of what saves computing twice, and of what lies where: prefixes, speculation."""
+"""Tables of what saves computing twice, and of what is computed again elsewhere: prefixes, speculation, exported code."""
 
 from collections.abc import Callable
 from typing import Any
 
-from workbench.export import reuse
+from workbench.export import reuse, verified
 from workbench.export.judged import Told
-from workbench.results import PrefixReuse, Speculation
+from workbench.results import PrefixReuse, Speculation, Verification
 from workbench.widgets.table import Table
 
-_TOLD: dict[type, Callable[[Any], Told]] = {PrefixReuse: reuse.prefix, Speculation: reuse.speculation}
+_TOLD: dict[type, Callable[[Any], Told]] = {
+    PrefixReuse: reuse.prefix,
+    Speculation: reuse.speculation,
+    Verification: verified.verification,
+}
 
 
 def _table(result: Any) -> Table:
