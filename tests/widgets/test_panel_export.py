@@ -37,7 +37,7 @@ def test_the_main_file_is_shown_and_the_others_are_named(shown: dict[str, Any]) 
 
 
 def test_the_result_stands_above_the_code_until_another_is_shown(shown: dict[str, Any]) -> None:
-    shown["made"].verified(verdict(load_seconds=2.0))
+    shown["made"].found(verdict(load_seconds=2.0))
     assert "40 of 40 identical" in shown["verified"].value
     assert "wb-but" not in shown["verified"].value
     shown["made"].hide_snippet()
@@ -47,7 +47,7 @@ def test_the_result_stands_above_the_code_until_another_is_shown(shown: dict[str
 
 def test_what_the_code_says_is_text(shown: dict[str, Any]) -> None:
     problem = say("verify.raised", doing="load", problem=HOSTILE)
-    shown["made"].verified(verdict(None, answers=(), problem=problem))
+    shown["made"].found(verdict(None, answers=(), problem=problem))
     assert "wb-but" in shown["verified"].value
     assert html.escape("<img src=x") in shown["verified"].value
     assert "<img" not in shown["verified"].value

@@ -71,8 +71,14 @@ class Header:
         self._snippet.layout.display = ""
         self.export.description = text("panel.export_close")
 
-    def verified(self, found: Verification) -> None:
-        """Say under the code what came of running it."""
+    def to_verify(self) -> tuple[str, Snippet | None]:
+        """What to submit."""
+        return "verify", self.snippet
+
+    def found(self, found: Any) -> None:
+        """Say above the code what came of running it, where that is what was found."""
+        if not isinstance(found, Verification):
+            return
         told = verified.verification(found)
         said = [str(found.verdict), *(f"{label}: {value}" for label, value in told.rows)]
         first, *rest = (escape(each, MOST_LINE) for each in said)

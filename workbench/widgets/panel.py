@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.config import Config
 from workbench.knobs import KNOBS
-from workbench.results import DOING, EVENTS, Applied, Event, Verification
+from workbench.results import DOING, EVENTS, Applied, Event
 from workbench.widgets import action_lines
 from workbench.widgets.actions import Actions
 from workbench.widgets.answer import Answer
@@ -97,9 +97,7 @@ class TuningPanel:
         self._page = Page()
         self._header = Header()
         self._header.export.on_click(self._guard(self._export_clicked))
-        self._header.verify.on_click(
-            self._guard(lambda _: self._submit("verify", self._header.snippet, budget_s=self._actions.work.budget_s))
-        )
+        self._header.verify.on_click(self._guard(lambda _button: self._submit(*self._header.to_verify())))
         self._board = KnobBoard(groups, self._situation(), self._guard(self._knob_changed))
         self._actions = Actions(
             self._guard,
@@ -291,8 +289,7 @@ class TuningPanel:
         if self._evidence.take(value, event.data.get("config") or self._session.config):
             self._tabs.found(value)
             self._lines()
-        if isinstance(value, Verification):
-            self._header.verified(value)
+        self._header.found(value)
         self._status.say(action_lines.outcome(event.data["kind"], value))
 
     def _on_error(self, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Tables of what saves computing twice, and of what is computed again elsewhere: prefixes, speculation, exported code."""
+"""Tables of what saves computing twice, and of what is computed elsewhere: prefixes, speculation, exported code."""
 
 from collections.abc import Callable
 from typing import Any
