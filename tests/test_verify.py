@@ -95,6 +95,39 @@ def test_code_does_what_its_session_does(session: wb.Session, code: Snippet) -> 
     assert session.last["verification"] == found
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {
+            "do_sample": True,
+            "temperature": 0.7,
+            "top_k": 3,
+            "min_p": 0.1,
+            "stop_strings": ["the"],
+            "padding_side": "right",
+        },
+        *(
+            pytest.param(changes, marks=pytest.mark.slow)
+            for changes in (
+                {"attention": "eager", "dtype": "bfloat16", "cache": "static", "pad_token": 4, "eos_token_ids": [8, 2]},
+                {"quantization": "bnb-nf4", "skip_modules": ["o_proj"], "repetition_penalty": 1.3},
+                {"quantization": "torchao-int8-weight", "dtype": "bfloat16", "tf32": True},
+                {"cache": "quantized", "sdpa_backend": "math", "autocast": "bfloat16", "attention_mask": "ones"},
+                {"stop_at_sentence": 4, "no_repeat_ngram_size": 3, "compile": "default"},
+            )
+        ),
+    ],
+    ids=str,
+)
+def test_every_kind_of_setting_is_the_same_in_the_code(session: wb.Session, changes: dict[str, Any]) -> None:
+    session.apply(CONFIG.replace(**changes))
+    found = session.export().verify(**QUICK)
+    assert found.problem is None, f"{found.problem}\n{found.detail}"
+    assert found.differences == ()
+    assert found.same_tokens
+    assert session.config == CONFIG.replace(**changes)
+
+
 def test_what_was_broken_on_purpose_is_named(code: Snippet) -> None:
     """The file's promises are falsified with it, so that only the read-back can tell."""
     broken = with_code(

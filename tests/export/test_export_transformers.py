@@ -260,6 +260,7 @@ def test_what_is_carried_is_the_engines_own_word_for_word(module: Any, changes: 
 
 FOLDER_NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40)
 AWKWARD = ["it's", 'a "b"', "b\nimport os", "$(id) `id`", "\\", "# -*- coding: utf-7 -*-", "{0} %s $MODEL", "x.gguf\n"]
+AWKWARD += ["line\u2028separator\u2029s\x85\x0b", "\u202eright to left\u2066", "'''\"\"\"", "a\rimport os", "\ufeff# x"]
 
 
 def bare_model(folder: Path) -> str:

@@ -71,10 +71,6 @@ class Header:
         self._snippet.layout.display = ""
         self.export.description = text("panel.export_close")
 
-    def to_verify(self) -> tuple[str, Snippet | None]:
-        """What to submit."""
-        return "verify", self.snippet
-
     def found(self, found: Any) -> None:
         """Say above the code what came of running it, where that is what was found."""
         if not isinstance(found, Verification):

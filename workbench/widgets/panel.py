@@ -97,7 +97,7 @@ class TuningPanel:
         self._page = Page()
         self._header = Header()
         self._header.export.on_click(self._guard(self._export_clicked))
-        self._header.verify.on_click(self._guard(lambda _button: self._submit(*self._header.to_verify())))
+        self._header.verify.on_click(self._guard(lambda _button: self._submit("verify", self._header.snippet)))
         self._board = KnobBoard(groups, self._situation(), self._guard(self._knob_changed))
         self._actions = Actions(
             self._guard,
