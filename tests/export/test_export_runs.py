@@ -137,6 +137,19 @@ def test_a_fresh_process_has_what_was_exported(directory: Path, tmp_path: Path, 
     assert len(seen["ids"]) == 2
 
 
+def test_a_repair_reaches_the_exported_code(random_llama: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(random_llama, tmp_path / "broken")
+    ids = {"bos_token_id": 1, "eos_token_id": 32000, "pad_token_id": 999_999}  # ordinary text; beyond the vocabulary
+    (folder / "generation_config.json").write_text(json.dumps(ids))
+    with Session(str(folder), host="inline") as session:
+        assert session.resolved.eos_token_ids == (32000,)
+        session.repair(max_new_tokens=2)
+        assert session.model.generation_config.eos_token_id == [2]
+        code = session.export("transformers").code
+    seen = ask(write(tmp_path, code), ["The sea", "A longer line about the sea"])
+    assert (seen["eos"], seen["pad"], seen["side"]) == ([2], 2, "left")
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -53,9 +53,9 @@ def _end_tokens(ids: list[int] | None) -> list[str]:
 
 
 def _pad_token(request: Request) -> list[str]:
-    asked = request.config.pad_token
-    if isinstance(asked, int):
-        return [f"tokenizer.pad_token = tokenizer.convert_ids_to_tokens({literal(asked)})"]
+    asked, known = request.config.pad_token, _pad_id(request)
+    if known is not None:
+        return [f"tokenizer.pad_token = tokenizer.convert_ids_to_tokens({literal(known)})"]
     if asked == "unk":
         return ["tokenizer.pad_token = tokenizer.unk_token"]
     first_end = "tokenizer.pad_token = tokenizer.convert_ids_to_tokens(eos_token_ids[0])"
