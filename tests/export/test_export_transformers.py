@@ -400,6 +400,15 @@ def test_versions_are_pinned_without_local_parts() -> None:
     assert "+" not in line
 
 
+def test_recorded_versions_are_those_that_the_file_asks_for() -> None:
+    recorded = {"torch": "2.11.0+cu128", "transformers": "5.17.0", "bitsandbytes": "0.48.1"}
+    code = export.render("transformers", Config(quantization="bnb-nf4"), model=HUB_ID, versions=recorded)
+    assert "pip install torch==2.11.0 transformers==5.17.0 bitsandbytes==0.48.1\n" in code
+    values = {ast.unparse(each.targets[0]): each.value for each in ast.parse(code).body if isinstance(each, ast.Assign)}
+    wanted = {name: version.partition("+")[0] for name, version in recorded.items()}
+    assert ast.literal_eval(values["VERSIONS"]) == wanted
+
+
 def test_static_cache_says_what_it_switches_off() -> None:
     code = export.render("transformers", Config(cache="static"), model=HUB_ID)
     assert '"disable_compile": True,' in code

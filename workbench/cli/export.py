@@ -107,6 +107,7 @@ def _stored(run_id: int) -> tuple[Config, dict[str, Any], str | None]:
         "resolved": Resolved.from_dict(record["resolved"]),
         "measurement": Measurement.from_dict(record["result"]),
         "machine": Machine.from_dict(record["machine"]) if record.get("machine") else None,
+        "versions": record.get("versions"),
     }
     return Config(**record["config"]), known, record.get("model")
 

@@ -40,22 +40,27 @@ PROMPTS: tuple[tuple[tuple[str, ...], bool], ...] = (
 NEW_TOKENS = 32
 TOLERANCE = 0.03
 _WORK = Workload(prompt_tokens=64, new_tokens=16)
-# seconds: at least, and as a multiple of what the session itself needs
-_LOAD, _ANSWER = (600.0, 20.0), (300.0, 20.0)
+# the least seconds that the snippet's process has to load, to answer, and to answer while it compiles
+_LOAD_S, _ANSWER_S, _COMPILE_S = 600.0, 300.0, 1800.0
+_TIMES = 20.0  # as many times what the session itself needed
 
 
 @dataclass
 class Patience:
-    """Seconds that the snippet's process has for each command. `given` overrides."""
+    """Seconds that the snippet's process has for each command; `given` for all of them.
+
+    slowest_s  the longest that the session needed so far for what both are asked
+    """
 
     load_s: float
-    answer_s: float
+    compiles: bool
+    given: float | None
+    slowest_s: float = 0.0
 
-    @classmethod
-    def of(cls, bench: Bench, given: float | None) -> "Patience":
-        if given is not None:
-            return cls(given, given)
-        return cls(max(_LOAD[0], _LOAD[1] * (bench.load_seconds or 0.0)), _ANSWER[0])
+    @property
+    def answer_s(self) -> float:
+        least = _COMPILE_S if self.compiles else _ANSWER_S
+        return self.given if self.given is not None else max(least, _TIMES * self.slowest_s)
 
 
 @dataclass
@@ -93,7 +98,8 @@ def verify(
     context, began = bench.context(job), time.monotonic()
     config = Config(**snippet.config) if snippet.config else bench.config
     work = block_of(workload or _WORK)
-    patience, found = Patience.of(bench, timeout_s), Found()
+    load_s = timeout_s if timeout_s is not None else max(_LOAD_S, _TIMES * (bench.load_seconds or 0.0))
+    patience, found = Patience(load_s, config.compile != "off", timeout_s), Found()
     with restored(bench, job):
         greedy = config.replace(**PLAIN) if config.do_sample else config
         put(bench, job, greedy)
@@ -140,7 +146,7 @@ class Work:
 
     def session_says(self, prompts: Sequence[str], chat: bool) -> list[Completion]:
         parameters = {"prompts": list(prompts), "max_new_tokens": NEW_TOKENS, "seed": None, "chat": chat}
-        data = self.bench.host.call("generate", parameters, self._quietly)
+        data = self._ask_session("generate", parameters)
         return [Completion.from_dict(each) for each in data["completions"]]
 
     def snippet_says(self, process: CleanProcess, prompts: Sequence[str], chat: bool) -> list[list[int]]:
@@ -152,7 +158,7 @@ class Work:
 
     def session_runs(self, *, warm_up: bool = False) -> Half:
         parameters = {"probe": "block", "workload": self.workload.to_dict(), "warm_up": warm_up}
-        data = self.bench.host.call("probe", parameters, self._quietly)
+        data = self._ask_session("probe", parameters)
         block = Block.from_dict(data["result"])
         return Half(block.run, block.seconds, block.others_cores)
 
@@ -161,6 +167,12 @@ class Work:
         block = process.ask("block", self.patience.answer_s, work=work_of(self.workload, self.config))
         others = rates(before, read_counters(Watched(process.pid))).others_cores
         return Half(block["run"], block["seconds"], others)
+
+    def _ask_session(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        began = time.monotonic()
+        data = self.bench.host.call(operation, parameters, self._quietly)
+        self.patience.slowest_s = max(self.patience.slowest_s, time.monotonic() - began)
+        return data
 
     def _quietly(self, name: str, data: Any) -> None:
         """The session's answers to these prompts are no text for the person."""

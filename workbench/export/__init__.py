@@ -1,6 +1,7 @@
 """Configurations as code to take home: `render(target, config, model=...)` needs no model in memory."""
 
 import difflib
+from collections.abc import Mapping
 from typing import Any
 
 from workbench.config import Config
@@ -23,6 +24,7 @@ def snippet(
     workload: Workload | None = None,
     facts: ModelFacts | None = None,
     machine: Machine | None = None,
+    versions: Mapping[str, str] | None = None,
     on: str | None = None,
     gpus: int | None = None,
     nodes: int | None = None,
@@ -34,6 +36,7 @@ def snippet(
     resolved     what was in force: turns each "auto" of the config into the value that was chosen
     measurement  written into the header with its intervals, and into `expected`
     machine      names the machine in the header and gives the waiting policy of its OpenMP threads
+    versions     of the packages that all this was found with (default: those installed here)
 
     For the targets that serve:
 
@@ -56,7 +59,7 @@ def snippet(
     place: dict[str, Any] = {"on": on, "gpus": gpus, "nodes": nodes, "context": context}
     if not chosen.serves and (given := [name for name, value in place.items() if value is not None]):
         raise ConfigError("export.not_served", target=target, given=", ".join(given), serving=", ".join(_serving()))
-    request = Request(config, model, revision, resolved, measurement, workload, facts, machine, **place)
+    request = Request(config, model, revision, resolved, measurement, workload, facts, machine, versions, **place)
     files = chosen.files(request)
     numbers = measurement if not chosen.serves else None
     expected = {key: float(getattr(numbers, key)) for key in _EXPECTED} if numbers else {}

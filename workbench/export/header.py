@@ -33,7 +33,8 @@ def header(request: Request, source: Source, packages: Sequence[str]) -> list[st
     if request.measurement:
         built = ", ".join(f"{name} {found}" for name, found in _pins(request, ()).items() if name in _DECIDING)
         where = f" on {request.machine.label}" if request.machine else ""
-        lines += ["", f"Measured{where}, Python {platform.python_version()}, {built}:"]
+        python = request.machine.python if request.machine else platform.python_version()
+        lines += ["", f"Measured{where}, Python {python}, {built}:"]
         for label, value, bounds in rows(request.measurement):
             lines.append(f"    {label:<22} {value}" + (f"   {bounds}" if bounds else ""))
         lines.append(f"    {conditions(request.measurement, request.workload)}; brackets: 95 % interval of the mean")
