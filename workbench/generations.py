@@ -9,6 +9,7 @@ from workbench.bench import Bench
 from workbench.decoding.batching import batching
 from workbench.decoding.effects import decoding
 from workbench.decoding.endpoint import endpoint
+from workbench.decoding.offload import offload
 from workbench.decoding.prefix import prefix, save_prefix
 from workbench.decoding.speculation import speculation
 from workbench.decoding.stopping import stopping
@@ -20,6 +21,7 @@ from workbench.results import (
     Batching,
     DecodingEffects,
     Endpoint,
+    Offload,
     PrefixReuse,
     SavedPrefix,
     Snippet,
@@ -38,6 +40,7 @@ GENERATIONS: Mapping[str, Callable[..., Any]] = {
     "prefix": prefix,
     "save_prefix": save_prefix,
     "speculation": speculation,
+    "offload": offload,
     "verify": verify,
     "endpoint": endpoint,
     "tokens": tokens,
@@ -150,6 +153,17 @@ class Generations:
         do not fit into memory, this engine makes room and comes back. Kept in `.runs`.
         """
         result: Verification = self._jobs.wait(self.submit("verify", snippet, workload, **options))
+        return result
+
+    def offload(self, values: Sequence[int] | None = None, workload: Workload | None = None, **options: Any) -> Offload:
+        """Tokens/s against layers kept away: in memory beside a GPU, on disk beside a CPU (`offloaded_layers`).
+
+        values   numbers of layers (default: none, a quarter, half, all); each is loaded anew, there and back
+        options  precision (0.05), budget_s (120)
+
+        With the bytes that stay on the device, and what a layer away costs a token. Kept in `.runs`.
+        """
+        result: Offload = self._jobs.wait(self.submit("offload", values, workload, **options))
         return result
 
     def tokens(self, max_new_tokens: int = ANSWER_TOKENS) -> TokenReport:

@@ -11,6 +11,7 @@ from workbench.charts.compare import compare
 from workbench.charts.decision import decision
 from workbench.charts.decoding import decoding, stopping, windows
 from workbench.charts.endpoint import endpoint
+from workbench.charts.offload import offload
 from workbench.charts.prefix import prefix
 from workbench.charts.quality import quality
 from workbench.charts.scan import scan
@@ -25,6 +26,7 @@ from workbench.results import (
     Comparison,
     DecodingEffects,
     Endpoint,
+    Offload,
     PrefixReuse,
     QualityDiff,
     Result,
@@ -44,6 +46,7 @@ _CHARTS: dict[type[Any], Callable[[Any, Theme], dict[str, Any]]] = {
     Comparison: compare,
     Decision: decision,
     DecodingEffects: decoding,
+    Offload: offload,
     PrefixReuse: prefix,
     Endpoint: endpoint,
     QualityDiff: quality,

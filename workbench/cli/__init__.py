@@ -25,6 +25,7 @@ VERBS = (
     "speculation",
     "decoding",
     "windows",
+    "offload",
     "trace",
     "quality",
     "sensitivity",

@@ -125,7 +125,8 @@ def _new_bytes(held: Iterable[torch.Tensor], seen: set[tuple[str, int]]) -> int:
     found = 0
     for tensor in held:
         storage = tensor.untyped_storage()
-        key = (str(tensor.device), storage.data_ptr())
+        # weights that wait elsewhere have no address here
+        key = (str(tensor.device), storage._cdata if tensor.is_meta else storage.data_ptr())
         if key not in seen:
             seen.add(key)
             found += storage.nbytes()

@@ -10,7 +10,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from workbench.catalog.quantized import Stated, stated
 from workbench.catalog.sources import Source
 from workbench.config import Config
-from workbench.engine import memory
+from workbench.engine import memory, offloading
 from workbench.engine.demo import ensure_demo
 from workbench.engine.load_errors import translated
 from workbench.engine.quantizing import Plan
@@ -122,7 +122,10 @@ class Checkpoint:
         """The model made of its files, or of random numbers. `more`: arguments of `from_pretrained`."""
         if self.random is not None:
             dtype = DTYPES.get(config.dtype, torch.bfloat16)
-            return build(self.random, dtype, device, config.attention, self.tokenizer())[0]
+            # layers that wait in memory must be made there: what is on the device would stay on it
+            made_on = torch.device("cpu") if config.offloaded_layers else device
+            made = build(self.random, dtype, made_on, config.attention, self.tokenizer())[0]
+            return offloading.dispatched(made, config.offloaded_layers, device) if config.offloaded_layers else made
         arguments: dict[str, Any] = {
             "dtype": DTYPES.get(config.dtype, "auto"),
             "attn_implementation": config.attention,
@@ -136,10 +139,20 @@ class Checkpoint:
             arguments["use_safetensors"] = True
         if device.type == "cuda":
             arguments["device_map"] = {"": device}
-        with files.loading():
-            model, found = AutoModelForCausalLM.from_pretrained(
-                files.location, output_loading_info=True, **arguments | more
+        found: dict[str, Any] = {}
+
+        def read(**placed: Any) -> Any:
+            made, said = AutoModelForCausalLM.from_pretrained(
+                files.location, output_loading_info=True, **arguments | more | placed
             )
+            found.update(said)
+            return made
+
+        with files.loading():
+            if config.offloaded_layers:
+                model = offloading.loaded(read, self._without_weights(), config.offloaded_layers, device)
+            else:
+                model = read()
         if found["missing_keys"]:  # transformers fills these with random numbers and only warns
             missing = sorted(found["missing_keys"])
             del model  # or the error's traceback would hold it
@@ -148,6 +161,12 @@ class Checkpoint:
         if self._outline is None and not more and files.stated is None:
             self._outline = Outline.of(model)  # the header of a GGUF file takes seconds to read again
         return model.eval()
+
+    def _without_weights(self) -> Any:
+        """The model's modules, for their names."""
+        description = AutoConfig.from_pretrained(self.source.location, trust_remote_code=False, **self._where())
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(description, trust_remote_code=False)
 
     def _outlined(self) -> Outline:
         if self._outline is None:

@@ -9,7 +9,7 @@ import torch
 
 from workbench.catalog.shapes import FIELDS
 from workbench.config import Config
-from workbench.engine import quantizing
+from workbench.engine import offloading, quantizing
 from workbench.engine.scope import sdpa_backend
 from workbench.engine.weights import Weights
 from workbench.knobs.generation import PENALTIES, SAMPLING
@@ -59,8 +59,9 @@ def resolved(
     """
     devices: Counter[str] = Counter()
     elements: Counter[str] = Counter()
-    for parameter in model.parameters():
-        devices[str(parameter.device)] += 1
+    where = offloading.place_of(model)
+    for name, parameter in model.named_parameters():
+        devices[where(name, parameter)] += 1
         if parameter.is_floating_point() and parameter.itemsize > 1:  # the rest is packed: integers, or float8
             elements[str(parameter.dtype).removeprefix("torch.")] += parameter.numel()
     generation, dtype = model.generation_config, elements.most_common(1)[0][0]
@@ -73,6 +74,8 @@ def resolved(
         quantized_share=weights.quantized_share,
         quantization_settings=settings,
         device_map=dict(devices),
+        bytes_by_place=offloading.bytes_by_place(model),
+        offloaded_layers=offloading.layers_away(model),
         sdpa_backend=sdpa_backend(config, model.device),
         attention_mask=config.attention_mask,
         compile=config.compile,

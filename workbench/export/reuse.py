@@ -1,9 +1,9 @@
 """What is said of reused prefixes, speculation, offloading and crossovers, as cells for a page or a terminal."""
 
 from workbench.export.judged import Told
-from workbench.results import PrefixReuse, Speculation, SpeculationRun
+from workbench.results import Offload, PrefixReuse, Speculation, SpeculationRun
 from workbench.words import text
-from workbench.words.format import count, interval, number, printable, ratio, seconds, share, size
+from workbench.words.format import count, interval, measured, number, printable, ratio, seconds, share, size
 
 
 def prefix(found: PrefixReuse) -> Told:
@@ -50,6 +50,28 @@ def speculation(found: Speculation) -> Told:
         rows,
         (*said, *map(str, found.left_out), *map(str, found.flags)),
     )
+
+
+def offload(found: Offload) -> Told:
+    """A line for each number of layers away."""
+    heading = (
+        *(text(f"offload.head.{name}") for name in ("decode", "prefill", "ratio")),
+        text("offload.head.device", device=found.device),
+        *(text(f"offload.head.{name}") for name in ("away", "each")),
+    )
+    rows = tuple(
+        (
+            str(point.layers),
+            *(measured(point.mean[name], point.ci95.get(name), "tok/s") for name in ("decode_tps", "prefill_tps")),
+            f"{ratio(point.ratio['decode_tps'])} {interval(point.ratio_ci95['decode_tps'])}" if point.ratio else "–",
+            size(point.device_bytes),
+            size(point.away_bytes) if point.away_bytes else "–",
+            seconds(point.layer_s) if point.layer_s is not None else "–",
+        )
+        for point in found.points
+    )
+    said = [str(point.verdict) for point in found.points if point.verdict is not None]
+    return Told(heading, rows, (*said, *map(str, found.flags)))
 
 
 def _tokens(run: SpeculationRun) -> str:

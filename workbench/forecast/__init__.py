@@ -3,6 +3,7 @@
 weights       parameters × bytes of the number format; what a quantisation leaves in full at full width, and its scales,
               zero points and code tables with it (`forecast.weights`)
 KV cache      rows × (prompt + new tokens) × bytes per token (`workbench.catalog.shapes`, `workbench.cache_room`)
+              layers that wait elsewhere are counted apart, but for the one that is on the device while it computes
 workspace     what one prefill holds beside them; an estimate (`forecast.room`)
 decode limit  rows × memory bandwidth ÷ bytes that one step must read: the weights a step touches (routed experts in
               part, an untied embedding table not at all) and the KV cache at half of the new tokens.
@@ -46,15 +47,18 @@ def forecast(
     shape, target = shape_of(what), target_of(config, machine, on, resident_bytes)
     plan = Plan.of(config, shape, target)
     weights = WeightBytes.of(shape, plan)
-    room = Room(config, shape, plan, weights.total, target.available)
+    away, in_flight = _away(config, shape, weights)
+    held = weights.total - away + in_flight
+    room = Room(config, shape, plan, held, target.available)
     kv_cache, workspace = room.kv_cache(workload), room.workspace(workload)
     step = weights.step(workload.batch_size) + _kv_bytes(shape, plan.activation, workload)
     return Forecast(
-        weights=weights.total,
+        weights=held,
+        offloaded=away,
         kv_cache=kv_cache,
         workspace=workspace,
         available=target.available,
-        fits=None if target.available is None else weights.total + kv_cache + workspace <= target.available,
+        fits=None if target.available is None else held + kv_cache + workspace <= target.available,
         decode_limit_tps=workload.batch_size * target.bandwidth / step if target.bandwidth else None,
         format=plan.format,
         quantized_share=weights.quantized_share,
@@ -63,6 +67,15 @@ def forecast(
         table=room.table(workload),
         estimated=_estimated(shape, plan, target, workload),
     )
+
+
+def _away(config: Config, shape: Shape, weights: WeightBytes) -> tuple[int, int]:
+    """Bytes of the layers that wait elsewhere, and of the one of them that is on the device while it computes."""
+    layers = int(shape.config.get("num_hidden_layers") or 0)
+    if not config["offloaded_layers"] or not layers:
+        return 0, 0
+    each = (weights.rest + weights.experts) // layers
+    return min(config["offloaded_layers"], layers) * each, each
 
 
 def step_bytes(what: Describable, dtype: str, workload: Workload, quantization: str = "none") -> float:

@@ -6,14 +6,24 @@ A new knob is an entry in one of the group files, its implementation in the engi
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.knobs import attention, decoding, machine, precision, quantization, sampling, speculation, tokens
+from workbench.knobs import (
+    attention,
+    decoding,
+    machine,
+    offloading,
+    precision,
+    quantization,
+    sampling,
+    speculation,
+    tokens,
+)
 from workbench.knobs.kinds import Choice, Kind, Names, Number, Texts, Toggle, TokenIds, parse
 from workbench.knobs.knob import OK, Cost, Group, Knob
 from workbench.results import Capability, Machine, ModelFacts
 
 KNOBS: dict[str, Knob] = {
     knob.name: knob
-    for group in (attention, decoding, speculation, precision, quantization, tokens, sampling, machine)
+    for group in (attention, decoding, speculation, precision, quantization, tokens, sampling, machine, offloading)
     for knob in group.KNOBS
 }
 

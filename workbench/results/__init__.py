@@ -46,6 +46,7 @@ from workbench.results.machine import (
     Torch,
 )
 from workbench.results.measurement import Latencies, Measurement, WarmUp, measurement_record
+from workbench.results.offload import Offload, OffloadPoint, offload_record
 from workbench.results.outputs import Fitting, Forecast, Snippet
 from workbench.results.prefix import PrefixPoint, PrefixReuse, SavedPrefix, prefix_record
 from workbench.results.quality import (
@@ -171,6 +172,8 @@ __all__ = [
     "MigInstance",
     "ModelFacts",
     "NoiseFloor",
+    "Offload",
+    "OffloadPoint",
     "Package",
     "Perplexity",
     "Power",
@@ -238,6 +241,7 @@ __all__ = [
     "document",
     "endpoint_record",
     "measurement_record",
+    "offload_record",
     "prefix_record",
     "quality_record",
     "reasoning_record",

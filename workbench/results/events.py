@@ -38,6 +38,7 @@ DOING = {
     "decoding": "judging",
     "stopping": "comparing",
     "windows": "comparing",
+    "offload": "measuring",
 }
 EVENTS = ("state", "progress", "token", "applied", "result", "error")
 

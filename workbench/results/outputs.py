@@ -23,6 +23,7 @@ class Fitting(Result):
 class Forecast(Result):
     """Bytes and limits before anything is loaded. `decode_limit_tps` None: the bandwidth was not measured.
 
+    offloaded         of the weights: bytes that wait elsewhere (offloaded_layers); `weights` are those on the device
     format            what weights would be held in: a value of the knob quantization; "none": in full
     quantized_share   of all weights: what that format takes; the rest stays in full
     largest_batch     rows of the asked lengths that fit; 0: not one fits. None: the device's memory is not known
@@ -37,6 +38,7 @@ class Forecast(Result):
     available: int | None
     fits: bool | None
     decode_limit_tps: float | None
+    offloaded: int = 0
     format: str = "none"
     quantized_share: float = 0.0
     largest_batch: int | None = None

@@ -34,7 +34,9 @@ class Resolved(Result):
     bytes_by_dtype     parameters, buffers and the state of quantised weights, bytes, each storage counted once
     quantization       the knob's word for what the modules are; quantized_share: of all weights, those kept so
     quantization_settings  the knobs of that format, by name, read from the modules
-    device_map         device -> number of parameters on it
+    device_map         device -> number of parameters on it; those that wait elsewhere as `hf_device_map` has them
+    bytes_by_place     the same in bytes, buffers included
+    offloaded_layers   decoder layers that wait elsewhere (cpu beside a GPU, disk beside a CPU)
     sdpa_backend       the one kernel that torch may use for SDPA, or auto
     loop               what decoded in the last call
     speculation        the kind of drafter that transformers made in the last call that generated; off: none
@@ -53,6 +55,8 @@ class Resolved(Result):
     cudnn_benchmark: bool = False
     bytes_by_dtype: dict[str, int]
     device_map: dict[str, int]
+    bytes_by_place: dict[str, int] = {}
+    offloaded_layers: int = 0
     compile: str = "off"
     loop: str = TRANSFORMERS_LOOP
     cache: str
@@ -71,8 +75,11 @@ class Resolved(Result):
 
     @property
     def device(self) -> str:
-        """The device that holds most parameters."""
-        return max(self.device_map, key=lambda name: self.device_map[name])
+        """The device that computes: of those that hold parameters, the one with most; where layers wait is none."""
+        places = [name for name in self.device_map if name != "disk"]
+        if self.offloaded_layers and any(name.startswith("cuda") for name in places):
+            places.remove("cpu")
+        return max(places, key=lambda name: self.device_map[name])
 
     @property
     def weight_bytes(self) -> int:
@@ -85,6 +92,7 @@ class Resolved(Result):
             "dtype": self.dtype,
             "quantization": self.quantization,
             "device": self.device,
+            "offloaded_layers": self.offloaded_layers,
             "sdpa_backend": self.sdpa_backend,
             "attention_mask": self.attention_mask,
             "autocast": self.autocast,

@@ -1,14 +1,15 @@
-"""Tables of what saves computing twice, and of what is computed elsewhere: prefixes, speculation, exported code."""
+"""Tables of what saves computing twice, of what lies elsewhere, and of exported code."""
 
 from collections.abc import Callable
 from typing import Any
 
 from workbench.export import reuse, verified
 from workbench.export.judged import Told
-from workbench.results import PrefixReuse, Speculation, Verification
+from workbench.results import Offload, PrefixReuse, Speculation, Verification
 from workbench.widgets.table import Table
 
 _TOLD: dict[type, Callable[[Any], Told]] = {
+    Offload: reuse.offload,
     PrefixReuse: reuse.prefix,
     Speculation: reuse.speculation,
     Verification: verified.verification,

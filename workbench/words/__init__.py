@@ -46,6 +46,7 @@ _FILES = (
     "load",
     "machine",
     "model",
+    "offload",
     "panel",
     "prefix",
     "probes",
