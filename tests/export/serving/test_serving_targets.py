@@ -65,13 +65,13 @@ def test_what_was_changed_is_carried_or_told(target: str, config: Config) -> Non
 
 
 def test_vllm_carries_format_length_sampling_and_ends(run_script: Make) -> None:
-    config = Config(dtype="bfloat16", quantization="fp8", do_sample=True, temperature=0.6, top_p=0.95, top_k=0)
+    config = Config(dtype="bfloat16", quantization="fp8", do_sample=True, temperature=0.6, top_p=0.95, top_k=0, seed=7)
     made = export.snippet("vllm", config, model=HUB, context=2048, on="l40s")
     (called,) = run_script(made.code)
     assert called == [
         "vllm", "serve", HUB, "--dtype=bfloat16", "--quantization=fp8_per_block", "--max-model-len=2048",
         "--generation-config=vllm",
-        '--override-generation-config={"temperature":0.6,"top_p":0.95,"top_k":0}', "--seed=0",
+        '--override-generation-config={"temperature":0.6,"top_p":0.95,"top_k":0,"min_p":0.0}', "--seed=7",
     ]  # fmt: skip
     made = export.snippet("vllm", config.replace(eos_token_ids=(7, 9)), model=HUB)
     assert "--generation-config=generation" in run_script(made.code)[0]
@@ -96,6 +96,21 @@ def test_several_machines_are_joined_by_ray(run_script: Make) -> None:
     (launched,) = run_script(export.render("tensorrt-llm", Config(), model=V3, on="8x h100-sxm", nodes=2))
     assert launched[:2] == ["srun", "--mpi=pmix"]
     assert {"--ntasks=16", "--tp_size=8", "--pp_size=2", "--gpus_per_node=8"} <= set(launched)
+
+
+def test_stops_and_penalties_go_where_a_tool_has_them() -> None:
+    config = Config(stop_strings=("User:", "a\nb"), repetition_penalty=1.2, no_repeat_ngram_size=3, stop_at_sentence=9)
+    for target in ("vllm", "sglang", "tensorrt-llm"):
+        made = export.snippet(target, config, model=HUB)
+        body = json.loads(made.files["request.json"])
+        assert body["stop"] == ["User:", "a\nb"]
+        assert body["repetition_penalty"] == 1.2
+        assert "no_repeat_ngram_size=3" in made.code
+        assert "stop_at_sentence=9" in made.code
+    assert '"repetition_penalty":1.2' in export.render("vllm", config, model=HUB)
+    assert "--repeat-penalty 1.2" in export.render("llama.cpp", config, model=HUB)
+    assert 'PARAMETER stop User:\nPARAMETER stop "a\nb"\n' in export.render("ollama", config, model=HUB)
+    assert "repetition_penalty=1.2: no option" in export.render("tgi", config, model=HUB)
 
 
 def test_sglang_makes_nf4_and_takes_ends_from_the_model_config(run_script: Make) -> None:
