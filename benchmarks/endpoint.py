@@ -22,8 +22,7 @@ from workbench.endpoint.address import address
 from workbench.endpoint.client import Client
 from workbench.endpoint.patience import Patience
 from workbench.endpoint.prompts import Ask
-from workbench.hub import prepare
-from workbench.probes.context import Context
+from workbench.engine.demo import ensure_demo
 
 QUESTION = "the demo in float32 behind transformers serve: latencies, agreement with the bench, the client's own cost"
 NEW_TOKENS = 24
@@ -33,7 +32,7 @@ _REQUESTS = 60
 
 def run(budget_s: float) -> Outcome:
     """The server and the load share this machine's cores; the bench rests meanwhile."""
-    folder = prepare("demo", None, Context(lambda _name, _data: None)).path
+    folder = ensure_demo()
     threads = 1
     with _served(folder, threads) as url, Session("demo", config=Config(dtype="float32", threads=threads)) as session:
         found = session.endpoint(
@@ -81,13 +80,14 @@ def _served(folder: Path, threads: int) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [str(Path(sys.executable).parent / "transformers"), "serve", str(folder), "--dtype", "float32"]
     command += ["--device", "cpu", "--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile("w+") as log:
         environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(threads)}
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
             while not _answers(f"http://127.0.0.1:{port}/health"):
                 if process.poll() is not None:
-                    raise RuntimeError("transformers serve did not start: it needs fastapi, uvicorn and openai")
+                    log.seek(0)
+                    raise RuntimeError(f"transformers serve did not start: {log.read()[-2000:]}")
                 time.sleep(0.2)
             yield f"http://127.0.0.1:{port}"
         finally:

@@ -17,7 +17,7 @@ import pytest
 
 from workbench.endpoint.prompts import TELLING
 
-_STARTS_WITHIN_S = 120.0
+_STARTS_WITHIN_S = 240.0
 
 
 @contextmanager
