@@ -136,6 +136,11 @@ async def gibberish(talk: Talk) -> None:
     await talk.send(b"\x16\x03\x01 no HTTP at all\r\n\r\n")
 
 
+async def refuses_and_hangs(talk: Talk) -> None:
+    await talk.head(502, "application/json", content_length="100")
+    await asyncio.sleep(30)
+
+
 def status(code: int, body: Any = None, **headers: str) -> Behaviour:
     async def answer(talk: Talk) -> None:
         await talk.json({"error": {"message": f"no: {KEY}"}} if body is None else body, code, **headers)
@@ -173,6 +178,7 @@ def status(code: int, body: Any = None, **headers: str) -> Behaviour:
         (status(429, retry_after="7"), "too_many"),
         (status(400), "rejected"),
         (status(500), "server_failed"),
+        (refuses_and_hangs, "server_failed"),
         (status(503, b"<html>"), "server_failed"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,

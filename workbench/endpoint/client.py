@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx2
 
@@ -19,10 +19,12 @@ from workbench.endpoint.replies import Reply, answer, content_of, models, parsed
 from workbench.endpoint.sse import Events
 from workbench.errors import ConfigError, EndpointError
 
+T = TypeVar("T")
 KEY_VARIABLE = "WORKBENCH_ENDPOINT_KEY"
 _MOST_BYTES = 16 << 20  # of one whole body
 _MOST_REDIRECTS = 3
-_LINGER_S = 0.5  # after [DONE]
+_LINGER_S = 0.5  # for what comes after [DONE], or with a refusal
+_MOST_SAID = 1 << 16
 _UNKNOWN_FIELD = (400, 422)  # what servers say of a field they do not know
 # asked for where the server knows them: token ids of vLLM, and logprobs, which name each token
 _IDS: tuple[dict[str, Any], ...] = ({"logprobs": True, "return_token_ids": True}, {"logprobs": True}, {})
@@ -82,33 +84,31 @@ class Client:
     async def ask(self, what: Ask, new_tokens: int) -> Reply:
         """The whole answer at temperature 0, with token ids where the server tells them. EndpointError."""
         rungs = _IDS if what.messages is not None else ({"logprobs": 0}, {})
-        url = self.where.url(what.path)
-        for place in range(self._fields.get(what.path, 0), len(rungs)):
-            try:
-                body = await self._body("POST", url, self._request(what, new_tokens) | rungs[place])
-            except EndpointError as error:
-                if error.params.get("status") in _UNKNOWN_FIELD and place + 1 < len(rungs):
-                    continue
-                raise
-            self._fields[what.path] = place
-            return answer(parsed(body, self._key))
-        raise AssertionError("the last rung returns or raises")
+        url, request = self.where.url(what.path), self._request(what, new_tokens)
+        body = await self._tolerated(what.path, rungs, lambda more: self._body("POST", url, request | more))
+        return answer(parsed(body, self._key))
 
     async def stream(self, what: Ask, new_tokens: int) -> Timed:
         """The answer at temperature 0 as it comes. EndpointError, also for one that ends without [DONE] and finish."""
-        kept = f"stream {what.path}"
-        for place in range(self._fields.get(kept, 0), len(_USAGE)):
-            request = self._request(what, new_tokens) | {"stream": True} | _USAGE[place]
+        url, request = self.where.url(what.path), self._request(what, new_tokens) | {"stream": True}
+        timed = await self._tolerated(f"stream {what.path}", _USAGE, lambda more: self._streamed(url, request | more))
+        timed.ended = timed.ended or time.perf_counter()
+        return timed
+
+    async def _tolerated(
+        self, kept: str, rungs: Sequence[dict[str, Any]], send: Callable[[dict[str, Any]], Awaitable[T]]
+    ) -> T:
+        """What `send` gives with the first of these optional fields that the server takes; it is remembered."""
+        for place in range(self._fields.get(kept, 0), len(rungs)):
             try:
-                timed = await self._streamed(self.where.url(what.path), request)
+                found = await send(rungs[place])
             except EndpointError as error:
-                if error.params.get("status") in _UNKNOWN_FIELD and place + 1 < len(_USAGE):
-                    continue
-                raise
-            self._fields[kept] = place
-            timed.ended = timed.ended or time.perf_counter()
-            return timed
-        raise AssertionError("the last rung returns or raises")
+                if error.params.get("status") not in _UNKNOWN_FIELD or place + 1 == len(rungs):
+                    raise
+            else:
+                self._fields[kept] = place
+                return found
+        raise AssertionError("the last one returns or raises")
 
     async def beside(self, path: str, body: dict[str, Any]) -> Any:
         """What a call outside the OpenAI API answers; None where it is not offered."""
@@ -166,6 +166,13 @@ class Client:
                 raise EndpointError("endpoint.too_large", most=most)
         return bytes(found)
 
+    async def _explanation(self, response: httpx2.Response) -> bytes:
+        """Of a refusal, where it comes soon and is not long: the status alone says enough."""
+        try:
+            return await self._whole(response, time.perf_counter() + _LINGER_S, _MOST_SAID)
+        except EndpointError:
+            return b""
+
     @contextlib.asynccontextmanager
     async def _open(
         self, method: str, url: str, request: dict[str, Any] | None, seconds: float
@@ -178,8 +185,7 @@ class Client:
                 if response.next_request is None:
                     self.software = response.headers.get("server", self.software)
                     if not response.is_success:
-                        body = await self._whole(response, time.perf_counter() + self.patience.connect, 1 << 16)
-                        raise refused(response, body, self.served, self._key)
+                        raise refused(response, await self._explanation(response), self.served, self._key)
                     yield response
                     return
                 message = self._redirected(message, response.next_request)
