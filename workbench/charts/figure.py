@@ -19,6 +19,7 @@ from workbench.charts.sensitivity import sensitivity
 from workbench.charts.speculation import speculation
 from workbench.charts.theme import EITHER, Theme
 from workbench.charts.trace import trace, trace_diff
+from workbench.charts.verification import verification
 from workbench.decisions import Decision
 from workbench.results import (
     Batching,
@@ -36,6 +37,7 @@ from workbench.results import (
     Stopping,
     Trace,
     TraceDiff,
+    Verification,
     Windows,
 )
 from workbench.words import text
@@ -56,6 +58,7 @@ _CHARTS: dict[type[Any], Callable[[Any, Theme], dict[str, Any]]] = {
     Stopping: stopping,
     Trace: trace,
     TraceDiff: trace_diff,
+    Verification: verification,
     Windows: windows,
 }
 

@@ -78,6 +78,9 @@ class Snippet(Result):
     config: dict[str, Any] = {}
     _verify: Callable[..., Verification] | None = PrivateAttr(default=None)
 
+    def __str__(self) -> str:
+        return self.code
+
     def save(self, folder: str | Path) -> tuple[Path, ...]:
         """Writes all files into `folder`, which is made where it is not there; their paths, the main one first."""
         place = Path(folder)

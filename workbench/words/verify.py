@@ -51,4 +51,13 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "verify.not_same": "part at new token {token} of {prompt!r}",
     "verify.head.speed": "decode, snippet ÷ session",
     "verify.pairs": "{pairs} pairs, ended by {stopped_by}; {seconds} in all",
+    "chart.verify.title": "Does the exported code decode as fast as its session?",
+    "chart.verify.x": "pair of runs, in order",
+    "chart.verify.y": "decode, snippet ÷ session",
+    "chart.verify.empty": "no speed was measured",
+    "chart.verify.tolerance": "within ±{percent} %",
+    "chart.verify.equal": "equally fast",
+    "chart.verify.pairs": "one pair",
+    "chart.verify.mean": "mean",
+    "chart.verify.mean_interval": "mean of the pairs, bar = 95 %",
 }
