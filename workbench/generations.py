@@ -194,8 +194,8 @@ class Generations:
     ) -> DecodingEffects:
         """What decoding settings do to answers, each against the first: repetition, variety, length, endings, NLL.
 
-        changes  of the config in force, a mapping each; default: greedy, DeepSeek's advice for R1, the model's own
-                 distribution, and two cures of repetition
+        changes  of the config in force, a mapping each; default: greedy, DeepSeek's advice for R1, and two cures of
+                 repetition
         prompts  texts or lists of messages; default: nine built-in ones in English, Chinese and code
         seeds    draws of each prompt where a setting samples; all in one batch, so that it is fast
 

@@ -30,11 +30,10 @@ from workbench.words import Message, say
 
 SEEDS = 4
 NEW_TOKENS = 64
-# greedy; what DeepSeek advises for R1 (its README); the model's own distribution; two cures of repetition
+# greedy; what DeepSeek advises for R1 (its README); two cures of repetition
 DEFAULT: tuple[Mapping[str, Any], ...] = (
     PLAIN,
     {**PLAIN, "do_sample": True, "temperature": 0.6, "top_p": 0.95, "top_k": 0, "min_p": 0.0},
-    {**PLAIN, "do_sample": True, "temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0},
     {**PLAIN, "repetition_penalty": 1.1},
     {**PLAIN, "no_repeat_ngram_size": 3},
 )
@@ -66,6 +65,7 @@ def decoding(
         "changes": [shown(config, each) for config, each in zip(configs, asked, strict=True)],
         "seeds": at_least_one("seeds", seeds),
         "max_new_tokens": at_least_one("max_new_tokens", max_new_tokens),
+        "threads": bench.machine.cpu.cores,
     }
     data = bench.call(job, "probe", parameters)
     version = DECODING_VERSION if prompts is None else "own"

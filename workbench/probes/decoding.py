@@ -16,13 +16,16 @@ from workbench.results import DecodedAnswer, DecodedRuns, DecodedSetting, Finish
 from workbench.words import say
 
 ROWS = 64  # of one batch; more draws take further batches
-REPEATED = 16  # tokens of each answer that are made twice, to see whether a seed repeats them
+REPEATED = 8  # tokens of each answer that are made twice, to see whether a seed repeats them
 
 Written = list[tuple[list[int], FinishReason]]  # of each row: its tokens, and why they end
 
 
 def run(bench: Bench, params: dict[str, Any], context: Context) -> DecodedRuns:
-    """params: prompts (texts or messages), configs (as dicts), changes (to be named by), seeds, max_new_tokens.
+    """params: prompts (texts, messages), configs (as dicts), changes (their names), seeds, max_new_tokens, threads.
+
+    threads  on a CPU, where the config leaves their number open: nothing is timed here, and what decodes one row
+             fastest is slow for a batch
 
     The configuration that was in force is in force again afterwards.
     """
@@ -36,6 +39,8 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> DecodedRuns:
         for index, (values, changes) in enumerate(zip(params["configs"], params["changes"], strict=True)):
             context.progress(say("decoding.setting", index=index + 1, total=total), index, total)
             bench.switch(Config(**values), context, proven=True)
+            if before.threads == "auto":
+                torch.set_num_threads(params["threads"])
             settings.append(runs.of(changes, count_ties=index == 0))
     finally:
         bench.switch(before, Context(context.emit), proven=True)

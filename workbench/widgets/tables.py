@@ -129,6 +129,8 @@ def _completion(result: Completion) -> list[Row]:
         (text("tables.ended"), result.finish_reason),
         (text("tables.ttft"), seconds(result.ttft_s)),
         (text("tables.decode"), quantity(result.decode_tps, "tok/s")),
+        *([] if result.seed is None else [(text("tables.seed"), str(result.seed))]),
+        *((text("tables.note"), str(note)) for note in result.notes),
     ]
 
 

@@ -42,7 +42,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "Apply it first, then ask for the effects of the others; session.quality compares across loads.",
     ),
     "decoding.change_help": "a setting to try, KNOB=VALUE,KNOB=VALUE; as often as needed, the first is what the others "
-    "are compared with (default: a list of five)",
+    "are compared with (default: a list of four)",
     "decoding.prompts_help": "prompts of your own, one JSON line each (default: the built-in ones)",
     "decoding.seeds_help": "draws of each prompt where a setting samples (default: {seeds})",
     "decoding.tokens_help": "new tokens of an answer at most (default: {tokens})",

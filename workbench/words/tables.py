@@ -46,6 +46,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "tables.row": "row",
     "tables.text": "text",
     "tables.ended": "ended by",
+    "tables.seed": "seed",
     "tables.tokens": "new tokens",
     "tables.ratio": "ratio [95 %]",
     "tables.chance": "by chance",
