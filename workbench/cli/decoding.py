@@ -26,6 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     config = config_of(args)
     changes = [knobs_of([word for word in each.split(",") if word]) for each in args.change] if args.change else None
+    for each in changes or ():
+        config.replace(**each)  # refused before a model is loaded
     own = suite(args.prompts).prompts if args.prompts else None
     with opened(args, config) as session:
         if args.stop_after:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from workbench.config import Config
 from workbench.errors import ConfigError
 from workbench.hosts.registry import WHEN_BUSY
-from workbench.knobs import KNOBS, parse
+from workbench.knobs import KNOBS, Texts, parse
 from workbench.results import Event, Workload
 from workbench.words import text
 from workbench.words.format import amount, size
@@ -100,8 +100,12 @@ def _pair(word: str) -> tuple[str, Any]:
     if name in KNOBS:
         try:
             return name, parse(KNOBS[name].kind, value)
-        except ValueError:  # Config says what is allowed, with the nearest match
-            return name, value
+        except ValueError as error:
+            if isinstance(KNOBS[name].kind, Texts):  # any word would be one text
+                raise ConfigError(
+                    "config.unknown_value", knob=name, value=value, allowed=str(error), nearest="-"
+                ) from None
+            return name, value  # Config says what is allowed, with the nearest match
     return name, value
 
 
