@@ -39,7 +39,7 @@ def header(request: Request, source: Source, packages: Sequence[str]) -> list[st
             lines.append(f"    {label:<22} {value}" + (f"   {bounds}" if bounds else ""))
         lines.append(f"    {conditions(request.measurement, request.workload)}; brackets: 95 % interval of the mean")
         lines += [f"    note: {flag}" for flag in request.measurement.flags]
-        lines.append("python load_model.py --check measures it again (with check_model.py beside it).")
+        lines.append("python load_model.py --check measures it again, with check_model.py and expected.json beside it.")
     return [comment(line) for line in lines]
 
 

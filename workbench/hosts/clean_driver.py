@@ -4,6 +4,7 @@ Arguments: the folder of the exported files, and the folders of packages (JSON).
 stdin and writes an answer a line to what was stdout; whatever libraries print goes to stderr. Ends with its owner.
 """
 
+import contextlib
 import importlib
 import json
 import os
@@ -33,6 +34,7 @@ class Nowhere:
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    _first_to_go()
     folder, packages = sys.argv[1], json.loads(sys.argv[2])
     sys.path += [place for place in packages if place not in sys.path]
     sys.meta_path.insert(0, Nowhere)
@@ -47,6 +49,13 @@ def main() -> None:
             answer = {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+
+
+def _first_to_go() -> None:
+    """Asks the kernel to take this process, not the notebook, when memory runs out (proc(5), oom_score_adj)."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
 
 
 def _read(commands: "SimpleQueue[dict[str, Any]]") -> None:
