@@ -24,5 +24,7 @@ def read(name: str) -> tuple[dict[str, str], dict[str, Any]]:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known name that `word` most likely means, or "-"."""
-    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.4)
+    names = list(known)
+    begun = [name for name in names if word and name.startswith(word.lower())]
+    close = begun[:1] or difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.4)
     return close[0] if close else "-"

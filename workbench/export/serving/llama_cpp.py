@@ -27,7 +27,7 @@ def files(request: Request) -> dict[str, str]:
         ours += _pair(deployment, "seed", deployment.seed)
     header = deployment.header(*remarks)
     return {
-        "serve.sh": script(header, [*command(ours), *words.asking(_PORT)]),
+        "serve.sh": script(header, [*command(["exec", *ours]), *words.asking(_PORT)]),
         **made,
         "request.json": words.request_file(deployment, "model"),
     }

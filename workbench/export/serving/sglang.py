@@ -33,7 +33,7 @@ def files(request: Request) -> dict[str, str]:
         ours += [words.option(tool, "nodes", deployment.parallel.pipeline), Variable(meeting)]
         ours.append(Variable(f'{tool.options["rank"]}="${{NODE_RANK:?0 on the first machine}}"'))
         remarks.append(text("serving.each_machine"))
-    body = [*_alternative(deployment), *command(ours), *words.asking(_PORT)]
+    body = [*_alternative(deployment), *command(["exec", *ours]), *words.asking(_PORT)]
     return {
         "serve.sh": script(deployment.header(*remarks), body),
         "request.json": words.request_file(deployment, location),

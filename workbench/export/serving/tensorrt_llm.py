@@ -25,7 +25,7 @@ def files(request: Request) -> dict[str, str]:
         tasks = [f"--nodes={parallel.pipeline}", f"--ntasks={parallel.tensor * parallel.pipeline}"]
         ours = ["srun", "--mpi=pmix", *tasks, f"--ntasks-per-node={parallel.tensor}", "trtllm-llmapi-launch", *ours]
         remarks.append(text("serving.slurm"))
-    body = [*_alternative(deployment), *command(ours), *words.asking(_PORT)]
+    body = [*_alternative(deployment), *command(["exec", *ours]), *words.asking(_PORT)]
     return {
         "serve.sh": script(deployment.header(*remarks), body),
         "llm.yaml": words.document(_settings(deployment)),

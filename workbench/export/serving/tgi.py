@@ -21,6 +21,6 @@ def files(request: Request) -> dict[str, str]:
         ours.append(words.option(tool, "prompt", deployment.parallel.context - 1))
     remarks = [text("serving.sampling_request"), *deployment.remarks()]
     return {
-        "serve.sh": script(deployment.header(*remarks), [*command(ours), *words.asking(_PORT)]),
+        "serve.sh": script(deployment.header(*remarks), [*command(["exec", *ours]), *words.asking(_PORT)]),
         "request.json": words.request_file(deployment, location),
     }

@@ -26,7 +26,7 @@ def files(request: Request) -> dict[str, str]:
     header = deployment.header(text("serving.triton_how"), text("serving.triton_fetch"))
     written = [*(comment(line) for line in header), *pbtxt.message(_config(deployment, name))]
     loader = {f"{folder}/1/{path}": content for path, content in transformers.files(request).items()}
-    serve = command(["tritonserver", f"--model-repository={_REPOSITORY}"])
+    serve = command(["exec", "tritonserver", f"--model-repository={_REPOSITORY}"])
     asking = f"# curl -s http://127.0.0.1:8000/v2/models/{name}/infer -d @request.json"
     return {
         f"{folder}/config.pbtxt": "".join(f"{line}\n" for line in written),

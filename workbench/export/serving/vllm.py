@@ -28,7 +28,7 @@ def files(request: Request) -> dict[str, str]:
         ours.append(words.option(tool, "executor", "ray"))
         remarks.append(text("serving.ray"))
     start = command(["ray", "start", "--head", f"--port={_RAY_PORT}"]) if several else []
-    body = [*start, *_alternative(deployment), *command(ours), *words.asking(_PORT)]
+    body = [*start, *_alternative(deployment), *command(["exec", *ours]), *words.asking(_PORT)]
     made = {"serve.sh": script(deployment.header(*remarks), body)}
     if several:
         head = Variable(f'--address="${{HEAD:?address of the first machine}}:{_RAY_PORT}"')
