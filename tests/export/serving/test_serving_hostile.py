@@ -139,3 +139,9 @@ def test_what_no_argument_can_hold_is_refused() -> None:
 def test_a_hub_name_that_reads_as_an_option_is_refused(target: str) -> None:
     with pytest.raises(ModelError):
         export.render(target, Config(), model="-rf/x")
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=FIXTURES)
+@given(text=st.one_of(NAMES, st.just("a\ntouch canary")))
+def test_a_header_is_comments_whatever_it_says(text: str, run_script: Run) -> None:
+    assert run_script(shell.script([text], shell.command(["vllm", "serve"]))) == [["vllm", "serve"]]
