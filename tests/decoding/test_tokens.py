@@ -12,8 +12,9 @@ from tokenizers import processors
 from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM
 
 import workbench as wb
+from workbench.decoding.alignment import findings
 from workbench.engine.demo import ensure_demo
-from workbench.results import TokenReport
+from workbench.results import TokenFacts, TokenReport
 
 pytestmark = pytest.mark.model
 
@@ -58,6 +59,10 @@ def report_on(model: Any, tokenizer: Any, **knobs: Any) -> TokenReport:
 
 def codes(report: TokenReport) -> set[str]:
     return {finding.code for finding in report.findings}
+
+
+def codes_of(facts: TokenFacts) -> set[str]:
+    return {finding.code for finding in findings(facts)}
 
 
 def without_pad(model: Any, tokenizer: Any) -> None:
@@ -224,6 +229,16 @@ def test_a_knob_set_wrong_is_found_and_put_right(
         assert (session.tokenizer.padding_side, session.resolved.attention_mask) == ("left", "tokenizer")
 
 
+def test_other_knobs_do_not_blur_what_is_tried(demo_home: Path) -> None:
+    with wb.Session.attach(sound(), own_tokenizer()) as session:
+        session.apply(do_sample=True, temperature=1.5, repetition_penalty=1.5, stop_strings=["e"])
+        before = session.config
+        report = session.tokens(max_new_tokens=4)
+        assert codes(report) == set()
+        assert session.config == before
+        assert session.resolved.differences(before) == ()
+
+
 def test_a_model_that_reads_padding_is_caught_by_trying_alone(demo_home: Path) -> None:
     model = sound()
     prepare = model.prepare_inputs_for_generation
@@ -274,6 +289,23 @@ def test_every_family_is_aligned(demo_home: Path, slug: str) -> None:
         stop = report.facts.check("stop")
         assert stop is not None
         assert stop.outcome == "not_run"
+
+
+@pytest.mark.slow
+def test_a_random_model_of_a_published_size_has_a_borrowed_tokenizer(demo_home: Path) -> None:
+    with wb.Session("random:deepseek-coder-1.3b-base?layers=1", host="inline", config=wb.Config(threads=1)) as session:
+        report = session.tokens()
+    assert report.facts.borrowed
+    assert codes(report) == set()
+
+
+def test_ids_that_do_not_belong_to_a_borrowed_tokenizer_are_not_judged(demo_home: Path) -> None:
+    model = sound(49280)
+    model.generation_config.eos_token_id = 49200
+    with wb.Session.attach(model, own_tokenizer()) as session:
+        facts = session.tokens(max_new_tokens=2).facts
+    assert not facts.borrowed
+    assert not codes_of(facts.model_copy(update={"borrowed": True}))
 
 
 def test_a_reload_forgets_no_original(tiny: str) -> None:

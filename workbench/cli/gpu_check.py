@@ -22,6 +22,7 @@ _SECTIONS = (
     "compiled",
     "caches",
     "lengths",
+    "tokens",
 )
 
 

@@ -12,7 +12,9 @@ _FILES = ("tokenizer", "tokenizer_config", "config", "generation_config")
 
 def findings(facts: TokenFacts) -> tuple[TokenFinding, ...]:
     """All that the facts give, the worst first."""
-    found = [*_ends(facts), *_pads(facts), *_padding(facts), *_mismatches(facts), *_template(facts), *_tried(facts)]
+    found = [*_padding(facts), *_template(facts), *_tried(facts)]
+    if not facts.borrowed:
+        found = [*_ends(facts), *_pads(facts), *found, *_mismatches(facts)]
     if facts.sampling:
         values = ", ".join(f"{name}={value}" for name, value in facts.sampling.items())
         found.append(_found("note", say("tokens.found.sampling", values=values), say("tokens.remedy.greedy")))

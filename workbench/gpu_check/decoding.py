@@ -1,4 +1,4 @@
-"""Sections about decoding: the compiled loop and the kinds of KV cache, each against transformers' own loop."""
+"""Sections about decoding: the compiled loop, the kinds of KV cache, and tokens that begin, end and pad."""
 
 from functools import partial
 from typing import Any
@@ -31,6 +31,25 @@ def compiled(plan: Plan) -> dict[str, Any]:
 def caches(plan: Plan) -> dict[str, Any]:
     """Each kind of KV cache: speed, peak memory, and whether the greedy tokens stay."""
     return _measured(plan, list(_CACHES))
+
+
+def tokens(plan: Plan) -> dict[str, Any]:
+    """Padded rows against rows alone on this device's kernels, in 16 bits; and what the ids say."""
+    findings = Findings(plan)
+    for model in [plan.model] if plan.model else plan.models(_MODELS):
+        findings.each([(model.removeprefix("random:"), partial(_aligned, plan, model))])
+    return findings.to_dict()
+
+
+def _aligned(plan: Plan, model: str) -> dict[str, Any]:
+    with Session(model, config=Config(device=plan.device, dtype="bfloat16")) as session:
+        report = session.tokens()
+        return {
+            "sentence": str(report.sentence),
+            "checks": {check.name: f"{check.outcome}: {check.sentence}" for check in report.facts.checks},
+            "findings": [str(finding.said) for finding in report.findings],
+            "repair": report.repair,
+        }
 
 
 def _measured(plan: Plan, ways: list[dict[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from workbench.config import Config
 from workbench.gpu_check.attention import agreement, comparison, kernels, lengths, switches
-from workbench.gpu_check.decoding import caches, compiled
+from workbench.gpu_check.decoding import caches, compiled, tokens
 from workbench.gpu_check.plan import Plan
 from workbench.gpu_check.quantisation import judged, quantised
 from workbench.knobs import KNOBS, Choice
@@ -76,5 +76,6 @@ SECTIONS: dict[str, Callable[[Plan], dict[str, Any]]] = {
         compiled,
         caches,
         lengths,
+        tokens,
     )
 }

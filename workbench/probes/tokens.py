@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from workbench.errors import ModelError
+from workbench.knobs.generation import PLAIN
 from workbench.probes import token_behaviour as behaviour
 from workbench.probes.bench import Bench
 from workbench.probes.chat_template import chat_template
@@ -21,6 +22,7 @@ _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 def run(bench: Bench, params: dict[str, Any], context: Context) -> TokenFacts:
     """params: max_new_tokens (of an answer whose end is waited for).
 
+    Tried greedily, without penalties, stops, speculation and compile: what is left are the tokens in force.
     The configuration that was in force is in force again afterwards.
     """
     began = time.monotonic()
@@ -36,9 +38,13 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> TokenFacts:
     flags: list[Message] = list(bench.facts.notes)
     if before.compile != "off":  # each shape would be compiled, which takes minutes
         flags.append(say("tokens.uncompiled"))
+    ends = next(row for row in found if row.role == "eos")
+    borrowed = bench.facts.random_weights and not set(ends.ids("tokenizer")) & set(ends.ids("generation_config"))
+    if borrowed:
+        flags.append(say("tokens.borrowed"))
     context.enter(say("tokens.trying"))
     try:
-        bench.switch(before.replace(do_sample=False, compile="off"), context, proven=True)
+        bench.switch(before.replace(**PLAIN, compile="off", speculation="off"), context, proven=True)
         if template is not None and template.problem:
             checks += [_not_run(name, say("tokens.no_prompts")) for name in ("left_pad", "batch", "stop")]
         else:
@@ -59,6 +65,7 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> TokenFacts:
         sampling=_sampling(generation),
         stop_strings=tuple(getattr(generation, "stop_strings", None) or ()),
         pad_candidate=pad_candidate(tokenizer, rows, in_force.eos_token_ids),
+        borrowed=borrowed,
         template=template,
         checks=tuple(checks),
         effects=effects,

@@ -100,15 +100,22 @@ class TokenCheck(Result):
 
 
 class TokenFacts(Result):
-    """What the probe saw. `sampling`: what the checkpoint's generation config says where it samples by default."""
+    """What the probe saw.
+
+    vocabulary     rows of the embedding
+    sampling       what the checkpoint's generation config says where it samples by default
+    pad_candidate  a token that the tokenizer has for padding alone
+    borrowed       random weights of a published size go with the demo's tokenizer: its ids and theirs do not belong
+    """
 
     rows: tuple[TokenRow, ...]
-    vocabulary: int  # rows of the embedding
+    vocabulary: int
     padding_side: dict[str, str]  # tokenizer, in_force
     attention_mask: str
     sampling: dict[str, Any] = {}
     stop_strings: tuple[str, ...] = ()
-    pad_candidate: int | None = None  # a token that the tokenizer has for padding alone
+    pad_candidate: int | None = None
+    borrowed: bool = False
     template: ChatTemplate | None = None
     checks: tuple[TokenCheck, ...] = ()
     effects: tuple[KnobEffect, ...] = ()

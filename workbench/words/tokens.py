@@ -3,6 +3,7 @@
 TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "tokens.reading": "reading which tokens begin, end and pad",
     "tokens.trying": "trying padding and end tokens on the model",
+    "tokens.borrowed": "the tokenizer is the demo's, the ids are those of the published model: they are shown, not judged",
     "tokens.uncompiled": "tried without compile: each shape of a batch would be compiled first",
     # the report in a sentence
     "tokens.aligned": "aligned: answers end by themselves as far as tried, and padding changes nothing (notes: {notes})",
