@@ -20,6 +20,7 @@ from workbench.hosts.connection import OnEvent
 from workbench.hosts.process import ProcessHost
 from workbench.hub.convert import MANIFEST as CONVERTED
 from workbench.knobs import Cost
+from workbench.knobs.machine import environment_of
 from workbench.probes.context import Context
 from workbench.results import (
     Applied,
@@ -269,7 +270,7 @@ class Bench:
             owner_pid=os.getpid(),
             notebook=registry.notebook_name(),
             model=self._source.label if self._source else self.name,
-            fingerprint=registry.fingerprint(source, self._environment),
+            fingerprint=registry.fingerprint(source, {**self._environment, **environment_of(config)}),
             when_busy=self._when_busy,
         )
         return asdict(claim)
@@ -288,7 +289,7 @@ class Bench:
         self._resolved = Resolved.from_dict(data["resolved"])
         self._facts = ModelFacts.from_dict(data["facts"])
         applied = Applied.from_dict(data["applied"]) if "applied" in data else None
-        if applied and applied.reloaded:
+        if applied and applied.cost == Cost.RELOAD:  # a restart's seconds hold a start too
             self.load_seconds = applied.seconds
         return applied
 

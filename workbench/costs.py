@@ -81,6 +81,8 @@ def cost_of(
     earlier = _remembered(bench, workload, chosen)
     pairs = expected(earlier, precision)
     load_s, pair_s = bench.load_seconds, earlier.pair_seconds if earlier else None
+    if chosen == "alternating" and a.cost_to(b) is Cost.RESTART and load_s is not None:
+        load_s += bench.start_seconds or 0.0  # each load has a worker of its own
     start_s = bench.start_seconds if chosen == "two_engines" else 0.0
     wanted = pairs or ENOUGH_PAIRS
     if chosen == "alternating":

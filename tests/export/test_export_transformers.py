@@ -432,3 +432,12 @@ def test_demo_that_was_never_converted_says_how(workbench_home: Path) -> None:
 def test_unknown_target_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match="Nearest match: transformers"):
         export.render("transformer", Config(), model=HUB_ID)
+
+
+def test_waiting_and_pinning_go_home_with_the_loader() -> None:
+    before = export.render("transformers", Config(waiting="active", pinning="cores"), model=HUB_ID).partition(
+        "import torch"
+    )[0]
+    for line in ('["OMP_WAIT_POLICY"] = "ACTIVE"', '["OMP_PROC_BIND"] = "close"', '["OMP_PLACES"] = "cores"'):
+        assert f"os.environ{line}" in before
+    assert "OMP_PROC_BIND" not in export.render("transformers", Config(), model=HUB_ID)

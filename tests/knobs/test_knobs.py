@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from workbench.config import Config
 from workbench.knobs import KNOBS, Choice, Cost, Group, Number, Texts, Toggle, TokenIds, cost_of, parse, refusals
 from workbench.knobs.generation import PLAIN, generation_arguments
+from workbench.knobs.machine import environment_of
 from workbench.results import Capability, Cpu, Gpu, Machine, ModelFacts, Torch
 from workbench.words import translate
 
@@ -236,3 +237,29 @@ def test_sampling_passes_every_one() -> None:
         "cache_implementation": "static",
         "disable_compile": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("platform", "cores", "reason"),
+    [
+        ("Linux 6.12 x86_64", 2, None),
+        ("Linux 6.12 x86_64", 1, "capability.one_core"),
+        ("macOS 15.1 arm64", 8, "capability.no_affinity"),
+        ("Windows 11 AMD64", 8, "capability.no_affinity"),
+    ],
+)
+def test_threads_are_pinned_where_the_system_can(platform: str, cores: int, reason: str | None) -> None:
+    where = machine(cores=cores).model_copy(update={"platform": platform})
+    found = ask("pinning", "cores", where)
+    assert (found.reason.code if found.reason else None) == reason
+    assert found.ok is (reason is None)
+    assert ask("pinning", "off", where).ok
+
+
+def test_what_torch_reads_at_import_costs_a_new_worker() -> None:
+    restarts = {name for name, knob in KNOBS.items() if knob.cost is Cost.RESTART}
+    assert restarts == {"waiting", "pinning"}
+    assert environment_of(Config()) == {}
+    assert environment_of(Config(waiting="active")) == {"OMP_WAIT_POLICY": "ACTIVE"}
+    both = environment_of(Config(waiting="passive", pinning="cores"))
+    assert both == {"OMP_WAIT_POLICY": "PASSIVE", "OMP_PROC_BIND": "close", "OMP_PLACES": "cores"}

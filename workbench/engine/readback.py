@@ -9,7 +9,7 @@ import torch
 
 from workbench.catalog.shapes import FIELDS
 from workbench.config import Config
-from workbench.engine import offloading, quantizing
+from workbench.engine import offloading, openmp, quantizing
 from workbench.engine.scope import sdpa_backend
 from workbench.engine.weights import Weights
 from workbench.knobs.generation import PENALTIES, SAMPLING
@@ -88,6 +88,8 @@ def resolved(
         cudnn_benchmark=torch.backends.cudnn.benchmark,
         autocast=config.autocast,
         threads=torch.get_num_threads(),
+        waiting=openmp.waiting(),
+        pinning=openmp.pinning(),
         pad_token_id=generation.pad_token_id,
         eos_token_ids=as_ids(generation.eos_token_id),
         padding_side=tokenizer.padding_side,

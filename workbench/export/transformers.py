@@ -11,6 +11,7 @@ from workbench.export.python import arguments, assignment, comment, dictionary, 
 from workbench.export.request import Request
 from workbench.export.source import loadable, origin
 from workbench.export.template import TEMPLATE
+from workbench.knobs.machine import environment_of
 
 
 def files(request: Request) -> dict[str, str]:
@@ -57,12 +58,11 @@ def loader(request: Request) -> tuple[str, tuple[str, ...]]:
 
 def _process(loading: Loading) -> Piece:
     """What belongs to the whole process: environment and threads."""
-    policy = literal(_wait_policy(loading.request))
     return Piece(
         {
             "environment": [
                 "# OpenMP reads this once, when torch starts its threads: it is set before the import.",
-                f'os.environ["OMP_WAIT_POLICY"] = {policy}',
+                *_openmp(loading.request),
             ],
             "switches": _threads(loading.request),
         }
@@ -109,9 +109,11 @@ def _tokenizer(where: dict[str, Any]) -> list[str]:
     return ["tokenizer = AutoTokenizer.from_pretrained(", *(f"    {line}" for line in lines), ")"]
 
 
-def _wait_policy(request: Request) -> str:
+def _openmp(request: Request) -> list[str]:
     choice = request.machine.threads if request.machine else None
-    return choice.omp_wait_policy.upper() if choice else "PASSIVE"
+    policy = choice.omp_wait_policy.upper() if choice else "PASSIVE"
+    wanted = {"OMP_WAIT_POLICY": policy, **environment_of(request.config)}
+    return [f"os.environ[{literal(name)}] = {literal(value)}" for name, value in wanted.items()]
 
 
 def _model(source: Source) -> list[str]:

@@ -4,13 +4,16 @@ import contextlib
 import itertools
 import os
 import threading
+import time
 from typing import Any
 
-from workbench.errors import DeviceBusy
+from workbench.errors import DeviceBusy, Stopped
 from workbench.hosts.arrival import Arrival
 from workbench.hosts.connection import STOP_GRACE_S, Connection, HandedOver, NeedsReplacement, OnEvent
 from workbench.hosts.door import knock
 from workbench.hosts.registry import Claim, Holder
+from workbench.knobs import Cost
+from workbench.knobs.machine import environment_of
 from workbench.results import ThreadChoice
 from workbench.words import say
 
@@ -20,7 +23,8 @@ __all__ = ["STOP_GRACE_S", "ProcessHost"]
 class ProcessHost:
     """Calls into one worker process, restarted when it dies. `call` from one thread at a time; `stop` from any.
 
-    environment     variables set before torch is imported there
+    environment     variables set before torch is imported there, beside those that a config asks for: a change of
+                    these is a new worker
     threads         the measured choice behind threads="auto"
     on_handed_over  called with ("handed_over", notebook) on a thread of its own when another notebook took the engine
 
@@ -39,6 +43,7 @@ class ProcessHost:
         self._on_handed_over = on_handed_over
         self._jobs = itertools.count(1)
         self._worker: Connection | None = None
+        self._started_with: dict[str, str] = {}  # of the worker: what its config asked for
         self._open: dict[str, Any] | None = None  # parameters of the last good open, its config kept up to date
         self._changing = threading.Lock()
         self._stopping = threading.Event()
@@ -62,11 +67,14 @@ class ProcessHost:
             self._open = dict(params)
         else:
             self.restore(on_event)
-            try:
-                data = self._ask(op, params, on_event)
-            except HandedOver:  # at the same moment
-                self.restore(on_event)
-                data = self._ask(op, params, on_event)
+            if op == "apply" and environment_of(params["config"]) != self._started_with:
+                data = self._restart(params, on_event)
+            else:
+                try:
+                    data = self._ask(op, params, on_event)
+                except HandedOver:  # at the same moment
+                    self.restore(on_event)
+                    data = self._ask(op, params, on_event)
         if self._open and "config" in data:
             self._open["config"] = data["config"]
             self._open["claim"] = params.get("claim", self._open.get("claim"))
@@ -98,15 +106,34 @@ class ProcessHost:
         self._stopping.set()
         self._kill()
 
+    def _restart(self, params: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
+        """A new worker in the environment that the config asks for. Where that fails, one with the last good config."""
+        assert self._open is not None, "a config is applied to a model that was opened"
+        began = time.monotonic()
+        on_event("state", {"state": "loading"})
+        self._kill()
+        changed = {name: value for name, value in params.items() if name in ("config", "claim")}
+        fresh = {**self._open, **changed}
+        try:
+            data = self._arrive(fresh, on_event)
+        except Stopped:
+            raise
+        except Exception:
+            self._kill()
+            self.restore(on_event)
+            raise
+        data["applied"] |= {"cost": Cost.RESTART.value, "reloaded": True, "seconds": time.monotonic() - began}
+        return data
+
     def _ask(self, op: str, params: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
         try:
-            return self._running().call(next(self._jobs), op, params, on_event)
+            return self._running(params if op == "open" else self._open).call(next(self._jobs), op, params, on_event)
         except NeedsReplacement as residue:
             on_event("note", say("worker.residue", left=f"{residue.left / 1e6:.0f} MB"))
             self._kill()
             assert self._open is not None, "only a resident model leaves a residue"
             fresh = {**self._open, **params}
-            return self._running().call(next(self._jobs), "open", fresh, on_event)
+            return self._running(fresh).call(next(self._jobs), "open", fresh, on_event)
 
     def _arrive(self, params: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
         """The model resident on its device: loaded, or taken over from whoever has it there."""
@@ -144,16 +171,20 @@ class ProcessHost:
         self._kill()
         with self._changing:
             self._worker = Connection.adopt(found.pid, connection, os.fdopen(read, "rb"), self._on_handed_over)
+            self._started_with = environment_of(params["config"])  # the fingerprint says so
         self._open = dict(params)
         on_event("note", say("engines.taken_over", notebook=found.notebook))
         return self._ask("apply", {"config": params["config"], "claim": claim}, on_event)
 
-    def _running(self) -> Connection:
+    def _running(self, opened: dict[str, Any] | None) -> Connection:
+        """The worker, started where there is none, in the environment that the config of `opened` asks for."""
         with self._changing:
             if self._worker is None or not self._worker.alive:
                 if self._worker is not None:
                     self._worker.kill()
-                self._worker = Connection.start(self._environment, self._on_handed_over)
+                self._started_with = environment_of(opened["config"]) if opened else {}
+                environment = {**self._environment, **self._started_with}
+                self._worker = Connection.start(environment, self._on_handed_over)
                 self._worker.greet()
                 self._worker.call(
                     next(self._jobs), "setup", {"threads": self._threads.to_dict() if self._threads else None}, _ignore

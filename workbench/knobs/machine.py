@@ -1,4 +1,4 @@
-"""Where the model runs and with how many threads."""
+"""Where the model runs, with how many threads, and how these wait and stay."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -52,6 +52,36 @@ def _threads_capability(
     return OK
 
 
+def _pinning_capability(
+    value: Any, machine: Machine, _model: ModelFacts | None, _values: Mapping[str, Any]
+) -> Capability:
+    if value == "off":
+        return OK
+    if not machine.platform.startswith("Linux"):
+        return Capability(
+            ok=False,
+            reason=say("capability.no_affinity", platform=machine.platform),
+            remedy=say("capability.pin_elsewhere"),
+        )
+    if machine.cpu.cores < 2:
+        return Capability(ok=False, reason=say("capability.one_core"), remedy=say("capability.nothing_to_pin"))
+    return OK
+
+
+def environment_of(values: Mapping[str, Any]) -> dict[str, str]:
+    """What a process needs in its environment before it imports torch; what is left out stays as it is found.
+
+    The names are those of the OpenMP specification (its chapter on environment variables); runtimes read them once,
+    when they are loaded.
+    """
+    wanted = {}
+    if values["waiting"] != "auto":
+        wanted["OMP_WAIT_POLICY"] = str(values["waiting"]).upper()
+    if values["pinning"] == "cores":
+        wanted |= {"OMP_PROC_BIND": "close", "OMP_PLACES": "cores"}
+    return wanted
+
+
 def _on_cpu(values: Mapping[str, Any]) -> bool:
     return not str(values["device"]).startswith("cuda")
 
@@ -76,5 +106,28 @@ KNOBS = (
         default="auto",
         when=_on_cpu,
         capability=_threads_capability,
+    ),
+    Knob(
+        name="waiting",
+        label="Waiting threads",
+        help="What a thread does until the next operation. passive: it sleeps, and is woken. active: it spins, which "
+        "starts sooner and takes the core from others. auto: as measured on this machine.",
+        group=Group.MACHINE,
+        kind=Choice(("auto", "passive", "active")),
+        default="auto",
+        cost=Cost.RESTART,
+        when=_on_cpu,
+    ),
+    Knob(
+        name="pinning",
+        label="Pinning",
+        help="cores: each thread stays on a core of its own, the first thread on the first core that this process may "
+        "use. off: the system moves them.",
+        group=Group.MACHINE,
+        kind=Choice(("off", "cores")),
+        default="off",
+        cost=Cost.RESTART,
+        when=_on_cpu,
+        capability=_pinning_capability,
     ),
 )

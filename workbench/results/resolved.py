@@ -42,6 +42,8 @@ class Resolved(Result):
     speculation        the kind of drafter that transformers made in the last call that generated; off: none
     assistant          the model that is loaded to draft, "" where none is; assistant_bytes: of its weights
     threads            intra-op threads of the thread that computes
+    waiting            OpenMP's policy as this process was started with it; "unset": its runtime's own
+    pinning            cores: the thread that computes is kept from cores that this process may use; else off
     why                reasons the engine gives for automatic choices and refusals, by knob
     """
 
@@ -67,6 +69,8 @@ class Resolved(Result):
     quantized_share: float = 0.0
     quantization_settings: dict[str, Any] = {}
     threads: int
+    waiting: str = "unset"
+    pinning: str = "off"
     pad_token_id: int | None
     eos_token_ids: tuple[int, ...]
     padding_side: str
@@ -102,6 +106,8 @@ class Resolved(Result):
             "cache": self.cache,
             "speculation": self.speculation,
             "threads": self.threads,
+            "waiting": self.waiting,
+            "pinning": self.pinning,
             "padding_side": self.padding_side,
             "pad_token": self.pad_token_id,
             "eos_token_ids": self.eos_token_ids,

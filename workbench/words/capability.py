@@ -17,6 +17,10 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "capability.use_dynamic_cache": "choose dynamic",
     "capability.id_beyond_vocabulary": "token id {token_id} is beyond the vocabulary of {vocab_size}",
     "capability.use_id_below": "choose an id from 0 to {largest}",
+    "capability.no_affinity": "{platform} has no way to keep a thread on a core",
+    "capability.pin_elsewhere": "leave pinning off, or use Linux",
+    "capability.one_core": "there is but one core to run on",
+    "capability.nothing_to_pin": "leave pinning off",
     "capability.more_threads_than_cores": "{threads} threads on {cores} cores wait for each other at every operation",
     "capability.use_threads_up_to": "choose 1 to {cores}, or auto",
     # where it runs

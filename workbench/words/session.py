@@ -1,6 +1,11 @@
 """What the session says about its own work."""
 
 TEMPLATES: dict[str, str | tuple[str, str, str]] = {
+    "session.inline_restart": (
+        "{variables} cannot be set in this process.",
+        "torch reads them once, when it is first imported, and it is here already.",
+        "Use host='process', where the change is a new worker.",
+    ),
     "session.difference": "asked {knob} {asked}, but {ran} is in force",
     "session.stopped": (
         "Stopped.",
