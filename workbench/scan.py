@@ -77,6 +77,10 @@ def scan(
     asked = tuple(values) if values is not None else known
     if not asked or list(asked) != sorted(set(asked)) or asked[0] < 1:
         raise ConfigError("scan.values", values=repr(asked))
+    for line in lines:
+        _, changes = scanned.change(asked[-1])
+        if line.config.speculation != "off" and work.replace(**changes).batch_size > 1:
+            raise ConfigError("probe.speculation_rows", rows=work.replace(**changes).batch_size)
     context = bench.context(job)
     began = time.monotonic()
     bandwidth(bench, job)  # for the forecast's limit

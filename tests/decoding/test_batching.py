@@ -149,6 +149,7 @@ def test_prompts_that_see_each_other_would_be_noticed(session: wb.Session, monke
         ({"cache": "static"}, "packed", "batching.packed_cache"),
         ({"cache": "static"}, "continuous", "batching.continuous_cache"),
         ({"autocast": "bfloat16"}, "continuous", "batching.continuous_thread"),
+        ({"attention": "eager", "cache": "static"}, "continuous", "batching.continuous_cache"),
     ],
 )
 def test_what_a_setting_rules_out_has_its_reason(
@@ -221,6 +222,26 @@ def test_bad_input_is_refused(
     with pytest.raises(kind) as caught:
         session.batching(WORK, **options)
     assert caught.value.code == code
+
+
+def test_speculation_and_batches_exclude_each_other(session: wb.Session) -> None:
+    session.apply(speculation="prompt_lookup")
+    try:
+        with pytest.raises(wb.CapabilityError, match="single row"):
+            session.batching(WORK)
+        with pytest.raises(wb.ConfigError):
+            session.scan("batch_size", [1, 2], workload=WORK)
+    finally:
+        session.apply(CONFIG)
+
+
+def test_penalties_in_force_leave_the_tokens_alone(session: wb.Session) -> None:
+    session.apply(repetition_penalty=1.8, no_repeat_ngram_size=2)
+    try:
+        found = session.batching(WORK.replace(new_tokens=8), ways=("padded", "packed", "continuous"), **QUICK)
+        assert [way.tokens.differing for way in found.ways if way.tokens] == [0, 0, 0]
+    finally:
+        session.apply(CONFIG)
 
 
 def test_beyond_the_context_is_refused_with_the_numbers_before_anything_runs(session: wb.Session) -> None:

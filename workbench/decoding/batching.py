@@ -84,6 +84,8 @@ def _refuse(bench: Bench, ways: Sequence[str], buckets: int | None, width: int |
         raise ConfigError("batching.both")
     if bench.config.compile != "off":
         raise CapabilityError("batching.compiled", compile=bench.config.compile)
+    if bench.config.speculation != "off":
+        raise CapabilityError("batching.speculation", speculation=bench.config.speculation)
     by_count([1], 1 if buckets is None else buckets)
     by_width([1], 1 if width is None else width)
 

@@ -138,6 +138,7 @@ def _generation(bench: Bench) -> Any:
     """Greedy, and no end of sequence but the number of tokens: fixed work."""
     generation = deepcopy(bench.model.generation_config)
     generation.do_sample = False
-    generation.temperature = generation.top_p = generation.top_k = None
+    generation.temperature = generation.top_p = generation.top_k = generation.min_p = None
+    generation.repetition_penalty = generation.no_repeat_ngram_size = None
     generation.eos_token_id = -1
     return generation

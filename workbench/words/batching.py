@@ -40,6 +40,11 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "Every length and number of rows would be compiled for itself, which takes longer than what is measured.",
         "Set compile to off.",
     ),
+    "batching.speculation": (
+        "Batches cannot be served with speculation={speculation!r}.",
+        "transformers speculates on a single row.",
+        "Set speculation to off.",
+    ),
     "batching.nothing": ("No way could serve these requests.", "{reasons}", "Ask for fewer or shorter requests."),
     "batching.no_room": "{rows} rows of {tokens} tokens: the forecast asks for {needed} where {available} are free",
     "batching.refused": "{problem}",
