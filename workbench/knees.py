@@ -18,13 +18,14 @@ from workbench.words import say
 from workbench.words.format import number
 
 
-def knee_of(line: int, points: Sequence[ScanPoint], largest: int | None) -> Knee | None:
-    """The knee of one line's points, by value; None for fewer than three.
+def knee_of(line: int, points: Sequence[ScanPoint], largest: int | None) -> Knee:
+    """The knee of one line's points, by value. `value` is None where none lies within, or fewer than three were seen.
 
-    largest  rows that memory holds by the forecast; None: not known. `value` is None where no knee lies within.
+    largest  rows that memory holds by the forecast; None: not known
     """
     if len(points) < 3:
-        return None
+        said = say("knee.too_few", values=len(points))
+        return Knee(line=line, value=None, low=None, high=None, largest=largest, said=said)
     values = [point.value for point in points]
     powers = [_log_power(point) for point in points]
     best = max(range(len(points)), key=lambda at: powers[at][0])

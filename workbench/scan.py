@@ -63,13 +63,13 @@ def scan(
 ) -> Scan:
     """Runs every configuration at every value, until the values, the model's limit, memory or the budget end it.
 
-    budget_s  seconds; default: the parameter's own (`workbench.scannable`)
+    workload, budget_s  default: the parameter's own (`workbench.scannable`)
 
     Kept in the store. ConfigError for an unknown parameter; CapabilityError for a configuration that is impossible
     here or needs a reload.
     """
     scanned = parameter_of(parameter)
-    work = (workload or Workload()).replace(new_tokens=new_tokens)
+    work = (workload or scanned.workload).replace(new_tokens=new_tokens)
     lines = _lines(bench, scanned, configs, padded)
     budget_s = scanned.budget_s if budget_s is None else budget_s
     rooms = [_forecast(bench, line.config, work.replace(padded=line.padded)).largest_batch for line in lines]
@@ -177,8 +177,7 @@ def _knees(lines: Sequence[Line], rooms: Sequence[int | None], so_far: _Progress
     found = []
     for line, room in zip(lines, rooms, strict=True):
         points = sorted((point for point in so_far.points if point.line == line.place), key=lambda point: point.value)
-        if knee := knee_of(line.place, points, room):
-            found.append(knee)
+        found.append(knee_of(line.place, points, room))
     return tuple(found)
 
 

@@ -1,7 +1,7 @@
 """What can be scanned: parameters with the values they take here, and what each value changes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ class Parameter:
 
     values    of this model on this machine, growing; `room`: rows of the workload that the first line's memory holds
     change    value -> what it changes of the config's knobs and of the workload
-    budget_s  unless another is asked for
+    workload, budget_s  unless others are asked for
     limited   whether the last of `values` is a limit of the model or of memory; the word that says which
     by_attention  whether every usable attention implementation is a line unless others are asked for
     knees     whether throughput is traded for latency along it
@@ -31,6 +31,7 @@ class Parameter:
     name: str
     values: Callable[[ModelFacts, Machine, Workload, int | None], tuple[int, ...]]
     change: Callable[[int], tuple[dict[str, Any], dict[str, Any]]]
+    workload: Workload = field(default_factory=Workload)
     budget_s: float = 120.0
     limited: Literal["", "limit", "memory"] = ""
     by_attention: bool = False
@@ -76,6 +77,7 @@ PARAMETERS: dict[str, Parameter] = {
             "batch_size",
             _rows,
             lambda value: ({}, {"batch_size": value}),
+            workload=Workload(prompt_tokens=64),  # short, so that a CPU gets beyond a few rows in the time
             budget_s=75.0,
             limited="memory",
             knees=True,

@@ -181,8 +181,8 @@ class Session(Readings, Judgements, Generations):
 
         configs  a line each: {"attention": [...]}, Configs, or changes; default: what is in force, and over prompt
                  lengths the usable attention implementations
-        options  workload, new_tokens (16), padded (shares of padding, a line each), precision (0.05), budget_s (the
-                 parameter's own: 75 for batch_size, else 120)
+        options  workload and budget_s (default: the parameter's own; over batch_size prompts of 64 tokens and 75 s,
+                 else 256 tokens and 120 s), new_tokens (16), padded (shares of padding, a line each), precision (0.05)
 
         Ends with the values, the model's limit, memory (by forecast, or met) or the budget; the result says which.
         Over batch_size `.knees` say where latency begins to cost more than throughput gains.

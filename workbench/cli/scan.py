@@ -38,7 +38,9 @@ def run(args: argparse.Namespace) -> int:
         parameter = args.scanned
     elif args.scanned is not None:  # `workbench scan MODEL`
         args.model = args.scanned
-    config, workload = config_of(args), workload_of(args)
+    config = config_of(args)
+    stated = (args.preset, args.prompt_tokens, args.batch_size, args.prompts, args.seed)
+    workload = workload_of(args) if any(each is not None for each in stated) else None
     over = _over(args.over) if args.over else None
     with opened(args, config) as session:
         found = session.scan(

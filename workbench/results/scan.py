@@ -84,7 +84,7 @@ class Scan(Result):
 
     ended_by    values: all were done · limit: the model's context · memory · budget; `ended` says it in words
     agreement   of each further line with the first, at one value
-    knees       of a batch scan, for each line with three points or more
+    knees       of a batch scan, for each line
     """
 
     parameter: str

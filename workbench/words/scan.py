@@ -25,6 +25,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "scan.limit": "{value} is the longest prompt that the model's context holds",
     "scan.memory": "{value} rows are the most that memory holds",
     "scan.largest": "memory holds {largest} rows by the forecast",
+    "knee.too_few": "no knee seen in {values} values; it takes three",
     "knee.found": "knee at {value} rows (between {low} and {high}): {gain} × the tokens/s of {first}; beyond it a doubling "
     "costs more latency than it gains throughput",
     "knee.open": "knee at {value} rows, but {last} cannot be told from it: it lies above {low} rows",
