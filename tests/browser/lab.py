@@ -263,9 +263,39 @@ class Notebook:
         status = self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status ?? 'none'")
         return str(status)
 
-    def restart_kernel(self) -> None:
+    def restart_kernel(self, timeout_s: float = 60) -> None:
+        """As a person does, until the page is connected to the new kernel and that has answered."""
+        self.watch_connection()
         self.menu("Kernel", "Restart Kernel…")
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
+        self.wait_connected(timeout_s)
+
+    def watch_connection(self) -> None:
+        """Before something ends the kernel: the next connection that the page makes can then be waited for."""
+        self.page.evaluate(
+            """() => {
+              const context = jupyterapp.shell.currentWidget.sessionContext;
+              window.kernelConnected = false;
+              const noted = (_, status) => {
+                if (status !== "connected") return;
+                window.kernelConnected = true;
+                context.connectionStatusChanged.disconnect(noted);
+              };
+              context.connectionStatusChanged.connect(noted);
+            }"""
+        )
+
+    def wait_connected(self, timeout_s: float) -> None:
+        """Until the page has connected anew and the kernel has answered.
+
+        The status alone is true too early: what the old kernel still answers while it is being ended makes it idle. A cell
+        run then waits in the page before what asks the new kernel for its widgets.
+        """
+        until(
+            lambda: self.page.evaluate("window.kernelConnected") and self.kernel_status() == "idle",
+            timeout_s,
+            "a connection to the new kernel",
+        )
 
     def shut_down(self) -> None:
         """End the notebook's kernel, without saving."""

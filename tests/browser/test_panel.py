@@ -140,7 +140,6 @@ def test_a_restarted_kernel_leaves_no_worker_and_runs_again(panel: Notebook) -> 
     (before,) = panel.lab.workers()
     panel.restart_kernel()
     until(lambda: not before.is_running() or before.status() == psutil.STATUS_ZOMBIE, 15, "the old worker to end")
-    until(lambda: panel.kernel_status() == "idle", 30, "the new kernel")
     panel.forget_run()
     panel.run_all()
     panel.part("panel").wait_for()
@@ -152,9 +151,10 @@ def test_a_restarted_kernel_leaves_no_worker_and_runs_again(panel: Notebook) -> 
 def test_a_killed_kernel_takes_its_worker_along(panel: Notebook) -> None:
     (worker,) = panel.lab.workers()
     (kernel,) = panel.lab.kernels()
+    panel.watch_connection()
     kernel.kill()
     until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 15, "the worker to end")
-    until(lambda: panel.kernel_status() == "idle", 60, "the kernel that JupyterLab starts again")
+    panel.wait_connected(60)  # to the kernel that JupyterLab starts again
     dialog = panel.page.locator(".jp-Dialog .jp-mod-accept")
     if dialog.is_visible():
         dialog.click()

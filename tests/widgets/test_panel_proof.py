@@ -7,6 +7,7 @@ import pytest
 import workbench as wb
 from tests.widgets.conftest import Driver, until
 from workbench.widgets import TuningPanel
+from workbench.widgets.parts import is_shown
 
 pytestmark = pytest.mark.model
 
@@ -65,18 +66,18 @@ def test_compare_sets_the_state_before_the_last_change_beside_the_one_in_force(p
 def test_a_comparison_that_loads_weights_tells_its_price_first(panel: Driver) -> None:
     panel["knob-dtype-bfloat16"].click()
     assert "dtype float32→bfloat16" in html.unescape(panel["sides"].value)
-    assert panel["offer"].layout.display == "none"
+    assert not is_shown(panel["offer"])
     panel["compare"].click()
-    assert panel["offer"].layout.display == ""
+    assert is_shown(panel["offer"])
     price = panel.session.compare_cost({}, {"dtype": "bfloat16"}, panel.panel._actions.work.workload(), budget_s=1)
     assert "load" in str(price)
     assert panel["compare-quick"].description == "Quick estimate"
     panel.press("compare-not")
-    assert panel["offer"].layout.display == "none"
+    assert not is_shown(panel["offer"])
 
     panel["compare"].click()
     panel.press("compare-quick")
-    assert panel["offer"].layout.display == "none"
+    assert not is_shown(panel["offer"])
     judged = panel.session.last["comparison"]
     assert judged.quick
     assert "estimate, no verdict" in panel["last"].value

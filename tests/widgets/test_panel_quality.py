@@ -10,6 +10,7 @@ from tests.charts.quality_samples import sensitivity
 from tests.widgets.conftest import Driver
 from workbench.charts.sensitivity import MOST_GROUPS
 from workbench.widgets import TuningPanel
+from workbench.widgets.parts import is_shown
 
 pytestmark = pytest.mark.model
 
@@ -83,12 +84,12 @@ def test_a_quantised_model_says_what_was_not_quantised_and_its_modules_are_ranke
 
 
 def test_a_suggestion_waits_for_apply(panel: Driver) -> None:
-    assert panel["spare"].layout.display == "none"
+    assert not is_shown(panel["spare"])
     ranked = sensitivity()
     panel.session.last["sensitivity"] = ranked
     panel.session._dispatcher.send("result", 10_003, {"kind": "sensitivity", "value": ranked})
     assert panel.session._dispatcher.flush()
-    assert panel["spare"].layout.display == ""
+    assert is_shown(panel["spare"])
     panel["spare"].click()
     assert "skip_modules auto→down_proj" in html.unescape(panel["pending"].value)
     panel["discard"].click()

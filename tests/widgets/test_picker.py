@@ -14,6 +14,7 @@ from tests.widgets.conftest import Driver, until
 from workbench.errors import ModelError, Stopped
 from workbench.results.inventory import Inventory, ModelEntry
 from workbench.widgets import ModelPicker
+from workbench.widgets.parts import is_shown
 from workbench.widgets.picker_lines import facts, option
 
 TINY = "random:deepseek-llm-7b-base?scale=tiny"
@@ -160,19 +161,19 @@ def test_a_device_in_use_offers_what_can_be_done(pick: Picking, monkeypatch: pyt
         pick.picker.name = f"{TINY}&layers=2"
         with pytest.raises(wb.DeviceBusy):
             pick.picker.open()
-        assert pick.picker._busy_row.layout.display == ""
+        assert is_shown(pick.picker._busy_row)
         pick["picker-busy"].value = "beside"
         assert pick.picker.open().facts.layers == 2
-        assert pick.picker._busy_row.layout.display == "none"
+        assert not is_shown(pick.picker._busy_row)
 
 
 def test_pickle_files_need_a_yes_for_this_model(pick: Picking) -> None:
     folder = make(Path("old"))
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     pick.picker.refresh()
-    assert pick["picker-pickle"].layout.display == "none"
+    assert not is_shown(pick["picker-pickle"])
     pick.picker.name = "./old"
-    assert pick["picker-pickle"].layout.display == ""
+    assert is_shown(pick["picker-pickle"])
     with pytest.raises(ModelError) as caught:
         pick.picker.open()
     assert caught.value.code == "model.pickle_only"

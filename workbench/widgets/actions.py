@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from workbench.results import CompareCost
 from workbench.widgets.guard import Guard
-from workbench.widgets.parts import button, column, markup, notice, row
+from workbench.widgets.parts import button, column, markup, notice, row, show_if
 from workbench.widgets.work import WorkloadChoice
 from workbench.words import text
 from workbench.words.format import escape
@@ -78,6 +78,6 @@ class Actions:
 
     def offer(self, cost: CompareCost | None) -> None:
         """The price of a comparison that loads weights, with the choice to start it, to estimate, or to leave it."""
-        self._offer.layout.display = "none" if cost is None else ""
+        show_if(self._offer, cost is not None)
         if cost is not None:
             self._price.value = notice([str(cost)], text("panel.compare.price"))

@@ -10,7 +10,7 @@ from workbench.errors import CapabilityError, ConfigError
 from workbench.knobs import Choice, Cost, Knob, Toggle, parse
 from workbench.results import Capability
 from workbench.widgets.bodies import Change, Situation, body_of, listed, offered
-from workbench.widgets.parts import column, markup, set_class
+from workbench.widgets.parts import column, markup, set_class, show_if
 from workbench.words import text, translate
 from workbench.words.format import escape, knob_value
 
@@ -44,7 +44,7 @@ class Control:
         else:
             notes = [escape(text("panel.no_effect", values=self._why_no_effect(situation)), 300)]
         self._note.value = "".join(f"<div>{line}</div>" for line in notes)
-        self._note.layout.display = "" if notes else "none"
+        show_if(self._note, bool(notes))
 
     def _remarks(self, situation: Situation) -> list[str]:
         """What cannot be chosen and why, the way out folded behind it; what a usable value costs. As HTML."""

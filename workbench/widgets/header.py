@@ -8,7 +8,7 @@ from workbench.results import ModelFacts, Resolved, Snippet, Verification
 from workbench.widgets import lines
 from workbench.widgets.evidence import Evidence
 from workbench.widgets.page import Code
-from workbench.widgets.parts import button, classed, column, markup, row
+from workbench.widgets.parts import button, classed, column, is_shown, markup, row, show_if
 from workbench.words import text
 from workbench.words.format import escape
 
@@ -30,7 +30,7 @@ class Header:
         self.verify = button(text("panel.verify"), "wb-verify", tooltip=text("panel.verify_help"))
         self._beside, self._verified = markup("", "wb-note"), markup("", "wb-verified")
         self._snippet = column([row([self.verify, self._beside]), self._verified, self._code])
-        self._snippet.layout.display = "none"
+        show_if(self._snippet, False)
         self.snippet: Snippet | None = None
         top = row([self._title, self._state, self.export], "wb-top")
         self.box = column([top, self._asked, self._ran, self._last, self._snippet], "wb-header")
@@ -58,7 +58,7 @@ class Header:
 
     def toggle_snippet(self, make: Callable[[], Snippet]) -> None:
         """Show the snippet that `make` gives, or hide the one that is shown."""
-        if self._snippet.layout.display != "none":
+        if is_shown(self._snippet):
             self.hide_snippet()
             return
         snippet = make()
@@ -68,7 +68,7 @@ class Header:
         beside = text("panel.export_title"), *([text("panel.export_beside", files=", ".join(others))] if others else [])
         self._beside.value = f"<div class='wb-note'>{escape(' '.join(beside))}</div>"
         self._verified.value = ""
-        self._snippet.layout.display = ""
+        show_if(self._snippet, True)
         self.export.description = text("panel.export_close")
 
     def found(self, found: Any) -> None:
@@ -82,5 +82,5 @@ class Header:
         self._verified.value = f"<div>{'<br>'.join([shown, *rest])}</div>"
 
     def hide_snippet(self) -> None:
-        self._snippet.layout.display = "none"
+        show_if(self._snippet, False)
         self.export.description = text("panel.export")

@@ -9,7 +9,7 @@ from workbench.errors import ConfigError
 from workbench.results import Sensitivity
 from workbench.suites import NAMES
 from workbench.widgets.guard import Guard
-from workbench.widgets.parts import classed, labelled, markup, row
+from workbench.widgets.parts import classed, labelled, markup, row, show_if
 from workbench.words import text
 from workbench.words.format import escape
 
@@ -87,4 +87,4 @@ class Judging:
         self._suites.disabled = self._file.disabled = not enabled
 
     def _show(self) -> None:
-        self._path.layout.display = "" if self._suites.value == OWN else "none"
+        show_if(self._path, self._suites.value == OWN)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import ipywidgets
+from ipywidgets.widgets.widget_string import HTMLStyle
 
 from workbench.words.format import escape, knob_value
 
@@ -15,6 +16,8 @@ class Closable(Protocol):
     def close(self) -> None: ...
 
 
+HIDDEN = "wb-hidden"
+_shared: dict[tuple[Any, ...], Any] = {}
 _open: "weakref.WeakValueDictionary[type, Closable]" = weakref.WeakValueDictionary()
 
 
@@ -28,33 +31,47 @@ def only_one(new: Closable) -> None:
 
 def markup(html: str = "", *classes: str) -> ipywidgets.HTML:
     """HTML that this package wrote; foreign text in it is escaped by the caller."""
-    return classed(ipywidgets.HTML(html), *classes)
+    alike = {"layout": shared(ipywidgets.Layout), "style": shared(HTMLStyle)}
+    return ipywidgets.HTML(html, _dom_classes=classes, **alike)
 
 
 def classed(widget: Any, *classes: str) -> Any:
-    for name in classes:
-        widget.add_class(name)
+    widget._dom_classes = (*widget._dom_classes, *classes)  # one message to the page, not one a class
     return widget
 
 
+def shared(kind: type[Any], **traits: str) -> Any:
+    """The one Layout or style of these traits, for all widgets that look alike; it is never changed and never closed.
+
+    A widget of its own for each would make a panel of 870 models instead of some 450: what a busy page needs to open it
+    grows with them.
+    """
+    key = (kind, *sorted(traits.items()))
+    if key not in _shared or _shared[key].comm is None:  # a person may close all widgets of the kernel
+        _shared[key] = kind(**traits)
+    return _shared[key]
+
+
 def button(label: str, *classes: str, tooltip: str = "", style: str = "", disabled: bool = False) -> ipywidgets.Button:
-    made = ipywidgets.Button(
+    return ipywidgets.Button(
         description=label,
         tooltip=tooltip or None,
         button_style=style,
         disabled=disabled,
-        layout=ipywidgets.Layout(width="auto"),
+        layout=shared(ipywidgets.Layout, width="auto"),
+        style=shared(ipywidgets.ButtonStyle),
+        _dom_classes=("wb-button", *classes),
     )
-    return classed(made, "wb-button", *classes)
 
 
 def column(children: Sequence[Any], *classes: str) -> ipywidgets.VBox:
-    return classed(ipywidgets.VBox(list(children)), *classes)
+    return ipywidgets.VBox(list(children), layout=shared(ipywidgets.Layout), _dom_classes=classes)
 
 
 def row(children: Sequence[Any], *classes: str) -> ipywidgets.HBox:
     """A row that wraps instead of squeezing."""
-    return classed(ipywidgets.HBox(list(children), layout=ipywidgets.Layout(flex_flow="row wrap")), *classes)
+    wraps = shared(ipywidgets.Layout, flex_flow="row wrap")
+    return ipywidgets.HBox(list(children), layout=wraps, _dom_classes=classes)
 
 
 def labelled(label: str, widget: Any) -> ipywidgets.VBox:
@@ -77,6 +94,15 @@ def set_class(widget: Any, name: str, present: bool) -> None:
         widget.remove_class(name)
 
 
+def show_if(widget: Any, shown: bool) -> None:
+    """Show or hide it, by a class: layouts are shared."""
+    set_class(widget, HIDDEN, not shown)
+
+
+def is_shown(widget: Any) -> bool:
+    return HIDDEN not in widget._dom_classes
+
+
 def class_part(value: Any) -> str:
     """A knob value inside a class name: wb-knob-device-cuda-1."""
     return escape(knob_value(value), 60).translate(_UNSAFE_IN_CLASS)
@@ -90,7 +116,7 @@ def close_tree(widget: Any) -> None:
     parts = [widget.trait_values().get(name) for name in ("layout", "style")]
     widget.close()
     for part in parts:
-        if isinstance(part, ipywidgets.Widget):
+        if isinstance(part, ipywidgets.Widget) and part not in _shared.values():
             part.close()
 
 
@@ -106,6 +132,7 @@ class Options:
     def show(self, chosen: Any, disabled: Callable[[Any], bool]) -> None:
         for value, made in self.buttons.items():
             on = value == chosen
-            made.description = f"• {knob_value(value)}" if on else knob_value(value)
-            made.disabled = disabled(value)
-            set_class(made, "wb-on", on)
+            with made.hold_sync():  # one message to the page
+                made.description = f"• {knob_value(value)}" if on else knob_value(value)
+                made.disabled = disabled(value)
+                set_class(made, "wb-on", on)

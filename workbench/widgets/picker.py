@@ -20,7 +20,19 @@ from workbench.widgets import action_lines, lines
 from workbench.widgets.guard import Guard
 from workbench.widgets.opening import Opening
 from workbench.widgets.page import Page
-from workbench.widgets.parts import button, classed, close_tree, column, labelled, markup, notice, only_one, row
+from workbench.widgets.parts import (
+    button,
+    classed,
+    close_tree,
+    column,
+    is_shown,
+    labelled,
+    markup,
+    notice,
+    only_one,
+    row,
+    show_if,
+)
 from workbench.widgets.picker_lines import facts, option
 from workbench.widgets.status import Status
 from workbench.words import text
@@ -132,10 +144,11 @@ class ModelPicker:
                 value=False,
                 description=text("inventory.pick.pickle"),
                 indent=False,
-                layout=ipywidgets.Layout(width="auto", display="none"),
+                layout=ipywidgets.Layout(width="auto"),
             ),
             "wb-picker-pickle",
         )
+        show_if(self._pickle, False)
         self._busy = classed(
             ipywidgets.Dropdown(
                 options=[(text(f"inventory.pick.busy.{choice}"), choice) for choice in BUSY],
@@ -144,7 +157,7 @@ class ModelPicker:
             "wb-picker-busy",
         )
         self._busy_row = labelled(text("inventory.pick.busy"), self._busy)
-        self._busy_row.layout.display = "none"
+        show_if(self._busy_row, False)
         self._list.observe(self._guard(self._chosen), "value")
         self._name.observe(self._guard(self._named), "value")
         self._open.on_click(self._guard(self._open_clicked))
@@ -184,7 +197,7 @@ class ModelPicker:
         self._show_pickle(entry is not None and entry.format == "pickle")
 
     def _show_pickle(self, shown: bool) -> None:
-        self._pickle.layout.display = "" if shown else "none"
+        show_if(self._pickle, shown)
         if not shown:
             self._pickle.value = False  # a yes is for one model
 
@@ -209,7 +222,7 @@ class ModelPicker:
             settled.set_exception(error)
             return settled
         options = {**self._options, "allow_pickle": self._pickle.value or self._options.get("allow_pickle", False)}
-        if self._busy_row.layout.display != "none":
+        if is_shown(self._busy_row):
             options["when_busy"] = self._busy.value
         self._working(True)
         return self._opening.start(name, held, options)
@@ -229,7 +242,7 @@ class ModelPicker:
             self._status.say(text("inventory.pick.opened", **told, seconds=seconds(elapsed_s)))
         elif error is not None:
             self._status.fail(error)
-        self._busy_row.layout.display = "" if isinstance(error, DeviceBusy) else "none"
+        show_if(self._busy_row, isinstance(error, DeviceBusy))
         if isinstance(error, ModelError) and error.code in PICKLE_CODES:
             self._show_pickle(True)
         self._working(False)

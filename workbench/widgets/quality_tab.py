@@ -15,7 +15,7 @@ from workbench.results import QualityDiff
 from workbench.widgets import history, text_diff
 from workbench.widgets.evidence import Evidence
 from workbench.widgets.figure import LaterFigure
-from workbench.widgets.parts import classed, column, markup, row, set_class
+from workbench.widgets.parts import classed, column, markup, row, set_class, show_if
 from workbench.widgets.proof_tabs import html
 from workbench.widgets.quality_tables import JUDGED
 from workbench.words import text
@@ -121,9 +121,9 @@ class QualityTab:
 
     def _tell(self) -> None:
         found, modules = self._evidence.quality, self._evidence.sensitivity
-        self._more.layout.display = "none" if found is None else ""
+        show_if(self._more, found is not None)
         set_class(self._figures[1].box, "wb-flat", found is None)  # keeps its width: a figure out of sight has none
-        self._spare.layout.display = "" if modules is not None and modules.suggestion else "none"
+        show_if(self._spare, modules is not None and bool(modules.suggestion))
         if modules is not None:
             self._modules.value = f"<div class='wb-verdict'>{escape(str(modules.sentence), 400)}</div>"
         if found is None:

@@ -5,7 +5,7 @@ import traceback
 import ipywidgets
 
 from workbench.errors import Stopped, WorkbenchError
-from workbench.widgets.parts import classed, column, markup, row
+from workbench.widgets.parts import classed, column, markup, row, show_if
 from workbench.words import text
 from workbench.words.format import escape
 
@@ -61,9 +61,9 @@ class Status:
         trace = "".join(traceback.format_exception(error))[-MOST_DETAIL:]
         self._trace.value = f"<pre class='wb-code'>{escape(trace, MOST_DETAIL)}</pre>"
         self._details.selected_index = None
-        self._failure.layout.display = ""
+        show_if(self._failure, True)
 
     def clear(self) -> None:
         self._error.value = ""
         self._trace.value = ""
-        self._failure.layout.display = "none"
+        show_if(self._failure, False)
