@@ -288,8 +288,8 @@ class Notebook:
     def wait_connected(self, timeout_s: float) -> None:
         """Until the page has connected anew and the kernel has answered.
 
-        The status alone is true too early: what the old kernel still answers while it is being ended makes it idle. A cell
-        run then waits in the page before what asks the new kernel for its widgets.
+        The status alone is true too early: what the old kernel still answers while it is being ended makes it idle. A
+        cell run then waits in the page before what asks the new kernel for its widgets.
         """
         until(
             lambda: self.page.evaluate("window.kernelConnected") and self.kernel_status() == "idle",
@@ -346,6 +346,21 @@ class Notebook:
         )
         return traces
 
+    def fits(self, name: str) -> bool:
+        """Whether a chart is in sight and as wide as its room: plotly makes one out of sight 100 px wide, empty."""
+        return bool(
+            self.page.evaluate(
+                """(name) => {
+                  const chart = document.querySelector(`.wb-chart-${name}`);
+                  const drawn = chart && chart.querySelector(".main-svg");
+                  if (!drawn) return false;
+                  const room = chart.clientWidth;
+                  return room > 200 && Math.abs(drawn.getBoundingClientRect().width - room) < 3;
+                }""",
+                name,
+            )
+        )
+
     def points(self, name: str = "speed") -> int:
         """How many measured points a chart shows (the traces of limits have none of their own)."""
         measured = [trace for trace in self.chart(name) if trace["name"] and "limit" not in trace["name"]]
@@ -357,6 +372,9 @@ class Notebook:
         path = SCREENSHOTS / f"{name}.png"
         self.page.screenshot(path=path)
         return path
+
+    def tab(self, title: str) -> None:
+        self.page.locator(".wb-tabs .lm-TabBar-tabLabel", has_text=re.compile(f"^{title}$")).click()
 
     def screenshot(self, name: str) -> Path:
         """The panel alone."""

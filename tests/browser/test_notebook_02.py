@@ -91,7 +91,7 @@ def test_compare_shows_a_verdict_and_a_chart(running: Notebook) -> None:
     running.screenshot("compare-light")
     running.theme("JupyterLab Dark")
     running.screenshot("compare-dark")
-    running.page.locator(".lm-TabBar-tabLabel", has_text=re.compile("^Trace$")).click()
+    running.tab("Trace")
     running.screenshot("trace-dark")
     running.theme("JupyterLab Light")
 
@@ -113,7 +113,7 @@ def test_a_price_is_told_before_weights_are_loaded_for_a_comparison(running: Not
 
 def test_the_length_is_scanned_from_its_tab(running: Notebook) -> None:
     running.idle()
-    running.page.locator(".lm-TabBar-tabLabel", has_text=re.compile("^Scan$")).click()
+    running.tab("Scan")
     expect(running.part("scan-prompt_tokens")).to_have_text(re.compile("• prompt length"))
     running.click("scan")
     running.says("scanned", re.compile("budget|longest prompt|all values"), 90)

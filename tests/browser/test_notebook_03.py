@@ -16,14 +16,14 @@ session = wb.Session({TINY!r}, config=wb.Config(dtype="bfloat16"))
 session.facts.name
 """
 PANEL = """
-panel = wb.widgets.TuningPanel(session, groups=["quantisation", "precision"], chart="quality", budget_s=3)
+panel = wb.widgets.TuningPanel(session, groups=["quantisation", "precision"], budget_s=3)
 panel
 """
 
 
 @pytest.fixture(scope="module")
 def running(notebook: Notebook) -> Notebook:
-    """The panel of notebook 03 on a tiny model."""
+    """The panel of notebook 03 on a tiny model, the tab of speed in front."""
     notebook.open(notebook.lab.write("bits.ipynb", [OPEN, PANEL])).run_all()
     notebook.part("panel").wait_for()
     notebook.theme("JupyterLab Light")
@@ -32,7 +32,9 @@ def running(notebook: Notebook) -> Notebook:
         entry = notebook.page.locator(f".wb-work-{field} input")
         entry.fill(str(value))
         entry.press("Enter")
+    notebook.tab("Quality")
     notebook.page.locator(".wb-suite select").select_option("short")
+    notebook.tab("Speed")
     return notebook
 
 
@@ -66,7 +68,20 @@ def test_four_bits_tell_their_price_and_then_what_they_cost(running: Notebook) -
     running.says("last", re.compile("quality: bnb-nf4: .*KLD.*decode"))
     running.idle()
     until(lambda: marks(running) == 2, 10, "the reference and nf4")
+    until(lambda: running.fits("decision") and running.fits("quality"), 10, "figures as wide as their tab")
     running.screenshot("quality-light")
+
+
+def test_figures_fit_after_their_tab_was_away(running: Notebook) -> None:
+    running.idle()
+    running.tab("Speed")
+    until(lambda: running.fits("speed"), 10, "the chart of speed")
+    running.click("measure")  # a new point in the chart that decides, whose tab is not in front
+    running.idle()
+    running.tab("Memory")
+    until(lambda: running.fits("memory"), 10, "the chart of memory")
+    running.tab("Quality")
+    until(lambda: running.fits("decision") and running.fits("quality"), 10, "figures as wide as their tab")
 
 
 def test_domains_and_answers_unfold_and_the_dark_theme_is_readable(running: Notebook) -> None:
@@ -94,7 +109,7 @@ def test_bytes_are_counted_and_modules_ranked(running: Notebook) -> None:
     running.says("modules", re.compile("KLD|None"), 120)
     running.idle()
     running.screenshot("sensitivity-light")
-    running.page.locator(".lm-TabBar-tabLabel", has_text=re.compile("^Memory$")).click()
+    running.tab("Memory")
     running.click("census")
     until(lambda: sum(value for bar in running.chart("census") for value in bar["x"]) > 1, 30, "bytes by part")
     running.says("ran", re.compile("but.*were not quantised: "))

@@ -52,10 +52,11 @@ class LiveFigure:
 
 
 class LaterFigure:
-    """A LiveFigure that is made when there is first something to show: each one sends the page 5 MB of script.
+    """A LiveFigure that is made by the first `redraw` with something to show: each one sends the page 5 MB of script.
 
-    `box` holds the sentence `empty` until `found()` is not None. `draw` gets what it found; `clicked` the number that a
-    clicked point carries. `at_once`: it is made before anything is found.
+    `box` holds the sentence `empty` until then, that is until `found()` is not None. `draw` gets what it found;
+    `clicked` the number that a clicked point carries. Redrawn in sight only: plotly makes a figure out of sight 100 px
+    wide.
     """
 
     def __init__(
@@ -65,9 +66,7 @@ class LaterFigure:
         empty: str,
         *classes: str,
         clicked: Callable[[int], None] | None = None,
-        at_once: bool = False,
     ) -> None:
-        self._at_once = at_once
         self._found = found
         self._draw = draw
         self._classes = classes
@@ -75,12 +74,12 @@ class LaterFigure:
         self._empty = markup(f"<div class='wb-note'>{escape(empty)}</div>", "wb-nothing")
         self._figure: LiveFigure | None = None
         self.box = column([self._empty])
-        self.redraw()
 
     def redraw(self) -> None:
+        """Show what is found now; in sight only."""
         if self._figure is not None:
             self._figure.redraw()
-        elif self._at_once or self._found() is not None:
+        elif self._found() is not None:
             self._figure = LiveFigure(lambda: self._draw(self._found()), *self._classes)
             if self._clicked is not None:
                 self._figure.on_point(self._clicked)

@@ -8,7 +8,9 @@ import traitlets
 CSS = (Path(__file__).parent / "panel.css").read_text(encoding="utf-8")
 
 # JupyterLab says its theme in the body's data; elsewhere the luminance of the ground tells.
-# A figure redraws on the window's resize event only: a tab or side bar that changes its width sends none.
+# A figure fits itself on the window's resize event only. None is sent when a side bar changes its width, when a tab
+# comes to the front, or when a figure gets its place that was drawn outside the page (700 px wide) or in a hidden tab
+# (100 px: empty).
 _PAGE = """
 function isDark() {
   const said = document.body.dataset.jpThemeLight;
@@ -24,32 +26,34 @@ function initialize({ model }) {
   tell();
   return () => watcher.disconnect();
 }
-function render({ model, el }) {
+function render({ el }) {
   el.style.display = "none";
-  let width = 0, waiting = null;
-  const sized = new ResizeObserver(() => {
-    const now = panel ? panel.clientWidth : 0;
-    if (now === width) return;
-    width = now;
+  const widths = new WeakMap();
+  let waiting = null, looking = null;
+  const fit = () => {
     clearTimeout(waiting);
     waiting = setTimeout(() => window.dispatchEvent(new Event("resize")), 60);
-  });
-  const nudged = () => [60, 400, 1500].forEach(
-    (later) => setTimeout(() => window.dispatchEvent(new Event("resize")), later));
-  model.on("change:nudge", nudged);
-  const clicked = (event) => {
-    if (event.target.closest && event.target.closest(".lm-TabBar-tab"))
-      setTimeout(() => window.dispatchEvent(new Event("resize")), 60);
   };
-  let panel = null;
-  const found = setTimeout(() => {
-    panel = el.closest(".wb-panel");
-    if (panel) { sized.observe(panel); panel.addEventListener("click", clicked); }
-  }, 0);
-  return () => {
-    clearTimeout(found); clearTimeout(waiting); sized.disconnect(); model.off("change:nudge", nudged);
-    if (panel) panel.removeEventListener("click", clicked);
+  const sized = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+    if (target.clientWidth !== widths.get(target)) fit();
+    widths.set(target, target.clientWidth);
+  }));
+  const added = new MutationObserver((changes) => changes.forEach(({ addedNodes }) => addedNodes.forEach((node) => {
+    if (node.nodeType !== Node.ELEMENT_NODE) return;
+    if (node.matches(".plot-container")) fit();  // drawn before it had a place
+    if (node.matches(".wb-chart")) sized.observe(node);
+    node.querySelectorAll(".wb-chart").forEach((chart) => sized.observe(chart));
+  })));
+  const look = () => {
+    const panel = el.closest(".wb-panel");
+    if (!panel) { looking = setTimeout(look, 50); return; }
+    sized.observe(panel);
+    panel.querySelectorAll(".wb-chart").forEach((chart) => sized.observe(chart));
+    added.observe(panel, { childList: true, subtree: true });
+    fit();
   };
+  looking = setTimeout(look, 0);
+  return () => { clearTimeout(looking); clearTimeout(waiting); sized.disconnect(); added.disconnect(); };
 }
 export default { initialize, render };
 """
@@ -82,12 +86,11 @@ export default { render };
 
 
 class Page(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget carries no types
-    """Invisible. Injects the style sheet once; `dark` follows the page's theme; a higher `nudge` fits figures anew."""
+    """Invisible. Injects the style sheet once; `dark` follows the page's theme; keeps figures as wide as their room."""
 
     _esm = _PAGE
     _css = CSS
     dark = traitlets.Bool(False).tag(sync=True)
-    nudge = traitlets.Int(0).tag(sync=True)
 
 
 class Code(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget carries no types

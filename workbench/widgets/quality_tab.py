@@ -15,7 +15,7 @@ from workbench.results import QualityDiff
 from workbench.widgets import history, text_diff
 from workbench.widgets.evidence import Evidence
 from workbench.widgets.figure import LaterFigure
-from workbench.widgets.parts import classed, column, markup, row, set_class, show_if
+from workbench.widgets.parts import classed, column, markup, row, show_if
 from workbench.widgets.proof_tabs import html
 from workbench.widgets.quality_tables import JUDGED
 from workbench.words import text
@@ -31,7 +31,6 @@ class QualityTab:
     choice       the row in which the text is chosen
     sensitivity, spare  the buttons that rank the modules, and that make the suggestion pending
     clicked      called with the candidate whose mark was clicked
-    in_front     whether this tab is seen first: its charts are then there from the beginning
     """
 
     def __init__(
@@ -43,7 +42,6 @@ class QualityTab:
         sensitivity: Any,
         spare: Any,
         clicked: Callable[[Candidate], None],
-        in_front: bool,
     ) -> None:
         self._session = session
         self._evidence = evidence
@@ -61,14 +59,12 @@ class QualityTab:
                 text("chart.decision.empty"),
                 "wb-chart-decision",
                 clicked=lambda place: clicked(self._decision.candidates[place]),
-                at_once=in_front,
             ),
             LaterFigure(
                 lambda: evidence.quality,
                 lambda found: quality_chart(found, theme()),
                 "",
                 "wb-chart-quality",
-                at_once=in_front,
             ),
             LaterFigure(
                 lambda: evidence.sensitivity,
@@ -112,7 +108,6 @@ class QualityTab:
             self._remarks.value = remarks
         except StoreError as error:  # the panel works without its store, and says what is wrong with it
             self._remarks.value = history.refused(error)
-        self._figures[0].redraw()
 
     def redraw(self) -> None:
         for figure in self._figures:
@@ -122,7 +117,6 @@ class QualityTab:
     def _tell(self) -> None:
         found, modules = self._evidence.quality, self._evidence.sensitivity
         show_if(self._more, found is not None)
-        set_class(self._figures[1].box, "wb-flat", found is None)  # keeps its width: a figure out of sight has none
         show_if(self._spare, modules is not None and bool(modules.suggestion))
         if modules is not None:
             self._modules.value = f"<div class='wb-verdict'>{escape(str(modules.sentence), 400)}</div>"

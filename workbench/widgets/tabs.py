@@ -23,7 +23,7 @@ from workbench.results import (
 )
 from workbench.widgets import history
 from workbench.widgets.evidence import Evidence
-from workbench.widgets.figure import LaterFigure, LiveFigure
+from workbench.widgets.figure import LaterFigure
 from workbench.widgets.guard import Guard
 from workbench.widgets.page import Page
 from workbench.widgets.parts import Options, classed, column, markup, row
@@ -40,6 +40,15 @@ if TYPE_CHECKING:
 TABS = ("speed", "memory", "quality", "compare", "trace", "scan", "tokens", "history")
 SPEEDS = ("decode_tps", "prefill_tps")
 MOST_HISTORY = 100
+_SHOWN_IN = {
+    Comparison: "compare",
+    Trace: "trace",
+    Scan: "scan",
+    QualityDiff: "quality",
+    Sensitivity: "quality",
+    Census: "memory",
+    TokenReport: "tokens",
+}
 
 
 class Tabs:
@@ -71,9 +80,14 @@ class Tabs:
         self._forecast = forecast
         self._view = View(session)
         self._metric = SPEEDS[0]
-        self._speed = LiveFigure(self._draw_speed, "wb-chart-speed")
-        self._speed.on_point(guard(lambda index: clicked(evidence.runs[index].config)))
-        self._memory = LiveFigure(self._draw_memory, "wb-chart-memory")
+        self._speed = LaterFigure(
+            lambda: evidence.runs,
+            self._draw_speed,
+            "",
+            "wb-chart-speed",
+            clicked=guard(lambda index: clicked(evidence.runs[index].config)),
+        )
+        self._memory = LaterFigure(lambda: evidence.runs, self._draw_memory, "", "wb-chart-memory")
         self._metrics = Options(SPEEDS, "wb-metric", guard(self._chosen))
         for key, made in self._metrics.buttons.items():
             made.tooltip = METRICS[key].definition
@@ -95,15 +109,12 @@ class Tabs:
             buttons["sensitivity"],
             buttons["spare"],
             guard(lambda candidate: clicked(candidate.config)),
-            chart == "quality",
         )
         self._tokens = TokensTab(evidence, buttons["tokens"], buttons["repair"], lambda: session.config)
         self._history = markup("", "wb-history")
         pages = {
-            "speed": column([self._metrics.box, self._speed.widget]),
-            "memory": column(
-                [self._memory.widget, row([buttons["census"], count_help], "wb-scan-row"), self._census.box]
-            ),
+            "speed": column([self._metrics.box, self._speed.box]),
+            "memory": column([self._memory.box, row([buttons["census"], count_help], "wb-scan-row"), self._census.box]),
             "quality": self._quality.box,
             "compare": self._compare.box,
             "trace": self._trace.box,
@@ -119,8 +130,20 @@ class Tabs:
             ),
             "wb-tabs",
         )
+        self._drawn: dict[str, tuple[Any, ...]] = {
+            "speed": (self._speed,),
+            "memory": (self._memory, self._census),
+            "quality": (self._quality,),
+            "compare": (self._compare,),
+            "trace": (self._trace,),
+            "scan": (self._scan,),
+            "tokens": (self._tokens,),
+            "history": (),
+        }
         self._show_metric()
         self._show_history()
+        self.redraw()
+        self.box.observe(guard(lambda _change: self.redraw()), "selected_index")
         page.observe(guard(lambda _change: self.redraw()), "dark")
 
     @property
@@ -132,48 +155,33 @@ class Tabs:
         """One more result is in the evidence: shown where it belongs; all but a measurement come to the front."""
         if isinstance(result, Measurement | QualityDiff):
             self._quality.refresh()
-        for kind, name, tab in (
-            (Comparison, "compare", self._compare),
-            (Trace, "trace", self._trace),
-            (Scan, "scan", self._scan),
-            (QualityDiff, "quality", self._quality),
-            (Sensitivity, "quality", self._quality),
-            (Census, "memory", self._census),
-            (TokenReport, "tokens", self._tokens),
-        ):
-            if isinstance(result, kind):
-                self.box.selected_index = TABS.index(name)  # first: a figure made out of sight has no width
-                tab.redraw()
-                self._page.nudge += 1
-                return
-        self._speed.redraw()
-        self._memory.redraw()
-        self._show_history()
+        if isinstance(result, Measurement):
+            self._show_history()
+        front = next((name for kind, name in _SHOWN_IN.items() if isinstance(result, kind)), self._front)
+        if front == self._front:
+            self.redraw()
+        else:
+            self.box.selected_index = TABS.index(front)  # which redraws it
 
     def redraw(self) -> None:
-        """The charts as the config in force and the page's theme want them."""
-        for each in (
-            self._speed,
-            self._memory,
-            self._census,
-            self._quality,
-            self._compare,
-            self._trace,
-            self._scan,
-            self._tokens,
-        ):
+        """The tab in front as the config in force and the page's theme want it; the others when they come there."""
+        for each in self._drawn[self._front]:
             each.redraw()
+
+    @property
+    def _front(self) -> str:
+        return TABS[self.box.selected_index or 0]
 
     @property
     def _theme(self) -> Theme:
         return DARK if self._page.dark else LIGHT
 
-    def _draw_speed(self) -> dict[str, Any]:
+    def _draw_speed(self, _runs: Any) -> dict[str, Any]:
         forecast = self._forecast() if self._metric == "decode_tps" else None
         limit = forecast.decode_limit_tps if forecast else None
         return speed(self._evidence.runs, self._theme, self._metric, limit, in_force=self._session.config)
 
-    def _draw_memory(self) -> dict[str, Any]:
+    def _draw_memory(self, _runs: Any) -> dict[str, Any]:
         resolved = self._view.resolved
         return memory(self._evidence.runs, self._theme, resolved.bytes_by_dtype if resolved else None)
 
