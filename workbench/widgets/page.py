@@ -39,18 +39,19 @@ function render({ el }) {
     widths.set(target, target.clientWidth);
   }));
   const added = new MutationObserver((changes) => changes.forEach(({ addedNodes }) => addedNodes.forEach((node) => {
-    if (node.nodeType !== Node.ELEMENT_NODE) return;
-    if (node.matches(".plot-container")) fit();  // drawn before it had a place
-    if (node.matches(".wb-chart")) sized.observe(node);
-    node.querySelectorAll(".wb-chart").forEach((chart) => sized.observe(chart));
+    if (node.nodeType === Node.ELEMENT_NODE) watch(node);
   })));
+  // by plotly's class: ours is set a moment after a widget got its place
+  const watch = (node) => {
+    const drawn = node.matches(".plot-container") ? [node] : node.querySelectorAll(".plot-container");
+    drawn.forEach((each) => sized.observe(each.closest(".js-plotly-plot")));
+  };
   const look = () => {
     const panel = el.closest(".wb-panel");
     if (!panel) { looking = setTimeout(look, 50); return; }
     sized.observe(panel);
-    panel.querySelectorAll(".wb-chart").forEach((chart) => sized.observe(chart));
+    watch(panel);
     added.observe(panel, { childList: true, subtree: true });
-    fit();
   };
   looking = setTimeout(look, 0);
   return () => { clearTimeout(looking); clearTimeout(waiting); sized.disconnect(); added.disconnect(); };
