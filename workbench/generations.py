@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from workbench.bench import Bench
+from workbench.config import Config
 from workbench.decoding.batching import batching
+from workbench.decoding.crossover import crossover
 from workbench.decoding.effects import decoding
 from workbench.decoding.endpoint import endpoint
 from workbench.decoding.offload import offload
@@ -19,6 +21,7 @@ from workbench.decoding.windows import windows
 from workbench.jobs import Jobs
 from workbench.results import (
     Batching,
+    Crossover,
     DecodingEffects,
     Endpoint,
     Offload,
@@ -41,6 +44,7 @@ GENERATIONS: Mapping[str, Callable[..., Any]] = {
     "save_prefix": save_prefix,
     "speculation": speculation,
     "offload": offload,
+    "crossover": crossover,
     "verify": verify,
     "endpoint": endpoint,
     "tokens": tokens,
@@ -239,4 +243,22 @@ class Generations:
         windows alone. Kept in `.runs`.
         """
         result: Windows = self._jobs.wait(self.submit("windows", text, size, overlap, **options))
+        return result
+
+    def crossover(
+        self,
+        a: Config | Mapping[str, Any] | None = None,
+        b: Config | Mapping[str, Any] | None = None,
+        prompt_tokens: Sequence[int] | None = None,
+        **options: Any,
+    ) -> Crossover:
+        """From which prompt length b is ahead of a; default: the CPU against the GPU, where this machine has both.
+
+        prompt_tokens  lengths (default: 8, 32, 128, 512 as far as the context goes)
+        options        new_tokens (16), precision (0.05), budget_s (120)
+
+        By pairs at each length, in two engines where they differ in more than live knobs; the crossing of TTFT, decode
+        and time in all with an interval, or "no crossing seen in this range". Kept in `.runs`.
+        """
+        result: Crossover = self._jobs.wait(self.submit("crossover", a, b, prompt_tokens, **options))
         return result

@@ -75,6 +75,21 @@ def two_engines(bench: Bench, job: int, sides: Sides, workload: Workload, contex
 
 
 @contextmanager
+def one_engine(bench: Bench, job: int, sides: Sides, workload: Workload, context: Context) -> Iterator[Turns]:
+    """The session's engine for both: what differs is live."""
+    turns = Turns(lambda side: half(side), {}, workload)
+
+    def call(operation: str, parameters: dict[str, Any], _on_event: OnEvent) -> dict[str, Any]:
+        return bench.call(job, operation, parameters)
+
+    def half(side: int) -> Half:
+        put(bench, job, sides[side])
+        return _block(turns, side, call, context)
+
+    yield turns
+
+
+@contextmanager
 def second_engine(bench: Bench, config: Config, context: Context) -> Iterator[ProcessHost]:
     """The same model with `config` in a worker that ends with the block.
 

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from workbench.charts.batching import batching
 from workbench.charts.census import census
 from workbench.charts.compare import compare
+from workbench.charts.crossover import crossover
 from workbench.charts.decision import decision
 from workbench.charts.decoding import decoding, stopping, windows
 from workbench.charts.endpoint import endpoint
@@ -25,6 +26,7 @@ from workbench.results import (
     Batching,
     Census,
     Comparison,
+    Crossover,
     DecodingEffects,
     Endpoint,
     Offload,
@@ -48,6 +50,7 @@ _CHARTS: dict[type[Any], Callable[[Any, Theme], dict[str, Any]]] = {
     Comparison: compare,
     Decision: decision,
     DecodingEffects: decoding,
+    Crossover: crossover,
     Offload: offload,
     PrefixReuse: prefix,
     Endpoint: endpoint,

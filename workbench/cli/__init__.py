@@ -26,6 +26,7 @@ VERBS = (
     "decoding",
     "windows",
     "offload",
+    "crossover",
     "trace",
     "quality",
     "sensitivity",

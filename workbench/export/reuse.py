@@ -1,7 +1,7 @@
 """What is said of reused prefixes, speculation, offloading and crossovers, as cells for a page or a terminal."""
 
 from workbench.export.judged import Told
-from workbench.results import Offload, PrefixReuse, Speculation, SpeculationRun
+from workbench.results import Crossover, Offload, PrefixReuse, Speculation, SpeculationRun
 from workbench.words import text
 from workbench.words.format import count, interval, measured, number, printable, ratio, seconds, share, size
 
@@ -88,3 +88,24 @@ def _loaded(run: SpeculationRun) -> list[str]:
         return []
     told = {"name": run.comparison.resolved_b.assistant, "size": size(run.assistant_bytes)}
     return [text("speculation.loaded", **told, seconds=seconds(run.load_s))]
+
+
+def crossover(found: Crossover) -> Told:
+    """A line for each length; who is ahead where, under it."""
+    a, b = (printable(name, 40) for name in found.names)
+    heading = (
+        text("crossover.head.ttft", name=a),
+        text("crossover.head.ttft", name=b),
+        text("crossover.head.ratio", a=a, b=b),
+        text("crossover.head.decode", a=a, b=b),
+    )
+    rows = tuple(
+        (
+            str(point.prompt_tokens),
+            seconds(point.mean_a["ttft_s"]),
+            seconds(point.mean_b["ttft_s"]),
+            *(f"{ratio(point.ratio[name])} {interval(point.ci95.get(name))}" for name in ("ttft_s", "decode_tps")),
+        )
+        for point in found.points
+    )
+    return Told(heading, rows, (*map(str, found.sentence.values()), *map(str, found.flags)))

@@ -6,6 +6,7 @@ from workbench.results.batching import Batching, BatchingWay, Requests, SameToke
 from workbench.results.census import ROLES, Census, Left, Role, Share, census_record
 from workbench.results.comparison import Block, CompareCost, Comparison, NoiseFloor, Way, comparison_record
 from workbench.results.compiled import CompileReport, break_even_tokens
+from workbench.results.crossover import Crossing, Crossover, CrossoverPoint, crossover_record
 from workbench.results.decoding import (
     DecodedAnswer,
     DecodedRuns,
@@ -133,6 +134,9 @@ __all__ = [
     "CompileReport",
     "Completion",
     "Cpu",
+    "Crossing",
+    "Crossover",
+    "CrossoverPoint",
     "DecodedAnswer",
     "DecodedRuns",
     "DecodedSetting",
@@ -237,6 +241,7 @@ __all__ = [
     "break_even_tokens",
     "census_record",
     "comparison_record",
+    "crossover_record",
     "decoding_record",
     "document",
     "endpoint_record",

@@ -39,6 +39,7 @@ DOING = {
     "stopping": "comparing",
     "windows": "comparing",
     "offload": "measuring",
+    "crossover": "comparing",
 }
 EVENTS = ("state", "progress", "token", "applied", "result", "error")
 

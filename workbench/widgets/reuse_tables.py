@@ -5,10 +5,11 @@ from typing import Any
 
 from workbench.export import reuse, verified
 from workbench.export.judged import Told
-from workbench.results import Offload, PrefixReuse, Speculation, Verification
+from workbench.results import Crossover, Offload, PrefixReuse, Speculation, Verification
 from workbench.widgets.table import Table
 
 _TOLD: dict[type, Callable[[Any], Told]] = {
+    Crossover: reuse.crossover,
     Offload: reuse.offload,
     PrefixReuse: reuse.prefix,
     Speculation: reuse.speculation,

@@ -32,6 +32,7 @@ _FILES = (
     "compiled",
     "config",
     "convert",
+    "crossover",
     "decoding",
     "endpoint",
     "engines",
