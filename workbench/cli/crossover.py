@@ -20,10 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = config_of(args)
-    sides = (config, config.replace(**knobs_of(args.against))) if args.against else (None, None)
+    a, b = (config, config.replace(**knobs_of(args.against))) if args.against else (None, None)
     with opened(args, config) as session:
         options = {"new_tokens": args.new_tokens, "precision": args.precision, "budget_s": args.budget}
-        found = session.crossover(*sides, args.lengths, **options)
+        found = session.crossover(a, b, args.lengths, **options)
         emit(args, crossover_record(session.facts.name, session.machine, found), lines(found))
     return 0
 

@@ -8,6 +8,7 @@ from workbench.gpu_check.attention import agreement, comparison, kernels, length
 from workbench.gpu_check.decoding import caches, compiled, tokens
 from workbench.gpu_check.plan import Plan
 from workbench.gpu_check.quantisation import judged, quantised
+from workbench.gpu_check.reuse import crossing, offloading, reuse
 from workbench.knobs import KNOBS, Choice
 from workbench.results import Workload
 from workbench.session import Session
@@ -75,6 +76,9 @@ SECTIONS: dict[str, Callable[[Plan], dict[str, Any]]] = {
         judged,
         compiled,
         caches,
+        reuse,
+        offloading,
+        crossing,
         lengths,
         tokens,
     )
