@@ -14,7 +14,7 @@ from benchmarks.record import Outcome, write
 NAMES = (
     *("imports", "apply", "reload", "decode", "click", "configs", "compare", "handover", "trace", "caches", "grid"),
     *("formats", "quality", "tokens", "endpoint", "verify", "choices"),
-    *("batches", "batching"),
+    *("batches", "batching", "reuse"),
 )
 
 

@@ -21,6 +21,9 @@ _SECTIONS = (
     "judged",
     "compiled",
     "caches",
+    "reuse",
+    "offloading",
+    "crossing",
     "lengths",
     "tokens",
 )

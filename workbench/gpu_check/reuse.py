@@ -41,7 +41,7 @@ def _reuse(findings: Findings, model: str) -> dict[str, Any]:
         return {
             "prefix": [point.to_dict() for point in prefix.points],
             "speculation": [run.to_dict() for run in drafts.runs],
-            "said": [str(each.verdict) for each in (*prefix.points, *drafts.runs)],
+            "said": [*(str(point.verdict) for point in prefix.points), *(str(run.verdict) for run in drafts.runs)],
         }
 
 
