@@ -61,7 +61,9 @@ def run_script(commands: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
         script, told = folder / "serve.sh", folder / "told"
         script.write_text(text, encoding="utf-8")
         before = {**os.environ, "PATH": f"{commands}:/usr/bin:/bin", "TOLD": str(told), **environment}
-        done = subprocess.run(["bash", str(script)], env=before, capture_output=True, timeout=60, check=False)
+        done = subprocess.run(
+            ["bash", str(script)], cwd=folder, env=before, capture_output=True, timeout=60, check=False
+        )
         assert done.returncode == 0, done.stderr
         assert sorted(path.name for path in folder.iterdir()) == ["serve.sh", "told"]  # nothing else was made
         calls = told.read_bytes().decode("utf-8").split("\0\1\0")[:-1]

@@ -16,6 +16,7 @@ from workbench.catalog.serving import TOOLS
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, ModelError
 from workbench.export import TARGETS
+from workbench.session import Session
 from workbench.words import templates, text
 
 Make = Callable[..., Any]
@@ -268,3 +269,13 @@ def test_each_model_of_the_catalogue_has_a_target(slug: str) -> None:
         except CapabilityError:
             continue
     assert able
+
+
+@pytest.mark.model
+def test_a_session_passes_on_where_a_server_is_to_run(tiny: str) -> None:
+    with Session(tiny, host="inline") as session:
+        with pytest.raises(ConfigError) as caught:
+            session.export("json", on="h200", gpus=8)
+        assert caught.value.params["given"] == "on, gpus"
+        with pytest.raises(ModelError):
+            session.export("vllm", on="h200", gpus=8, nodes=2, context=256)
