@@ -43,7 +43,7 @@ def test_the_demo_is_aligned_and_its_answers_end(demo: wb.Session) -> None:
     assert TokenReport.from_dict(stored["result"]).sentence == report.sentence
     table = show(report)
     assert table.heading[-1] == "in force"
-    assert {row[0]: row[-1] for row in table.rows}["ends it (eos)"] == "2 '<|im_end|>'"
+    assert {row[0]: row[-1] for row in table.rows}["eos"] == "2 '<|im_end|>'"
     assert any("attention_mask=ones" in remark for remark in table.remarks)
 
 

@@ -26,7 +26,7 @@ def test_a_wrong_end_is_told_and_repair_puts_it_right(panel: Driver) -> None:
     said = html.unescape(panel["token-findings"].value)
     assert "end token 32000 is ordinary text ('ertools')" in said
     assert "a decoder-only model continues from padding" in said
-    assert "padding_side=right (in force): " in said
+    assert "padding_side=right (in force): " in panel["token-tried"].value
     assert "Repair would set" in said
     panel.press("repair")
     assert panel.session.resolved.eos_token_ids == (2,)

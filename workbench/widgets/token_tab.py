@@ -17,7 +17,7 @@ _LONGEST = 600  # characters of a sentence; some quote a template's error
 
 class TokensTab:
     """`wb-tokens` starts the check, `wb-repair` applies what it recommends. `wb-aligned` is the verdict in a sentence,
-    `wb-token-ids` the table, `wb-token-findings` what was found, tried and would be set.
+    `wb-token-findings` what is wrong and would be set, `wb-token-ids` the table, `wb-token-tried` what was tried.
 
     in_force  the configuration of now: a report of another one says so
     """
@@ -28,8 +28,10 @@ class TokensTab:
         self._sentence = markup("", "wb-aligned", "wb-below")
         self._table = markup("", "wb-token-ids", "wb-below")
         self._findings = markup("", "wb-token-findings", "wb-below")
+        self._tried = markup("", "wb-token-tried", "wb-below")
         help_line = markup(f"<span class='wb-note'>{escape(text('panel.tokens_help'))}</span>", "wb-beside")
-        self.box = column([row([start, repair, help_line], "wb-scan-row"), self._sentence, self._findings, self._table])
+        told = (self._sentence, self._findings, self._table, self._tried)
+        self.box = column([row([start, repair, help_line], "wb-scan-row"), *told])
         self.redraw()
 
     def redraw(self) -> None:
@@ -45,6 +47,8 @@ class TokensTab:
         self._findings.value = _lines(
             ("wb-note", aligned.repair_words(found)),
             *((f"wb-finding wb-is-{each.severity}", aligned.finding_words(each)) for each in found.findings),
+        )
+        self._tried.value = _lines(
             *(("wb-note", aligned.check_words(each)) for each in found.facts.checks),
             *(("wb-note", aligned.effect_words(each)) for each in found.facts.effects),
             *(("wb-note", str(flag)) for flag in found.flags),
