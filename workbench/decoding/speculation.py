@@ -15,8 +15,8 @@ from workbench.results import Speculation, SpeculationRun, speculation_record
 from workbench.words import Message, say, text
 
 Mode = str | Mapping[str, Any] | Config
-_COPIED = 700  # characters of the built-in text that the copying task begins again
-_BEGUN = 60
+_COPIED = 460  # characters of the built-in text that the copying task begins again
+_BEGUN = 180  # of them, from which the model is seen to copy on
 
 
 def speculation(
