@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from workbench.checks import as_processors
 from workbench.config import Config
 from workbench.errors import ConfigError, WorkbenchError
 from workbench.results import Chunk, Completion
@@ -279,3 +280,12 @@ def test_a_special_token_is_a_stop_string_by_its_tokens(session: Session) -> Non
     session.apply(stop_strings=(special,), eos_token_ids=(9,))
     ended = session.generate(PROMPTS[0], 8, logits_processors=[always])[0]
     assert (ended.finish_reason, len(ended.token_ids), ended.text) == ("stop_string", 1, "")
+
+
+def test_a_function_stays_in_its_process_and_a_path_may_leave_it() -> None:
+    assert as_processors([forbids_nothing], here=True) == [forbids_nothing]
+    assert as_processors(["package.module:factory"], here=False) == ["package.module:factory"]
+    with pytest.raises(ConfigError) as caught:
+        as_processors([forbids_nothing], here=False)
+    assert caught.value.code == "processors.inline_only"
+    assert caught.value.params["name"] == "forbids_nothing"
