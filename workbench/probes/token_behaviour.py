@@ -26,7 +26,7 @@ PROMPTS = (
     "Answer with one word: what is the capital of France?",
     "Good morning! How are you today? Please answer in one short sentence, as a friend would.",
 )
-STEPS = 8  # along which a batch is held against its rows
+STEPS = 6  # along which a batch is held against its rows
 # knob -> the values whose effect is shown, where the model has them
 SHOWN: dict[str, tuple[Any, ...]] = {
     "padding_side": ("left", "right"),
@@ -94,7 +94,7 @@ def together(bench: Bench, reference: Alone, context: Context) -> Together:
 def effects(bench: Bench, reference: Alone, context: Context) -> tuple[KnobEffect, ...]:
     """The next token of the padded batch under each value of the knobs that padding depends on, one knob at a time."""
     before = bench.config
-    now = _effect(bench, reference, context)
+    now, pad = _effect(bench, reference, context), bench.resolved().pad_token_id
     found = []
     try:
         for knob, values in SHOWN.items():
@@ -103,10 +103,13 @@ def effects(bench: Bench, reference: Alone, context: Context) -> tuple[KnobEffec
                 if value != before[knob]:
                     try:
                         bench.switch(before.replace(**{knob: value}), context, proven=True)
-                        effect = _effect(bench, reference, context)
+                        if knob != "pad_token" or bench.resolved().pad_token_id != pad:
+                            effect = _effect(bench, reference, context)
                     except ConfigError:  # a token that this tokenizer lacks
                         continue
-                found.append(effect.model_copy(update={"knob": knob, "value": value, "in_force": effect is now}))
+                found.append(
+                    effect.model_copy(update={"knob": knob, "value": value, "in_force": value == before[knob]})
+                )
     finally:
         bench.switch(before, Context(context.emit), proven=True)
     return tuple(found)
