@@ -60,6 +60,8 @@ def configs(draw: st.DrawFn) -> Config:
         values["cache_bits"] = draw(st.sampled_from(CACHE_BITS[values["cache_backend"]]))
     if values["speculation"] != "off":
         values |= {"compile": "off", "cache": "dynamic", "stop_strings": (), "stop_at_sentence": "off"}
+    if values["compile"] != "off" or values["quantization"] not in ("none", "auto"):
+        values["offloaded_layers"] = 0
     if values["speculation"] == "assistant":
         values["assistant_model"] = draw(st.sampled_from(ASSISTANTS))
     if values["quantization"] in CALIBRATED:  # of a model that is not on this disk there is no copy

@@ -209,4 +209,4 @@ def _verdicts(metrics: Mapping[str, Effect]) -> tuple[Message, ...]:
 
 def _sentence(settings: Sequence[SettingEffects]) -> Message:
     differ = sum(any(verdict.code != "decoding.no_difference" for verdict in each.verdicts) for each in settings[1:])
-    return say("decoding.sentence", settings=len(settings), differ=differ, others=len(settings) - 1)
+    return say("decoding.sentence", differ=differ, others=len(settings) - 1)

@@ -36,7 +36,7 @@ def capabilities(plan: Plan) -> dict[str, Any]:
             table.append(
                 {
                     "knob": name,
-                    "value": value,
+                    "value": list(value) if isinstance(value, tuple) else value,
                     "ok": capability.ok,
                     "reason": str(capability.reason) if capability.reason else None,
                     "remedy": str(capability.remedy) if capability.remedy else None,

@@ -9,7 +9,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "crossover.needs_gpu": (
         "A crossover between CPU and GPU needs both.",
         "This machine has no CUDA GPU that torch can use.",
-        "Give two configurations: session.crossover({{'threads': 1}}, {{'threads': 2}}); or run it where a GPU is.",
+        "Give two configurations: session.crossover(dict(threads=1), dict(threads=2)); or run it where a GPU is.",
     ),
     "crossover.one_engine": (
         "Both configurations cannot be resident at once.",

@@ -34,7 +34,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "decoding.no_settings": (
         "No settings were given.",
         "An effect is told against the first of them.",
-        "For example changes=[{{}}, {{'repetition_penalty': 1.1}}]; without changes there is a default list.",
+        "For example changes=[dict(), dict(repetition_penalty=1.1)]; without changes there is a default list.",
     ),
     "decoding.not_live": (
         "{knobs} cannot be tried here: it needs the weights to be loaded again.",
