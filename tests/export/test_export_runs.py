@@ -156,10 +156,11 @@ def test_a_repair_reaches_the_exported_code(random_llama: Path, tmp_path: Path) 
         {"autocast": "bfloat16", "sdpa_backend": "math", "attention_mask": "ones", "tf32": True},
         {"cache": "quantized", "cache_backend": "fp8"},
         {"repetition_penalty": 1.3, "no_repeat_ngram_size": 2, "stop_strings": ["e"], "stop_at_sentence": 2},
+        {"offloaded_layers": 1},
         pytest.param({"compile": "default", "freezing": "off"}, marks=pytest.mark.slow),
         pytest.param({"compile": "max-autotune"}, marks=pytest.mark.slow),
     ],
-    ids=["scoped", "quantized", "stops", "compiled", "autotuned"],
+    ids=["scoped", "quantized", "stops", "away", "compiled", "autotuned"],
 )
 def test_kernels_caches_and_loops_say_what_the_engine_says(
     random_llama: Path, tmp_path: Path, changes: dict[str, Any]

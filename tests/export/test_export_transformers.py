@@ -100,6 +100,8 @@ def test_every_config_becomes_code_that_says_the_same(config: Config) -> None:
     carried = {name: value for name, value in config.items() if config.matters(name) and name not in HEARD_ELSEWHERE}
     if carried.get("seed") == 0:  # the file's own, where none was chosen
         carried["seed"] = "random"
+    if carried.get("waiting") == "auto":  # on a machine that was not measured
+        carried["waiting"] = "passive"
     assert {name: read.get(name, KNOBS[name].default) for name in carried} == carried
     assert Config.from_json(config.to_json()) == config
 
@@ -131,7 +133,10 @@ def read_back(tree: ast.Module) -> dict[str, Any]:
         "padding_side": literal_of(values["tokenizer.padding_side"]),
         "pad_token": pad_token(values["tokenizer.pad_token"], text),
         "tf32": "torch.set_float32_matmul_precision('high')" in text,
+        "offloaded_layers": literal_of(values["OFFLOADED_LAYERS"]) if "OFFLOADED_LAYERS" in values else 0,
         "cudnn_benchmark": "torch.backends.cudnn.benchmark = True" in text,
+        "waiting": literal_of(values["os.environ['OMP_WAIT_POLICY']"]).lower(),
+        "pinning": "cores" if "os.environ['OMP_PROC_BIND']" in values else "off",
         **drafts(tree, generation),
         **around_run(tree),
         **compiled(tree),

@@ -27,6 +27,7 @@ PLACES = {
     "switches": "first in `load`: of the whole process",
     "quantization": "before the model is loaded",
     "load_arguments": "of `from_pretrained`",
+    "device_map": "of `from_pretrained`: which module goes where",
     "in_place": "what is done to the loaded model",
     "tokens": "pad and end tokens, with `tokenizer` and `model` at hand",
     "ran": "entries of what is read back",

@@ -31,7 +31,7 @@ def load():
         $load_arguments
         dtype=$dtype,
         attn_implementation=$attention,
-        device_map={"": DEVICE},
+        $device_map
     )
     $in_place
     model.eval()

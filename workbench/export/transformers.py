@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workbench.catalog.sources import Source
-from workbench.export import check, decoding, quantization, speculation, tokens
+from workbench.export import check, decoding, offloading, quantization, speculation, tokens
 from workbench.export.header import deciding, header
 from workbench.export.piece import Loading, Piece, joined
 from workbench.export.python import arguments, assignment, comment, dictionary, fill, imported, literal
@@ -88,6 +88,7 @@ PIECES: tuple[Callable[[Loading], Piece], ...] = (
     _weights,
     decoding.piece,
     quantization.piece,
+    offloading.piece,
     speculation.piece,
     tokens.piece,
 )
