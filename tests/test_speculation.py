@@ -71,6 +71,14 @@ def test_a_twin_is_believed_and_saves_passes(found: Speculation) -> None:
     assert twin.assistant_bytes > 1_000_000
 
 
+def test_what_was_tried_is_not_said_to_be_in_force(found: Speculation, session: wb.Session) -> None:
+    assert session.resolved.speculation == "off"
+    work = wb.Workload(prompt_tokens=8, new_tokens=4)
+    session.compare({"cache": "dynamic"}, {"cache": "static"}, work, precision=5.0, budget_s=0.5)
+    assert session.resolved.cache == "dynamic"
+    assert not session.resolved.differences(session.config)
+
+
 def test_every_mode_counts_and_keeps_the_tokens(found: Speculation, session: wb.Session) -> None:
     for run in found.runs:
         drafts = run.drafts

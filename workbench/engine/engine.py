@@ -55,6 +55,7 @@ class Engine:
         self._checkpoint: Checkpoint | None = None
         self.originals: live.Originals | None = None
         self._seen = readback.Seen()
+        self._seen_with: dict[Config, readback.Seen] = {}  # what the last call under each config showed
         self._flags = scope.ProcessFlags.now()
         self._compiled = compiled.Loops()
         self._assistant = drafting.Assistant()
@@ -326,6 +327,10 @@ class Engine:
     def _set_live(self, config: Config, context: Context, *, fresh: bool = False, proven: bool = False) -> None:
         assert self.originals is not None, "a model is resident"
         changed = set(config) if fresh else set(self.config.diff(config))
+        if fresh:
+            self._seen_with.clear()
+        else:
+            self._seen_with[self.config] = self._seen
         if "attention" in changed and self.model.config._attn_implementation != config.attention:
             live.set_attention(self.model, config.attention)
         # made before anything changes: a string that cannot come is refused
@@ -340,6 +345,8 @@ class Engine:
             with memory.refusals_told(self.device, say("phase.switching")), between_layers(self.model, context):
                 self._seen, kv_bytes = self._prove(config, context, changed)
             self._kv_bytes = kv_bytes or self._kv_bytes
+        elif changed & live.PROVED:
+            self._seen = self._seen_with.get(config, self._seen)
         kept = {name: said for name, said in self._why.items() if name in _OF_THE_LOAD}
         self._why = kept | why | ({"threads": why_threads} if why_threads else {})
         self.stops = stops
