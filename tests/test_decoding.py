@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-import torch
 
 from workbench.charts import figure
 from workbench.config import Config
@@ -81,7 +80,9 @@ def test_ties_that_are_there_are_seen(session: Session) -> None:
 def test_the_configuration_is_in_force_again_and_the_study_is_kept(session: Session, found: DecodingEffects) -> None:
     assert session.config.no_repeat_ngram_size == 0
     assert session.resolved.sampling["do_sample"] is False
-    assert torch.get_num_threads() == session.resolved.threads
+    threads = session.resolved.threads
+    session.decoding([{}], prompts=["One."], seeds=1, max_new_tokens=2)
+    assert session.resolved.threads == threads
     results = [DecodingEffects.from_dict(each["result"]) for each in session.runs.list(kind="decoding")]
     assert [each.settings[1].changes for each in results if len(each.settings) == 4] == [SAMPLED]
 
