@@ -43,7 +43,7 @@ def classed(widget: Any, *classes: str) -> Any:
 def shared(kind: type[Any], **traits: str) -> Any:
     """The one Layout or style of these traits, for all widgets that look alike; it is never changed and never closed.
 
-    A widget of its own for each would make a panel of 870 models instead of some 450: what a busy page needs to open it
+    A widget of its own for each would make a panel of 870 models: what a busy page needs to open it
     grows with them.
     """
     key = (kind, *sorted(traits.items()))
