@@ -32,7 +32,10 @@ class LiveFigure:
                 for trace, old, new in zip(self.widget.data, before["data"], spec["data"], strict=True):
                     trace.update(_changes(old, new))
             changed = _changes(before["layout"], spec["layout"])
-            for name in LISTS & changed.keys():  # an update of a list with a shorter one would keep what is over
+            changed |= dict.fromkeys(before["layout"].keys() - spec["layout"].keys())
+            # a shorter list in an update leaves what is over, and a new axis is named in it together with its parts,
+            # which the page refuses
+            for name in [name for name in changed if name in LISTS or name not in before["layout"]]:
                 self.widget.layout[name] = changed.pop(name)
             self.widget.layout.update(changed)
         if not same:
