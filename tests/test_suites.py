@@ -226,5 +226,5 @@ def test_the_short_suite_has_a_prompt_of_each_domain() -> None:
     short, whole = suite("short").prompts, suite("default").prompts
     assert len(whole) >= 8
     assert {prompt.domain for prompt in short} == {prompt.domain for prompt in whole}
-    assert len(suite("short").choices) == 8
-    assert {choice.domain for choice in suite("short").choices} == {choice.domain for choice in suite().choices}
+    assert suite("short").answer_tokens < suite().answer_tokens
+    assert not suite("short").choices  # a few would tell nothing

@@ -21,7 +21,7 @@ from workbench.errors import CapabilityError, ConfigError
 from workbench.hosts.process import ProcessHost
 from workbench.knobs import KNOBS, Cost
 from workbench.probes.context import Context
-from workbench.results import ANSWER_TOKENS, QualityCost, Reference, Way, Workload, versions
+from workbench.results import QualityCost, Reference, Way, Workload, versions
 from workbench.runs import references as stored
 from workbench.suites import Suite
 from workbench.ways import put, restored
@@ -94,7 +94,9 @@ def key_of(bench: Bench, suite: Suite, config: Config) -> str:
 def cost_of(bench: Bench, suite: Suite, what: Wanted) -> QualityCost:
     """What having it takes now; loads nothing."""
     config, have = what.config, what.have
-    positions = sum(passage.tokens - passage.skip for passage in suite.passages) + len(suite.prompts) * ANSWER_TOKENS
+    positions = (
+        sum(passage.tokens - passage.skip for passage in suite.passages) + len(suite.prompts) * suite.answer_tokens
+    )
     disk = stored.file_bytes(positions, bench.facts.vocab_size)
     each = bench.load_seconds
     if have is not None:
@@ -169,7 +171,7 @@ def _fits(bench: Bench, config: Config, suite: Suite) -> bool:
 
 def _work(suite: Suite) -> Workload:
     longest = max((passage.tokens for passage in suite.passages), default=1)
-    return Workload(prompt_tokens=longest, new_tokens=ANSWER_TOKENS)
+    return Workload(prompt_tokens=longest, new_tokens=suite.answer_tokens)
 
 
 def _in_words_of(bench: Bench, config: Config) -> Config:

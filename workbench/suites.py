@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from workbench.catalog.data import nearest
 from workbench.errors import ConfigError
 from workbench.results.base import Result
+from workbench.results.reference import ANSWER_TOKENS
 
 _T = TypeVar("_T")
 VERSION = "1"  # goes up with every change of a text: results of two versions are not compared
@@ -25,10 +26,10 @@ NAMES = ("default", "short", "long")
 DECODING_VERSION = "1"  # of the prompts on which decoding settings are judged; goes up with every change of one
 
 # suite -> tokens of each domain; of the long context: (tokens, how many of them come before the ones that are judged)
-_TOKENS = {"default": 256, "short": 96, "long": 1024}
-_LONG_CONTEXT = {"default": (1024, 768), "short": (288, 192), "long": (4096, 1024)}
-_SHORT_PROMPTS = 5  # one of each domain
-_SHORT_CHOICES = 8
+_TOKENS = {"default": 256, "short": 72, "long": 1024}
+_LONG_CONTEXT = {"default": (1024, 768), "short": (224, 160), "long": (4096, 1024)}
+_SHORT_PROMPTS = 5  # one of each domain; no multiple choice: a few questions would tell nothing
+_SHORT_ANSWERS = 16  # tokens
 _OWN_WINDOWS = 4  # places that a long file is read at
 _OWN_TOKENS = 384
 _OWN_CHARACTERS = 8 * _OWN_TOKENS  # more than that many tokens of any script
@@ -92,8 +93,9 @@ class Question(Result):
 class Suite(Result):
     """What a model's quality is judged on.
 
-    name   of our own suites, or "file"
-    hash   of all the text, limits included: equal hashes mean the same work
+    name           of our own suites, or "file"
+    answer_tokens  of every prompt's answer: the steps of the decode path
+    hash           of all the text, limits included: equal hashes mean the same work
     """
 
     name: str
@@ -101,6 +103,7 @@ class Suite(Result):
     passages: tuple[Passage, ...]
     prompts: tuple[Prompt, ...]
     choices: tuple[Choice, ...] = ()
+    answer_tokens: int = ANSWER_TOKENS
 
     @property
     def hash(self) -> str:
@@ -150,14 +153,15 @@ def _built_in(name: Literal["default", "short", "long"] | str) -> Suite:
         text = (files("workbench.probes") / "texts" / f"{domain}.txt").read_text(encoding="utf-8")
         tokens, skip = _LONG_CONTEXT[name] if domain == "long_context" else (_TOKENS[name], 0)
         passages.append(Passage(domain=domain, text=text, tokens=tokens, skip=skip))
+    short = name == "short"
     prompts = [Prompt(**row) for row in _rows("prompts.jsonl")]
-    choices = [Choice(**row) for row in _rows("choices.jsonl")]
     return Suite(
         name=name,
         version=VERSION,
         passages=tuple(passages),
-        prompts=tuple(_spread(prompts, _SHORT_PROMPTS) if name == "short" else prompts),
-        choices=tuple(_spread(choices, _SHORT_CHOICES) if name == "short" else choices),
+        prompts=tuple(_spread(prompts, _SHORT_PROMPTS) if short else prompts),
+        choices=() if short else tuple(Choice(**row) for row in _rows("choices.jsonl")),
+        answer_tokens=_SHORT_ANSWERS if short else ANSWER_TOKENS,
     )
 
 

@@ -11,6 +11,8 @@ from workbench.words import say
 _AMPERE = (8, 0)
 # processor features that multiply the format natively
 _NATIVE = {"bfloat16": {"amx_bf16", "avx512_bf16", "bf16"}, "float16": {"amx_fp16", "avx512_fp16", "fp16"}}
+# those that have fast products in it: oneDNN has its own for bfloat16 wherever there is AVX-512
+_FAST = {"bfloat16": {*_NATIVE["bfloat16"], "avx512f"}, "float16": _NATIVE["float16"]}
 
 
 def tf32(value: Any, machine: Machine, model: ModelFacts | None, values: Mapping[str, Any]) -> Capability:
@@ -26,11 +28,11 @@ def tf32(value: Any, machine: Machine, model: ModelFacts | None, values: Mapping
     return OK if dtype in (None, "float32") else allow(say("capability.note.tf32_idle", dtype=dtype))
 
 
-def float16_cost(dtype: Any, machine: Machine, values: Mapping[str, Any]) -> Capability:
-    """Products in float16 on a processor without them: possible, and slow."""
-    if dtype != "float16" or on_cuda(machine, values) or _NATIVE["float16"] & set(machine.cpu.features):
+def sixteen_bit_cost(dtype: Any, machine: Machine, values: Mapping[str, Any]) -> Capability:
+    """Products in 16 bits on a processor without them: possible, and slow."""
+    if dtype not in _FAST or on_cuda(machine, values) or _FAST[dtype] & set(machine.cpu.features):
         return OK
-    return allow(say("capability.note.cpu_float16"))
+    return allow(say(f"capability.note.cpu_{dtype}"))
 
 
 def cudnn_benchmark(value: Any, machine: Machine, _model: ModelFacts | None, values: Mapping[str, Any]) -> Capability:

@@ -12,7 +12,7 @@ the same to the real modules. Sources, as read in the installed packages:
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.knobs.capability_precision import float16_cost
+from workbench.knobs.capability_precision import sixteen_bit_cost
 from workbench.knobs.conditions import (
     allow,
     gpu_of,
@@ -71,7 +71,7 @@ def compute_dtype(value: Any, machine: Machine, model: ModelFacts | None, values
         return refusal if refusal is not None and value == "bfloat16" else OK
     if chosen.startswith("bnb") and repacks(machine):
         return OK if value == "bfloat16" else allow(say("capability.note.bnb_bfloat16"))
-    return float16_cost(value, machine, values)
+    return sixteen_bit_cost(value, machine, values)
 
 
 def double_quant(value: Any, machine: Machine, _model: ModelFacts | None, values: Mapping[str, Any]) -> Capability:

@@ -21,7 +21,7 @@ def _dtype_capability(value: Any, machine: Machine, _model: ModelFacts | None, v
             ),
             remedy=say("capability.use_float16"),
         )
-    return capability_precision.float16_cost(value, machine, values)
+    return capability_precision.sixteen_bit_cost(value, machine, values)
 
 
 KNOBS = (

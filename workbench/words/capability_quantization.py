@@ -30,6 +30,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "capability.note.group_skips": "{size} does not divide rows of {columns}: torchao leaves {percent} % of the linear weights in full without a word",
     "capability.note.double_quant_undone": "no effect here: on processors with AVX512-BF16 the first forward pass repacks the weights and expands the scales again",
     "capability.note.bnb_bfloat16": "no effect here: on processors with AVX512-BF16 bitsandbytes' 4-bit kernel multiplies in bfloat16",
+    "capability.note.cpu_bfloat16": "this processor has no fast bfloat16 products: they took 6 times as long as in float32",
     "capability.note.cpu_float16": "this processor has no float16 arithmetic: prefill was 5 times slower than in float32, 8 times slower than in bfloat16",
     "capability.note.float8_cpu": "a CPU has no float8 arithmetic: every product converts the weights first (2 to 4 tokens/s where bfloat16 gave 13)",
     "capability.note.untried": "never tried on {system}",

@@ -19,7 +19,6 @@ from workbench.probes.quality.statistics import statistics
 from workbench.probes.quality.stored import Stored, refuse_other_vocabulary
 from workbench.probes.quality.texts import Progress, check_tokenizer, compared, domain_name
 from workbench.results import (
-    ANSWER_TOKENS,
     AnswerPair,
     Degeneration,
     QualityDiff,
@@ -45,11 +44,11 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> QualityDiff:
     check_tokenizer(bench, suite)
     answered = reference.answers
     positions = sum(one.positions for one in reference.texts)
-    progress = Progress(context, positions + 2 * ANSWER_TOKENS * len(answered))
+    progress = Progress(context, positions + 2 * suite.answer_tokens * len(answered))
     with Stored(reference) as stored:
         rows = _texts(bench, reference, stored, context, progress)
-        along = _along(bench, answered, stored, context, progress) if answered else None
-        own = _own_answers(bench, answered, stored, context, progress) if answered else None
+        along = _along(bench, answered, suite.answer_tokens, stored, context, progress) if answered else None
+        own = _own_answers(bench, answered, suite.answer_tokens, stored, context, progress) if answered else None
     scored = choices.scores(bench, suite.choices, Context(context.emit, context.stop)) if suite.choices else []
     experts = routing.record(bench, [one.tokens for one in reference.texts], context)
     overall = statistics(Rows.join(rows), [len(part) for part in rows])
@@ -99,18 +98,18 @@ def _by_domain(reference: Reference, rows: Sequence[Rows]) -> dict[str, Statisti
 
 
 def _along(
-    bench: Bench, answered: Sequence[ReferenceAnswer], stored: Stored, context: Context, progress: Progress
+    bench: Bench, answered: Sequence[ReferenceAnswer], count: int, stored: Stored, context: Context, progress: Progress
 ) -> Statistics | None:
-    """The reference's own answers, a token a step over the cache in force; None when no logits are finite."""
+    """The reference's own answers of `count` tokens, a token a step over the cache in force; None: no finite logits."""
     steps: list[Rows] = []
 
     def on_step(step: int, scores: torch.Tensor) -> None:
         kept = [stored[answer.start + step : answer.start + step + 1] for answer in answered]
         steps.append(compare(scores, Kept.join(kept).to(scores.device), None))
-        progress.tell("progress.quality_decode", len(answered), step=step + 1, steps=ANSWER_TOKENS)
+        progress.tell("progress.quality_decode", len(answered), step=step + 1, steps=count)
 
     forced = torch.tensor([answer.tokens for answer in answered], dtype=torch.long)
-    decode.answers(bench, _prompts(answered), ANSWER_TOKENS, context, on_step, forced)
+    decode.answers(bench, _prompts(answered), count, context, on_step, forced)
     whole = Rows.join(steps)  # step by step; an answer's own rows lie len(answered) apart
     rows = [whole[row :: len(answered)][: answer.length] for row, answer in enumerate(answered)]
     return statistics(Rows.join(rows), [len(part) for part in rows], targets=False)
@@ -123,16 +122,16 @@ class _Own:
 
 
 def _own_answers(
-    bench: Bench, answered: Sequence[ReferenceAnswer], stored: Stored, context: Context, progress: Progress
+    bench: Bench, answered: Sequence[ReferenceAnswer], count: int, stored: Stored, context: Context, progress: Progress
 ) -> _Own:
-    """Greedy answers of the candidate itself, beside the reference's."""
+    """Greedy answers of `count` tokens of the candidate itself, beside the reference's."""
     likely = decode.Likely()
 
     def on_step(step: int, scores: torch.Tensor) -> None:
         likely.on_step(step, scores)
-        progress.tell("progress.quality_answers", len(answered), step=step + 1, steps=ANSWER_TOKENS)
+        progress.tell("progress.quality_answers", len(answered), step=step + 1, steps=count)
 
-    tokens = decode.answers(bench, _prompts(answered), ANSWER_TOKENS, context, on_step)
+    tokens = decode.answers(bench, _prompts(answered), count, context, on_step)
     lengths, ended = decode.ends(bench, tokens)
     pieces = likely.pairs(bench.tokenizer, tokens, lengths)
     own = [tokens[row, :length].tolist() for row, length in enumerate(lengths)]

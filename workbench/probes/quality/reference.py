@@ -18,7 +18,7 @@ from workbench.probes.quality.floor import POSITIONS, floor
 from workbench.probes.quality.logits import Reader, row_of, vocabulary_of
 from workbench.probes.quality.stored import Shelf
 from workbench.probes.quality.texts import Progress, check_tokenizer, domain_name, read
-from workbench.results import ANSWER_TOKENS, Reference, ReferenceAnswer, ReferenceText
+from workbench.results import Reference, ReferenceAnswer, ReferenceText
 from workbench.suites import Suite
 from workbench.words import say
 
@@ -37,11 +37,11 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> Reference:
     prompts = [
         decode.rendered(bench.tokenizer, prompt.text, prompt.messages, answered=True) for prompt in suite.prompts
     ]
-    _check_room(bench, max(map(len, prompts), default=0))
+    _check_room(bench, max(map(len, prompts), default=0), suite.answer_tokens)
     judged = sum(one.positions for one in texts)
     vocabulary = vocabulary_of(bench)
-    shelf = Shelf(judged + len(prompts) * ANSWER_TOKENS, vocabulary)
-    progress = Progress(context, judged + len(prompts) * ANSWER_TOKENS)
+    shelf = Shelf(judged + len(prompts) * suite.answer_tokens, vocabulary)
+    progress = Progress(context, judged + len(prompts) * suite.answer_tokens)
     reader = Reader(bench, context)
     by_storage = []
     for one in texts:
@@ -98,17 +98,17 @@ def _answers(
     context: Context,
     progress: Progress,
 ) -> tuple[ReferenceAnswer, ...]:
-    """Greedy answers, their logits put on the shelf from `start` on: prompt by prompt, ANSWER_TOKENS each."""
+    """Greedy answers, their logits put on the shelf from `start` on: prompt by prompt, `answer_tokens` each."""
     likely = decode.Likely()
 
     def on_step(step: int, scores: torch.Tensor) -> None:
         likely.on_step(step, scores)
         rows: Kept = kept(scores, None, shelf.most)
         for row in range(len(prompts)):
-            shelf.put(start + row * ANSWER_TOKENS + step, rows[row : row + 1])
-        progress.tell("progress.quality_decode", len(prompts), step=step + 1, steps=ANSWER_TOKENS)
+            shelf.put(start + row * suite.answer_tokens + step, rows[row : row + 1])
+        progress.tell("progress.quality_decode", len(prompts), step=step + 1, steps=suite.answer_tokens)
 
-    tokens = decode.answers(bench, prompts, ANSWER_TOKENS, context, on_step)
+    tokens = decode.answers(bench, prompts, suite.answer_tokens, context, on_step)
     lengths, ended = decode.ends(bench, tokens)
     pieces = likely.pairs(bench.tokenizer, tokens, lengths)
     return tuple(
@@ -117,7 +117,7 @@ def _answers(
             prompt=prompt.shown,
             prompt_tokens=tuple(prompts[row]),
             tokens=tuple(tokens[row].tolist()),
-            start=start + row * ANSWER_TOKENS,
+            start=start + row * suite.answer_tokens,
             length=lengths[row],
             ended=ended[row],
             pieces=pieces[row],
@@ -126,12 +126,12 @@ def _answers(
     )
 
 
-def _check_room(bench: Bench, prompt: int) -> None:
+def _check_room(bench: Bench, prompt: int, answer: int) -> None:
     """ConfigError when the longest prompt leaves no room for an answer."""
-    total, limit = prompt + ANSWER_TOKENS, bench.facts.context_length
+    total, limit = prompt + answer, bench.facts.context_length
     if total > limit:
         room = max(limit - prompt, 0)
-        raise ConfigError("probe.too_long", prompt=prompt, new=ANSWER_TOKENS, total=total, limit=limit, room=room)
+        raise ConfigError("probe.too_long", prompt=prompt, new=answer, total=total, limit=limit, room=room)
 
 
 def _hash(path: Path) -> str:
