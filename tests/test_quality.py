@@ -70,7 +70,7 @@ def codes(found: QualityDiff) -> set[str]:
 
 
 def test_the_model_against_itself_shows_no_difference(bench: wb.Session) -> None:
-    found = bench.quality(suite="short")
+    found = bench.quality(suite="default")
     assert found.verdict.code == "quality.no_difference"
     assert found.overall.kld.mean_ci95[0] <= found.noise_floor.kld_mean < 1e-5
     assert set(found.noise_floor.by) == {"storage", "attention", "batch", "padding"}

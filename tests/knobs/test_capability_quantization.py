@@ -233,11 +233,14 @@ def test_the_share_that_stays_in_full_is_told() -> None:
     assert skipped.params["percent"] == round(100 * quarter / (quarter + 576 * 1536))
 
 
-def test_float16_on_a_processor_without_it_is_told() -> None:
+def test_16_bits_on_a_processor_that_multiplies_them_slowly_are_told() -> None:
     assert str(ask("dtype", "float16", PLAIN).note).startswith("this processor has no float16")
     assert ask("dtype", "float16", FP16_CPU).note is None
     assert ask("dtype", "float16", A100).note is None
-    assert ask("dtype", "bfloat16", PLAIN).note is None
+    assert str(ask("dtype", "bfloat16", AVX2).note).startswith("this processor has no fast bfloat16")
+    assert ask("dtype", "bfloat16", with_features("avx2", "avx512f")).note is None  # oneDNN's own
+    assert ask("dtype", "bfloat16", A100).note is None
+    assert ask("dtype", "float32", AVX2).note is None
 
 
 def test_what_is_left_follows_the_knobs() -> None:

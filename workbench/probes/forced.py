@@ -10,7 +10,10 @@ OnScores = Callable[[int, torch.Tensor], None]
 
 
 class Recorder(LogitsProcessor):  # type: ignore[misc]  # transformers ships no types
-    """Hands each step's logits to `on_scores`; with `forced` tokens [batch, step] it lets no others be chosen."""
+    """Hands each step's logits to `on_scores`; with `forced` tokens [batch, step] it lets no others be chosen.
+
+    Rows of -1 are free: there the logits choose.
+    """
 
     def __init__(self, on_scores: OnScores, forced: torch.Tensor | None = None) -> None:
         self._on_scores = on_scores
@@ -22,5 +25,6 @@ class Recorder(LogitsProcessor):  # type: ignore[misc]  # transformers ships no 
         self._on_scores(step, scores)
         if self._forced is None:
             return scores
-        only = torch.full_like(scores, -torch.inf)
-        return only.scatter(1, self._forced[:, step : step + 1].to(scores.device), 0.0)
+        chosen = self._forced[:, step : step + 1].to(scores.device)
+        only = torch.full_like(scores, -torch.inf).scatter(1, chosen.clamp_min(0), 0.0)
+        return torch.where(chosen < 0, scores, only)

@@ -63,5 +63,5 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "phase.quality_floor": "the reference against itself",
     "progress.quality_text": "text: {domain}",
     "progress.quality_decode": "decode path, step {step} of {steps}",
-    "progress.quality_answers": "own answers, step {step} of {steps}",
+    "progress.quality_answers": "answers, step {step} of {steps}",
 }

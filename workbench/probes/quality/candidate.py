@@ -47,8 +47,7 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> QualityDiff:
     progress = Progress(context, positions + 2 * suite.answer_tokens * len(answered))
     with Stored(reference) as stored:
         rows = _texts(bench, reference, stored, context, progress)
-        along = _along(bench, answered, suite.answer_tokens, stored, context, progress) if answered else None
-        own = _own_answers(bench, answered, suite.answer_tokens, stored, context, progress) if answered else None
+        own = _answers(bench, answered, suite.answer_tokens, stored, context, progress) if answered else None
     scored = choices.scores(bench, suite.choices, Context(context.emit, context.stop)) if suite.choices else []
     experts = routing.record(bench, [one.tokens for one in reference.texts], context)
     overall = statistics(Rows.join(rows), [len(part) for part in rows])
@@ -63,7 +62,7 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> QualityDiff:
         overall=overall,
         by_domain=_by_domain(reference, rows),
         noise_floor=reference.floor,
-        decode_path=along,
+        decode_path=own.along if own else None,
         answers=own.pairs if own else (),
         degeneration=own.degeneration if own else None,
         choices=choices.flips(suite.choices, _with_nan(reference.choices), scored) if scored else None,
@@ -97,41 +96,37 @@ def _by_domain(reference: Reference, rows: Sequence[Rows]) -> dict[str, Statisti
     return found
 
 
-def _along(
-    bench: Bench, answered: Sequence[ReferenceAnswer], count: int, stored: Stored, context: Context, progress: Progress
-) -> Statistics | None:
-    """The reference's own answers of `count` tokens, a token a step over the cache in force; None: no finite logits."""
-    steps: list[Rows] = []
-
-    def on_step(step: int, scores: torch.Tensor) -> None:
-        kept = [stored[answer.start + step : answer.start + step + 1] for answer in answered]
-        steps.append(compare(scores, Kept.join(kept).to(scores.device), None))
-        progress.tell("progress.quality_decode", len(answered), step=step + 1, steps=count)
-
-    forced = torch.tensor([answer.tokens for answer in answered], dtype=torch.long)
-    decode.answers(bench, _prompts(answered), count, context, on_step, forced)
-    whole = Rows.join(steps)  # step by step; an answer's own rows lie len(answered) apart
-    rows = [whole[row :: len(answered)][: answer.length] for row, answer in enumerate(answered)]
-    return statistics(Rows.join(rows), [len(part) for part in rows], targets=False)
-
-
 @dataclass(frozen=True)
-class _Own:
+class _Answered:
+    """along: of the reference's own answers, None without finite logits; pairs: of the candidate's own beside them."""
+
+    along: Statistics | None
     pairs: tuple[AnswerPair, ...]
     degeneration: Degeneration
 
 
-def _own_answers(
+def _answers(
     bench: Bench, answered: Sequence[ReferenceAnswer], count: int, stored: Stored, context: Context, progress: Progress
-) -> _Own:
-    """Greedy answers of `count` tokens of the candidate itself, beside the reference's."""
+) -> _Answered:
+    """Answers of `count` tokens, a token a step over the cache in force, in one batch.
+
+    Its first half is led along the reference's own answers, its second half is the candidate's own choice: a step
+    reads the weights once for both.
+    """
+    half = len(answered)
+    steps: list[Rows] = []
     likely = decode.Likely()
 
     def on_step(step: int, scores: torch.Tensor) -> None:
-        likely.on_step(step, scores)
-        progress.tell("progress.quality_answers", len(answered), step=step + 1, steps=count)
+        kept = [stored[answer.start + step : answer.start + step + 1] for answer in answered]
+        steps.append(compare(scores[:half], Kept.join(kept).to(scores.device), None))
+        likely.on_step(step, scores[half:])
+        progress.tell("progress.quality_answers", 2 * half, step=step + 1, steps=count)
 
-    tokens = decode.answers(bench, _prompts(answered), count, context, on_step)
+    led = torch.tensor([answer.tokens for answer in answered], dtype=torch.long)
+    forced = torch.cat([led, torch.full_like(led, -1)])
+    prompts = [answer.prompt_tokens for answer in answered]
+    tokens = decode.answers(bench, [*prompts, *prompts], count, context, on_step, forced)[half:]
     lengths, ended = decode.ends(bench, tokens)
     pieces = likely.pairs(bench.tokenizer, tokens, lengths)
     own = [tokens[row, :length].tolist() for row, length in enumerate(lengths)]
@@ -150,7 +145,17 @@ def _own_answers(
             )
         )
     both = [(answer.ended, ended[row]) for row, answer in enumerate(answered)]
-    return _Own(tuple(pairs), degeneration(pairs, list(zip(theirs, own, strict=True)), both))
+    return _Answered(
+        along=_along(answered, Rows.join(steps)),
+        pairs=tuple(pairs),
+        degeneration=degeneration(pairs, list(zip(theirs, own, strict=True)), both),
+    )
+
+
+def _along(answered: Sequence[ReferenceAnswer], whole: Rows) -> Statistics | None:
+    """Of rows that come step by step: an answer's own lie len(answered) apart."""
+    rows = [whole[row :: len(answered)][: answer.length] for row, answer in enumerate(answered)]
+    return statistics(Rows.join(rows), [len(part) for part in rows], targets=False)
 
 
 def _margin(answer: ReferenceAnswer, stored: Stored, at: int | None, own: Sequence[int]) -> float | None:
@@ -167,10 +172,6 @@ def _margin(answer: ReferenceAnswer, stored: Stored, at: int | None, own: Sequen
             return None
         found.append(row.logp[0, where[0]].item())
     return found[0] - found[1]
-
-
-def _prompts(answered: Sequence[ReferenceAnswer]) -> list[tuple[int, ...]]:
-    return [answer.prompt_tokens for answer in answered]
 
 
 def _with_nan(scores: Sequence[Sequence[float | None]]) -> list[list[float]]:

@@ -59,7 +59,7 @@ def answers(
 ) -> torch.Tensor:
     """Greedy tokens [prompts, steps] for `prompts` (token ids), by the loop and the cache in force.
 
-    forced  tokens that are chosen whatever the logits say, [prompts, steps]
+    forced  tokens that are chosen whatever the logits say, [prompts, steps]; -1: the logits choose
     """
 
     def look(step: int, scores: torch.Tensor) -> None:
