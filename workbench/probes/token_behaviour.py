@@ -26,7 +26,7 @@ PROMPTS = (
     "Answer with one word: what is the capital of France?",
     "Good morning! How are you today? Please answer in one short sentence, as a friend would.",
 )
-STEPS = 6  # along which a batch is held against its rows
+STEPS = 4  # along which a batch is held against its rows
 # knob -> the values whose effect is shown, where the model has them
 SHOWN: dict[str, tuple[Any, ...]] = {
     "padding_side": ("left", "right"),
@@ -70,11 +70,15 @@ def alone(bench: Bench, context: Context) -> Alone:
 
 @dataclass(frozen=True)
 class Together:
-    """All PROMPTS in one padded batch, led along the tokens of each alone; excess: ÷ what rounding explains."""
+    """All PROMPTS in one padded batch, led along the tokens of each alone; excess: ÷ what rounding explains.
+
+    first  logits of the first new token, [prompts, vocabulary]
+    """
 
     prefill: float
     decode: float
     parting: Divergence | None
+    first: torch.Tensor
 
 
 def together(bench: Bench, reference: Alone, context: Context) -> Together:
@@ -88,23 +92,24 @@ def together(bench: Bench, reference: Alone, context: Context) -> Together:
         prefill=excess(distance(reference.logits[:, 0], along[:, 0]), reference.rounding),
         decode=excess(distance(reference.logits[~over], along[~over]), reference.rounding),
         parting=divergence(reference.tokens, reference.logits, along, bench.tokenizer),
+        first=logits[:, 0],
     )
 
 
-def effects(bench: Bench, reference: Alone, context: Context) -> tuple[KnobEffect, ...]:
+def effects(bench: Bench, reference: Alone, now: Together, context: Context) -> tuple[KnobEffect, ...]:
     """The next token of the padded batch under each value of the knobs that padding depends on, one knob at a time."""
     before = bench.config
-    now, pad = _effect(bench, reference, context), bench.resolved().pad_token_id
+    in_force, pad = _effect(reference, now.first), bench.resolved().pad_token_id
     found = []
     try:
         for knob, values in SHOWN.items():
             for value in dict.fromkeys((*values, before[knob])):
-                effect = now
+                effect = in_force
                 if value != before[knob]:
                     try:
                         bench.switch(before.replace(**{knob: value}), context, proven=True)
                         if knob != "pad_token" or bench.resolved().pad_token_id != pad:
-                            effect = _effect(bench, reference, context)
+                            effect = _effect(reference, _batch(bench, 1, None, context)[:, 0])
                     except ConfigError:  # a token that this tokenizer lacks
                         continue
                 found.append(
@@ -115,12 +120,11 @@ def effects(bench: Bench, reference: Alone, context: Context) -> tuple[KnobEffec
     return tuple(found)
 
 
-def _effect(bench: Bench, reference: Alone, context: Context) -> KnobEffect:
-    """Of what is in force."""
-    logits = _batch(bench, 1, None, context)
-    first = reference.logits[:, 0]
-    times = excess(distance(first, logits[:, 0]), reference.rounding)
-    same = int((first.argmax(-1) == logits[:, 0].argmax(-1)).sum())
+def _effect(reference: Alone, first: torch.Tensor) -> KnobEffect:
+    """Of what gave the batch the logits `first`, [prompts, vocabulary]."""
+    alone = reference.logits[:, 0]
+    times = excess(distance(alone, first), reference.rounding)
+    same = int((alone.argmax(-1) == first.argmax(-1)).sum())
     return KnobEffect(
         knob="",
         value=None,
@@ -193,7 +197,8 @@ def _batch(bench: Bench, steps: int, forced: torch.Tensor | None, context: Conte
 def _pass(bench: Bench, ids: torch.Tensor, context: Context) -> torch.Tensor:
     """Logits [steps, vocabulary] of what led to the last STEPS tokens of one row, in one pass."""
     with bench.interruptible(context), bench.in_force():
-        logits: torch.Tensor = bench.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[
-            0
-        ]
+        found = bench.model(
+            input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False, logits_to_keep=STEPS + 1
+        )
+    logits: torch.Tensor = found.logits[0]
     return logits[-STEPS - 1 : -1].float().cpu()

@@ -52,8 +52,9 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> TokenFacts:
                 checks += [_not_run(name, say("tokens.no_pad")) for name in ("left_pad", "batch")]
             else:
                 reference = behaviour.alone(bench, context)
-                checks += _rows(behaviour.together(bench, reference, context))
-                effects = behaviour.effects(bench, reference, context)
+                batch = behaviour.together(bench, reference, context)
+                checks += _rows(batch)
+                effects = behaviour.effects(bench, reference, batch, context)
             checks.append(_stop(bench, params["max_new_tokens"], found, template, context))
     finally:
         bench.switch(before, Context(context.emit), proven=True)
