@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,7 +79,7 @@ def test_a_repair_leaves_no_wrong_end_where_a_right_one_is_known(facts: TokenFac
 
 
 def together(prefill: float, decode: float, parting: Divergence | None = None) -> dict[str, Any]:
-    return {each.name: each for each in _rows(Together(prefill, decode, parting))}
+    return {each.name: each for each in _rows(Together(prefill, decode, parting, torch.zeros(3, 8)))}
 
 
 def test_a_tie_is_no_failure_and_says_its_margin() -> None:
