@@ -99,7 +99,8 @@ class Judgements:
 
         reference  a Config; default: the same weights in the highest precision that fits, unquantised, eager attention.
                    Its logits are made once and kept on disk (`quality_cost` tells first what that takes)
-        suite      "default", "short", "long"; a text file (.txt, .md), or chat prompts (.jsonl)
+        suite      "default", "short" (a first look, without multiple choice), "long"; a text file (.txt, .md), or chat
+                   prompts (.jsonl)
 
         With intervals, a noise floor, the cached decode path, first divergence, answers side by side. Kept in `.runs`.
         """
