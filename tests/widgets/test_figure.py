@@ -11,7 +11,8 @@ def _spec(panes: int, *shapes: float) -> dict[str, Any]:
     return {
         "data": [{"type": "scatter", "y": [1, 2], "xaxis": f"x{number}", "yaxis": f"y{number}"} for number in numbers],
         "layout": {
-            **{f"xaxis{number}": {"type": "log", "title": {"text": f"of {panes}"}} for number in numbers},
+            **{f"xaxis{number}": {"type": "log"} for number in numbers},
+            f"xaxis{panes}": {"type": "log", "title": {"text": "tokens"}},
             **{f"yaxis{number}": {"domain": [0, 1 / panes]} for number in numbers},
             "shapes": [{**line, "x0": x, "x1": x} for x in shapes],
         },
@@ -44,6 +45,8 @@ def test_an_axis_that_is_new_is_told_as_a_whole() -> None:
     assert {"xaxis3", "yaxis3"} <= told.names
     assert not [name for name in told.names if name.startswith(("xaxis3.", "yaxis3."))]
     assert figure.widget.layout.xaxis3.type == "log"
+    assert figure.widget.layout.xaxis3.title.text == "tokens"
+    assert figure.widget.layout.xaxis2.title.text is None  # no longer the lowest
     assert len(figure.widget.data) == 3
 
 
@@ -52,7 +55,7 @@ def test_a_change_inside_an_axis_is_told_alone() -> None:
     figure = LiveFigure(lambda: shown)
     told = Told(figure)
     shown = _spec(2)
-    shown["layout"]["xaxis2"]["title"]["text"] = "tokens"
+    shown["layout"]["xaxis2"]["title"]["text"] = "rows"
     figure.redraw()
     assert told.names == {"xaxis2.title.text"}
 

@@ -32,7 +32,6 @@ class LiveFigure:
                 for trace, old, new in zip(self.widget.data, before["data"], spec["data"], strict=True):
                     trace.update(_changes(old, new))
             changed = _changes(before["layout"], spec["layout"])
-            changed |= dict.fromkeys(before["layout"].keys() - spec["layout"].keys())
             # a shorter list in an update leaves what is over, and a new axis is named in it together with its parts,
             # which the page refuses
             for name in [name for name in changed if name in LISTS or name not in before["layout"]]:
@@ -91,8 +90,8 @@ class LaterFigure:
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """What of `new` differs from `old`; dictionaries are compared inside, lists as wholes."""
-    changed = {}
+    """What of `new` differs from `old`, None where it is gone; dictionaries are compared inside, lists as wholes."""
+    changed: dict[str, Any] = dict.fromkeys(old.keys() - new.keys())
     for key, value in new.items():
         before = old.get(key)
         if isinstance(value, dict) and isinstance(before, dict):
