@@ -9,7 +9,7 @@ from workbench.bench import Bench
 from workbench.config import Config
 from workbench.decoding.batching import batching
 from workbench.decoding.crossover import crossover
-from workbench.decoding.effects import decoding
+from workbench.decoding.effects import NEW_TOKENS, SEEDS, decoding
 from workbench.decoding.endpoint import endpoint
 from workbench.decoding.offload import offload
 from workbench.decoding.prefix import prefix, save_prefix
@@ -193,8 +193,8 @@ class Generations:
         changes: Sequence[Mapping[str, Any]] | None = None,
         *,
         prompts: Sequence[Any] | None = None,
-        seeds: int = 4,
-        max_new_tokens: int = 64,
+        seeds: int = SEEDS,
+        max_new_tokens: int = NEW_TOKENS,
     ) -> DecodingEffects:
         """What decoding settings do to answers, each against the first: repetition, variety, length, endings, NLL.
 

@@ -29,7 +29,7 @@ from workbench.suites import DECODING_VERSION, decoding_prompts
 from workbench.words import Message, say
 
 SEEDS = 4
-NEW_TOKENS = 48
+NEW_TOKENS = 40
 # greedy; what DeepSeek advises for R1 (its README); two cures of repetition
 DEFAULT: tuple[Mapping[str, Any], ...] = (
     PLAIN,

@@ -27,6 +27,7 @@ PROMPTS = (
     "Good morning! How are you today? Please answer in one short sentence, as a friend would.",
 )
 STEPS = 4  # along which a batch is held against its rows
+ROUNDED = 12  # positions of the longest row that show what rounding does
 # knob -> the values whose effect is shown, where the model has them
 SHOWN: dict[str, tuple[Any, ...]] = {
     "padding_side": ("left", "right"),
@@ -39,7 +40,7 @@ SHOWN: dict[str, tuple[Any, ...]] = {
 class Alone:
     """Each prompt by itself: greedy tokens [prompts, steps], their logits [prompts, steps, vocabulary], the yardstick.
 
-    rounding  what one more rounding of every attention output does to the same logits
+    rounding  what one more rounding of every attention output does to logits of the longest row
     """
 
     tokens: torch.Tensor
@@ -49,7 +50,7 @@ class Alone:
 
 def alone(bench: Bench, context: Context) -> Alone:
     """PROMPTS one by one, each with its mask, past its end token where it has one."""
-    tokens, logits, plain, rounded = [], [], [], []
+    tokens, logits, wholes = [], [], []
     before = bench.config
     try:
         bench.switch(before.replace(attention_mask="tokenizer"), context, proven=True)
@@ -59,13 +60,14 @@ def alone(bench: Bench, context: Context) -> Alone:
                 new, seen = decoded(bench, row, STEPS, None, context)
             tokens.append(new)
             logits.append(seen)
-            whole = torch.cat([row["input_ids"], new.to(bench.device)], dim=1)
-            plain.append(_pass(bench, whole, context))
-            with rounded_once_more(bench, epsilon(bench, [before])):
-                rounded.append(_pass(bench, whole, context))
+            wholes.append(torch.cat([row["input_ids"], new.to(bench.device)], dim=1))
+        longest = max(wholes, key=lambda whole: whole.shape[1])
+        plain = _pass(bench, longest, context)
+        with rounded_once_more(bench, epsilon(bench, [before])):
+            rounded = _pass(bench, longest, context)
     finally:
         bench.switch(before, Context(context.emit), proven=True)
-    return Alone(torch.cat(tokens), torch.cat(logits), distance(torch.cat(plain), torch.cat(rounded)))
+    return Alone(torch.cat(tokens), torch.cat(logits), distance(plain, rounded))
 
 
 @dataclass(frozen=True)
@@ -195,10 +197,10 @@ def _batch(bench: Bench, steps: int, forced: torch.Tensor | None, context: Conte
 
 
 def _pass(bench: Bench, ids: torch.Tensor, context: Context) -> torch.Tensor:
-    """Logits [steps, vocabulary] of what led to the last STEPS tokens of one row, in one pass."""
+    """Logits [positions, vocabulary] of what led to the last ROUNDED tokens of one row, in one pass."""
     with bench.interruptible(context), bench.in_force():
         found = bench.model(
-            input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False, logits_to_keep=STEPS + 1
+            input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False, logits_to_keep=ROUNDED + 1
         )
     logits: torch.Tensor = found.logits[0]
-    return logits[-STEPS - 1 : -1].float().cpu()
+    return logits[-ROUNDED - 1 : -1].float().cpu()
