@@ -199,8 +199,6 @@ def _batch(bench: Bench, steps: int, forced: torch.Tensor | None, context: Conte
 def _pass(bench: Bench, ids: torch.Tensor, context: Context) -> torch.Tensor:
     """Logits [positions, vocabulary] of what led to the last ROUNDED tokens of one row, in one pass."""
     with bench.interruptible(context), bench.in_force():
-        found = bench.model(
-            input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False, logits_to_keep=ROUNDED + 1
-        )
+        found = bench.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
     logits: torch.Tensor = found.logits[0]
     return logits[-ROUNDED - 1 : -1].float().cpu()
