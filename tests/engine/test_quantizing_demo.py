@@ -47,8 +47,8 @@ def test_to_16_bits_to_4_and_back(session: wb.Session) -> None:
     assert full.resolved.weight_bytes == pytest.approx(2 * 134_515_008, rel=1e-4)
     text = said(session)
     packed = session.apply(quantization="bnb-nf4")
-    # 50.6 MiB of nf4, 54 of the embedding, and a scale of 2 or 4 bytes for each 64 weights
-    assert 107 * 2**20 < packed.resolved.weight_bytes < 111 * 2**20
+    # 50.6 MiB of nf4, 54 of the embedding, 3.2 or 6.3 of scales: 2 bytes or 4 for each 64 weights
+    assert 107 * 2**20 < packed.resolved.weight_bytes < 112 * 2**20
     saved = full.resolved.weight_bytes - packed.resolved.weight_bytes
     assert full.memory_after - packed.memory_after > 0.6 * saved  # what quantising needed for a moment is gone too
     session.apply(quantization="none")
@@ -56,6 +56,7 @@ def test_to_16_bits_to_4_and_back(session: wb.Session) -> None:
 
 
 def test_a_wrong_name_leaves_the_session_as_it_was(session: wb.Session) -> None:
+    session.apply(quantization="none")
     with pytest.raises(ConfigError, match="near it: down_proj"):
         session.apply(quantization="bnb-nf4", skip_modules=("down_prj",))
     assert session.config.quantization == session.resolved.quantization == "none"
