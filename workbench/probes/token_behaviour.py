@@ -20,11 +20,11 @@ from workbench.probes.context import Context
 from workbench.results import Divergence, KnobEffect, LogitDistance, RowStop, Token
 from workbench.rounding import WRONG_FROM, excess
 
-# of unlike length, and answered in a sentence
+# of unlike length, and answered in a short sentence: their lengths are most of what the check costs
 PROMPTS = (
     "Name one colour.",
-    "Answer with one word: what is the capital of France?",
-    "Good morning! How are you today? Please answer in one short sentence, as a friend would.",
+    "What is the capital of France?",
+    "Good morning! How are you today? Answer in one short sentence.",
 )
 STEPS = 4  # along which a batch is held against its rows
 ROUNDED = 12  # positions of the longest row that show what rounding does

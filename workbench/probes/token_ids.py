@@ -119,8 +119,8 @@ def _id_of(tokenizer: Any, stated: Any) -> int | None:
     piece = stated.get("content") if isinstance(stated, dict) else stated
     if not isinstance(piece, str):
         return None
-    found = tokenizer.get_vocab().get(piece)
-    return None if found is None else int(found)
+    found = tokenizer.convert_tokens_to_ids(piece)  # of a piece it lacks: its unk token, or None
+    return int(found) if found is not None and tokenizer.convert_ids_to_tokens(found) == piece else None
 
 
 def _as_ids(value: Any) -> tuple[int, ...]:
