@@ -114,17 +114,22 @@ def test_pending_tells_cost_bytes_and_fit() -> None:
         available=900 * MIB,
         fits=True,
         decode_limit_tps=None,
+        largest_batch=13,
+        largest_context=4096,
     )
     changed = {"dtype": ("float32", "bfloat16")}
     told = " · ".join(action_lines.pending(changed, forecast, {}))
     assert "dtype float32→bfloat16" in told
     assert "time not measured yet" in told
-    assert f"forecast 257{THIN}MiB" in told
-    assert f"fits in 900{THIN}MiB" in told
+    assert f"weights 200{THIN}MiB" in told
+    assert f"fits: 257{THIN}MiB of 900{THIN}MiB; up to 13 rows of these lengths, or one row of 4096 tokens" in told
     again = " · ".join(action_lines.pending(changed, forecast, {"reload": 0.7}))
     assert f"reload ≈ 700{THIN}ms" in again
-    too_big = forecast.model_copy(update={"fits": False})
-    assert f"does not fit: 900{THIN}MiB available" in action_lines.pending(changed, too_big, {})[-1]
+    too_big = forecast.model_copy(
+        update={"fits": False, "kv_cache": 800 * MIB, "largest_batch": 0, "largest_context": 96}
+    )
+    assert "does not fit" in action_lines.pending(changed, too_big, {})[-1]
+    assert "0 rows of these lengths would, or one row of 96 tokens" in action_lines.pending(changed, too_big, {})[-1]
     unknown = forecast.model_copy(update={"fits": None, "available": None})
     assert "not known" in action_lines.pending(changed, unknown, {})[-1]
 

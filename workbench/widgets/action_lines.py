@@ -54,21 +54,13 @@ def pending(
         phrases.append(
             text(
                 "panel.pending.bytes",
-                total=size(forecast.total),
                 weights=size(forecast.weights),
                 kv_cache=size(forecast.kv_cache),
                 workspace=size(forecast.workspace),
             )
         )
-        phrases.append(fit(forecast))
+        phrases.append(str(forecast.verdict))
     return phrases
-
-
-def fit(forecast: Forecast) -> str:
-    if forecast.fits is None:
-        return text("panel.pending.fit_unknown")
-    code = "panel.pending.fits" if forecast.fits else "panel.pending.fits_not"
-    return text(code, available=size(forecast.available))
 
 
 def progress(data: Mapping[str, Any]) -> str:

@@ -93,10 +93,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "panel.pending.takes": "{cost} ≈ {seconds}, as last time",
     "panel.pending.takes_unknown": "{cost}, its time not measured yet",
     "panel.pending.live": "live, no reload",
-    "panel.pending.bytes": "forecast {total}: weights {weights}, KV cache {kv_cache}, workspace {workspace}",
-    "panel.pending.fits": "fits in {available}",
-    "panel.pending.fits_not": "does not fit: {available} available",
-    "panel.pending.fit_unknown": "whether it fits is not known",
+    "panel.pending.bytes": "forecast: weights {weights}, KV cache {kv_cache}, workspace {workspace}",
     # actions
     "panel.export": "Export",
     "panel.export_close": "Hide export",
