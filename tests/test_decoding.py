@@ -140,9 +140,9 @@ def test_the_built_in_prompts_are_of_three_kinds() -> None:
     assert {domain: domains.count(domain) for domain in domains} == {"english": 3, "chinese": 3, "code": 3}
 
 
-def made(tokens: Sequence[Sequence[int]], **fields: Any) -> DecodedSetting:
+def made(tokens: Sequence[Sequence[int]], prompts: int = 4, **fields: Any) -> DecodedSetting:
     answers = tuple(
-        DecodedAnswer(prompt=at % 4, draw=at // 4, tokens=tuple(each), finish="length", nll=1.0)
+        DecodedAnswer(prompt=at % prompts, draw=at // prompts, tokens=tuple(each), finish="length", nll=1.0)
         for at, each in enumerate(tokens)
     )
     values: dict[str, Any] = {"changes": {}, "sampled": False, "repeated": (len(answers),) * 2, "repeat_tokens": 4}
@@ -151,15 +151,25 @@ def made(tokens: Sequence[Sequence[int]], **fields: Any) -> DecodedSetting:
 
 def test_differences_are_paired_by_prompt() -> None:
     """Prompts differ far more from each other than the settings do; only pairs can see it."""
-    lengths = (4, 20, 60, 200)
-    plain = made([range(length) for length in lengths])
-    longer = made([range(length + 2) for length in lengths])
-    ran = DecodedRuns(settings=(plain, longer), ties=0, positions=284, dtype="float32", batch_rows=4)
-    found = effects.summed_up(ran, 4, "own", 1, 200, 1.0)
+    lengths = (4, 20, 60, 90, 130, 200)
+    plain = made([range(length) for length in lengths], 6)
+    longer = made([range(length + 2) for length in lengths], 6)
+    ran = DecodedRuns(settings=(plain, longer), ties=0, positions=504, dtype="float32", batch_rows=6)
+    found = effects.summed_up(ran, 6, "own", 1, 200, 1.0)
     effect = found.settings[1].metrics["tokens"]
     assert (effect.difference, effect.difference_ci95) == (2.0, (2.0, 2.0))
     assert effect.ci95[1] - effect.ci95[0] > 50
     assert [verdict.params["metric"] for verdict in found.settings[1].verdicts] == ["tokens"]
+
+
+def test_of_few_prompts_nothing_is_said_to_differ() -> None:
+    plain, longer = (made([range(length + more) for length in (4, 20, 60, 90, 130)], 5) for more in (0, 2))
+    ran = DecodedRuns(settings=(plain, longer), ties=0, positions=304, dtype="float32", batch_rows=5)
+    found = effects.summed_up(ran, 5, "own", 1, 200, 1.0)
+    assert [str(verdict) for verdict in found.settings[1].verdicts] == [
+        "no verdict: of 5 prompts chance alone makes differences, 6 are needed"
+    ]
+    assert str(found.sentence).startswith("0 of 1")
 
 
 def test_the_result_has_a_chart_a_table_and_words(found: DecodingEffects) -> None:

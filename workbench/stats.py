@@ -14,6 +14,8 @@ _T95 = (
     2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
 
+FEWEST_CLUSTERS = 6  # below them a bootstrap over clusters says nothing of its tails
+
 _RESAMPLES = 2000
 
 
@@ -93,11 +95,13 @@ def clustered(means: Sequence[float], lowest: float = -math.inf, highest: float 
     """95 % interval of the mean of clusters that are the sampling unit (a question with all its answers).
 
     Percentile bootstrap over clusters, widened to Student's t (Hesterberg 2015, The American Statistician 69(4)), and
-    cut to what the quantity can be. Infinite, or all that it can be, for fewer than two.
+    cut to what the quantity can be. Infinite, or all that it can be, for fewer than two. Resamples of fewer than
+    FEWEST_CLUSTERS reach no further than their extremes, which is too narrow: Student's t itself then.
     """
     count = len(means)
-    if count < 2:
-        return lowest, highest
+    if count < FEWEST_CLUSTERS:
+        low, high = mean_interval(means)
+        return max(low, lowest), min(high, highest)
     generator = random.Random(0)
     drawn = [fmean(generator.choices(means, k=count)) for _ in range(_RESAMPLES)]
     level = NormalDist().cdf(-t95(count - 1) * math.sqrt(count / (count - 1)))

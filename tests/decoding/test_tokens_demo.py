@@ -45,6 +45,7 @@ def test_the_demo_is_aligned_and_its_answers_end(demo: wb.Session) -> None:
     assert table.heading[-1] == "in force"
     assert {row[0]: row[-1] for row in table.rows}["eos"] == "2 '<|im_end|>'"
     assert any("attention_mask=ones" in remark for remark in table.remarks)
+    assert "eos_token_ids=2 (in force): 3 of 3 answers end" in table.remarks
 
 
 def test_an_end_that_is_ordinary_text_is_caught_by_what_the_model_does_and_repaired(demo: wb.Session) -> None:
@@ -55,6 +56,7 @@ def test_an_end_that_is_ordinary_text_is_caught_by_what_the_model_does_and_repai
     assert stop is not None
     assert all(each.passed is not None and each.passed.id == 2 for each in stop.stops)
     assert all(each.ended_by is None for each in stop.stops)
+    assert [(each.ids, each.in_force, each.ended) for each in stop.ends] == [((WORD,), True, 0), ((2,), False, 3)]
     found = report.found("eos_text")
     assert found is not None
     assert "ordinary text ('ertools')" in str(found.said)

@@ -24,7 +24,7 @@ from workbench.results import (
     decoding_record,
 )
 from workbench.results.decoding import METRICS
-from workbench.stats import clustered, wilson
+from workbench.stats import FEWEST_CLUSTERS, clustered, wilson
 from workbench.suites import DECODING_VERSION, decoding_prompts
 from workbench.words import Message, say
 
@@ -107,7 +107,11 @@ def summed_up(
     first = _by_prompt(ran.settings[0])
     settings = tuple(_effects(setting, first if index else None, prompts) for index, setting in enumerate(ran.settings))
     compared = sum(effect.difference is not None for each in settings for effect in each.metrics.values())
-    flags = [say("decoding.chance", count=compared, by_chance=compared / 20)] if compared >= 10 else []
+    flags = (
+        [say("decoding.chance", count=compared, by_chance=compared / 20)]
+        if compared >= 10 and prompts >= FEWEST_CLUSTERS
+        else []
+    )
     if ran.ties:
         flags.append(say("decoding.ties", ties=ran.ties, positions=ran.positions, dtype=ran.dtype))
     return DecodingEffects(
@@ -149,6 +153,7 @@ def _by_prompt(setting: DecodedSetting) -> dict[str, dict[int, float]]:
 
 def _effects(setting: DecodedSetting, first: dict[str, dict[int, float]] | None, prompts: int) -> SettingEffects:
     metrics: dict[str, Effect] = {}
+    judged: dict[str, Effect] = {}
     for metric, means in _by_prompt(setting).items():
         if not means:
             continue
@@ -157,6 +162,8 @@ def _effects(setting: DecodedSetting, first: dict[str, dict[int, float]] | None,
         paired = [value - first[metric][at] for at, value in means.items() if at in first[metric]] if first else []
         if paired:
             effect = effect.model_copy(update={"difference": fmean(paired), "difference_ci95": clustered(paired)})
+        if len(paired) >= FEWEST_CLUSTERS:
+            judged[metric] = effect
         metrics[metric] = effect
     same, part_at = _over_draws(setting, prompts)
     reasons = [answer.finish for answer in setting.answers]
@@ -170,7 +177,7 @@ def _effects(setting: DecodedSetting, first: dict[str, dict[int, float]] | None,
         same_over_seeds=same,
         part_at=part_at,
         finishes={reason: reasons.count(reason) / len(reasons) for reason in dict.fromkeys(reasons)},
-        verdicts=_verdicts(metrics) if first else (),
+        verdicts=_verdicts(judged, prompts) if first else (),
         notes=setting.notes,
     )
 
@@ -195,7 +202,10 @@ def _over_draws(setting: DecodedSetting, prompts: int) -> tuple[float | None, fl
     return 1 - len(apart) / len(parts), fmean(apart) if apart else None
 
 
-def _verdicts(metrics: Mapping[str, Effect]) -> tuple[Message, ...]:
+def _verdicts(metrics: Mapping[str, Effect], prompts: int) -> tuple[Message, ...]:
+    """Of the metrics that enough prompts speak of."""
+    if not metrics:
+        return (say("decoding.too_few_prompts", prompts=prompts, enough=FEWEST_CLUSTERS),)
     said = []
     for metric, effect in metrics.items():
         if effect.difference is None or effect.difference_ci95 is None:
@@ -208,5 +218,5 @@ def _verdicts(metrics: Mapping[str, Effect]) -> tuple[Message, ...]:
 
 
 def _sentence(settings: Sequence[SettingEffects]) -> Message:
-    differ = sum(any(verdict.code != "decoding.no_difference" for verdict in each.verdicts) for each in settings[1:])
+    differ = sum(any(verdict.code.startswith("decoding.differs") for verdict in each.verdicts) for each in settings[1:])
     return say("decoding.sentence", differ=differ, others=len(settings) - 1)

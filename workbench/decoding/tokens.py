@@ -33,7 +33,11 @@ def repair(bench: Bench, job: int, max_new_tokens: int = ANSWER_TOKENS) -> Token
 
 
 def _look(bench: Bench, job: int, max_new_tokens: int) -> TokenReport:
-    parameters = {"probe": "tokens", "max_new_tokens": at_least_one("max_new_tokens", max_new_tokens)}
+    parameters = {
+        "probe": "tokens",
+        "max_new_tokens": at_least_one("max_new_tokens", max_new_tokens),
+        "threads": bench.machine.cpu.cores,
+    }
     facts = TokenFacts.from_dict(bench.call(job, "probe", parameters)["result"])
     found = findings(facts)
     return TokenReport(

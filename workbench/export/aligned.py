@@ -1,7 +1,17 @@
 """The report on begin, end and pad tokens as plain cells of text, for a notebook's table, the panel and the command."""
 
 from workbench.export.judged import Told
-from workbench.results import SOURCES, KnobEffect, Token, TokenCheck, TokenFinding, TokenReport, TokenRow
+from workbench.results import (
+    SOURCES,
+    EndEffect,
+    KnobEffect,
+    Token,
+    TokenCheck,
+    TokenFacts,
+    TokenFinding,
+    TokenReport,
+    TokenRow,
+)
 from workbench.words import text
 from workbench.words.format import knob_value, printable
 
@@ -20,7 +30,7 @@ def tokens(found: TokenReport) -> Told:
             cells = (printable(said) if source == "generation_config" else "" for source in SOURCES)
             lines.append((text(f"tokens.row.{name}"), *cells))
     remarks = [str(found.sentence), *map(check_words, facts.checks), *map(finding_words, found.findings)]
-    remarks += [effect_words(each) for each in facts.effects]
+    remarks += effects_words(facts)
     remarks += [repair_words(found), *map(str, found.flags)]
     return Told(heading, tuple(lines), tuple(remarks))
 
@@ -39,16 +49,28 @@ def finding_words(finding: TokenFinding) -> str:
     return text("tokens.line_change", remedy=finding.remedy, change=_pairs(finding.change), **said)
 
 
-def effect_words(effect: KnobEffect) -> str:
-    now = text("tokens.effect_now") if effect.in_force else ""
-    return text(
-        "tokens.effect",
-        knob=effect.knob,
-        value=knob_value(effect.value),
-        now=now,
-        same=effect.same,
-        rows=effect.rows,
-    )
+def effects_words(facts: TokenFacts) -> list[str]:
+    """A line for each value of the knobs that the rows and their ends depend on."""
+    said = [
+        text(
+            "tokens.effect",
+            knob=each.knob,
+            value=knob_value(each.value),
+            now=_now(each),
+            same=each.same,
+            rows=each.rows,
+        )
+        for each in facts.effects
+    ]
+    return said + [
+        text("tokens.effect_ends", value=knob_value(each.ids), now=_now(each), ended=each.ended, rows=each.rows)
+        for check in facts.checks
+        for each in check.ends
+    ]
+
+
+def _now(effect: KnobEffect | EndEffect) -> str:
+    return text("tokens.effect_now") if effect.in_force else ""
 
 
 def repair_words(found: TokenReport) -> str:

@@ -38,9 +38,9 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> DecodedRuns:
     try:
         for index, (values, changes) in enumerate(zip(params["configs"], params["changes"], strict=True)):
             context.progress(say("decoding.setting", index=index + 1, total=total), index, total)
-            bench.switch(Config(**values), context, proven=True)
             if before.threads == "auto":
-                torch.set_num_threads(params["threads"])
+                values = {**values, "threads": params["threads"]}
+            bench.switch(Config(**values), context, proven=True)
             settings.append(runs.of(changes, count_ties=index == 0))
     finally:
         bench.switch(before, Context(context.emit), proven=True)

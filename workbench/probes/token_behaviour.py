@@ -139,11 +139,11 @@ def _effect(reference: Alone, first: torch.Tensor) -> KnobEffect:
 
 
 def stops(
-    bench: Bench, most: int, ends: dict[int, Token], watched: dict[int, Token], context: Context
+    bench: Bench, most: int, ends: dict[int, Token], stated: dict[int, Token], context: Context
 ) -> tuple[RowStop, ...]:
     """Answers to PROMPTS by the end tokens in force (`ends`), of at most `most` tokens.
 
-    watched  end tokens that are not in force: the first that a row writes and runs past is told
+    stated  what any source calls an end token: the first special one that a row runs past is told
     """
     before = bench.config
     sound: Config = before.replace(padding_side="left", attention_mask="tokenizer")  # padding is asked elsewhere
@@ -158,7 +158,7 @@ def stops(
             with hushed(), bench.interruptible(context):
                 output = bench.produce(batch, None, most, fixed=False)
             found += [
-                _stop(bench.tokenizer, row, ends, watched)
+                _stop(bench.tokenizer, row, ends, stated)
                 for row in output.sequences[:, batch["input_ids"].shape[1] :].tolist()
             ]
     finally:
@@ -166,14 +166,15 @@ def stops(
     return tuple(found)
 
 
-def _stop(tokenizer: Any, row: list[int], ends: dict[int, Token], watched: dict[int, Token]) -> RowStop:
+def _stop(tokenizer: Any, row: list[int], ends: dict[int, Token], stated: dict[int, Token]) -> RowStop:
     at = next((index for index, each in enumerate(row) if each in ends), None)
     said = row if at is None else row[:at]
     return RowStop(
         tokens=len(row) if at is None else at + 1,
         text=tokenizer.decode(said, skip_special_tokens=True),
         ended_by=None if at is None else ends[row[at]],
-        passed=next((watched[each] for each in said if each in watched), None),
+        passed=next((stated[each] for each in said if each in stated and stated[each].means == "special"), None),
+        met={each: row.index(each) for each in (*ends, *stated) if each in row},
     )
 
 

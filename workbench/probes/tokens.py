@@ -11,7 +11,7 @@ from workbench.probes.chat_template import chat_template
 from workbench.probes.context import Context
 from workbench.probes.token_ids import pad_candidate, rows_of, token, vocabulary
 from workbench.probes.tokenizer_check import check_round_trip
-from workbench.results import ChatTemplate, RowStop, Token, TokenCheck, TokenFacts, TokenRow
+from workbench.results import ChatTemplate, EndEffect, RowStop, Token, TokenCheck, TokenFacts, TokenRow
 from workbench.rounding import WRONG_FROM
 from workbench.words import Message, say
 from workbench.words.format import number
@@ -20,7 +20,7 @@ _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
 
 def run(bench: Bench, params: dict[str, Any], context: Context) -> TokenFacts:
-    """params: max_new_tokens (of an answer whose end is waited for).
+    """params: max_new_tokens (of an answer whose end is waited for), threads (where the config leaves them open).
 
     Tried greedily, without penalties, stops, speculation and compile: what is left are the tokens in force.
     The configuration that was in force is in force again afterwards.
@@ -44,7 +44,10 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> TokenFacts:
         flags.append(say("tokens.borrowed"))
     context.enter(say("tokens.trying"))
     try:
-        bench.switch(before.replace(**PLAIN, compile="off", speculation="off"), context, proven=True)
+        # nothing is timed here, and what decodes one row fastest is slow for a batch
+        threads = params["threads"] if before.threads == "auto" else before.threads
+        plain = before.replace(**PLAIN, compile="off", speculation="off", threads=threads)
+        bench.switch(plain, context, proven=True)
         if template is not None and template.problem:
             checks += [_not_run(name, say("tokens.no_prompts")) for name in ("left_pad", "batch", "stop")]
         else:
@@ -144,10 +147,28 @@ def _stop(
     rows = vocabulary(bench)
     ends = {each: token(bench.tokenizer, each, rows) for each in bench.resolved().eos_token_ids}
     known = [each for tokens in row.stated.values() for each in tokens] + ([template.end] if template.end else [])
-    watched = {each.id: each for each in known if each.means == "special" and each.id not in ends}
-    stops = behaviour.stops(bench, most, ends, watched, context)
+    stops = behaviour.stops(bench, most, ends, {each.id: each for each in known}, context)
     outcome, said = judged(stops, most)
-    return TokenCheck(name="stop", outcome=outcome, sentence=said, stops=stops)
+    found_ends = _ends(row, template, tuple(ends), stops)
+    return TokenCheck(name="stop", outcome=outcome, sentence=said, stops=stops, ends=found_ends)
+
+
+def _ends(
+    row: TokenRow, template: ChatTemplate, in_force: tuple[int, ...], stops: tuple[RowStop, ...]
+) -> tuple[EndEffect, ...]:
+    """The answers under the end tokens in force, and under those of each source that states others."""
+    stated = [tuple(sorted(row.ids(source))) for source in row.stated if row.ids(source)]
+    if template.end is not None:
+        stated.append((template.end.id,))
+    return tuple(
+        EndEffect(
+            ids=ids,
+            in_force=ids == tuple(sorted(in_force)),
+            ended=sum(not stop.met.keys().isdisjoint(ids) for stop in stops),
+            rows=len(stops),
+        )
+        for ids in dict.fromkeys((tuple(sorted(in_force)), *stated))
+    )
 
 
 def judged(stops: tuple[RowStop, ...], most: int) -> tuple[Any, Message]:

@@ -87,6 +87,7 @@ from workbench.results.tokens import (
 from workbench.results.tokens import (
     SOURCES,
     ChatTemplate,
+    EndEffect,
     KnobEffect,
     RowStop,
     Token,
@@ -148,6 +149,7 @@ __all__ = [
     "Divergence",
     "Drafts",
     "Effect",
+    "EndEffect",
     "Endpoint",
     "EndpointAnswer",
     "EndpointGreedy",

@@ -54,12 +54,16 @@ class ChatTemplate(Result):
 
 
 class RowStop(Result):
-    """How one answer ended: by `ended_by`, or at the length allowed (None). `passed`: an end token that it ran past."""
+    """How one answer ended: by `ended_by`, or at the length allowed (None). `passed`: an end token that it ran past.
+
+    met  end token in force or stated anywhere -> its first place in the answer
+    """
 
     tokens: int
     text: str
     ended_by: Token | None = None
     passed: Token | None = None
+    met: dict[int, int] = {}
 
     @property
     def early(self) -> bool:
@@ -83,6 +87,15 @@ class KnobEffect(Result):
     agrees: bool
 
 
+class EndEffect(Result):
+    """What a set of end tokens does to the answers that were tried: `ended` of `rows` have one of them."""
+
+    ids: tuple[int, ...]
+    in_force: bool
+    ended: int
+    rows: int
+
+
 class TokenCheck(Result):
     """One thing that was tried on the live model: left_pad, batch, stop, round_trip or template.
 
@@ -97,6 +110,7 @@ class TokenCheck(Result):
     excess: float | None = None
     divergence: Divergence | None = None
     stops: tuple[RowStop, ...] = ()
+    ends: tuple[EndEffect, ...] = ()
 
 
 class TokenFacts(Result):

@@ -50,7 +50,7 @@ class TokensTab:
         )
         self._tried.value = _lines(
             *(("wb-note", aligned.check_words(each)) for each in found.facts.checks),
-            *(("wb-note", aligned.effect_words(each)) for each in found.facts.effects),
+            *(("wb-note", line) for line in aligned.effects_words(found.facts)),
             *(("wb-note", str(flag)) for flag in found.flags),
         )
 

@@ -6,6 +6,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "decoding.setting": "setting {index} of {total}",
     "decoding.sentence": "{differ} of {others} settings differ from the first in at least one measure",
     "decoding.no_difference": "no difference seen",
+    "decoding.too_few_prompts": "no verdict: of {prompts} prompts chance alone makes differences, {enough} are needed",
     "decoding.differs_share": "{metric} {change:+.1%} [{low:+.1%}, {high:+.1%}]",
     "decoding.differs_number": "{metric} {change:+.3g} [{low:+.3g}, {high:+.3g}]",
     "decoding.chance": "of {count} comparisons at 95 %, about {by_chance:.1f} differ by chance alone",
@@ -17,7 +18,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "decoding.over_seeds": "{same} the same, others part at token {at}",
     "decoding.all_same": "all the same",
     "decoding.nothing_drawn": "nothing drawn",
-    "decoding.under": "{prompts} prompts ({set}), {seeds} seeds, at most {tokens} tokens; intervals of 95 % by prompt; "
+    "decoding.under": "{prompts} prompts ({set}), {seeds} draws where a setting samples, at most {tokens} tokens; intervals of 95 % by prompt; "
     "the same seed: over the first {repeat} tokens; NLL: of the answers under the model as it is",
     "decoding.metric.repeat_4gram": "repeated 4-grams",
     "decoding.metric.distinct_1": "distinct-1",
@@ -26,7 +27,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "decoding.metric.tokens": "tokens",
     "decoding.metric.nll": "NLL, nats",
     "decoding.head.same_seed": "same seed",
-    "decoding.head.other_seeds": "other seeds",
+    "decoding.head.other_seeds": "other draws",
     "decoding.head.setting": "setting",
     "decoding.setting_said": "{setting}: {said}",
     "chart.decoding.title": "What does each decoding setting do to the answers?",

@@ -119,6 +119,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "tokens.line_remedy": "{severity}: {said}. Remedy: {remedy}",
     "tokens.line_change": "{severity}: {said}. Remedy: {remedy} ({change})",
     "tokens.effect": "{knob}={value}{now}: {same} of {rows} rows go on as they do alone",
+    "tokens.effect_ends": "eos_token_ids={value}{now}: {ended} of {rows} answers end",
     "tokens.effect_now": " (in force)",
     "tokens.repair": "Repair would set {changes}",
     "tokens.repair_none": "there is nothing to repair in what is in force",
