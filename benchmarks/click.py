@@ -6,7 +6,8 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.record import Outcome, Row, median_row
-from tests.browser.lab import CHROMIUM_ARGUMENTS, Lab, Notebook, chromium
+from tests.browser.lab import CHROMIUM_ARGUMENTS, Lab, chromium
+from tests.browser.notebook import Notebook
 from workbench.home import home
 from workbench.results import Measurement
 from workbench.runs import Runs

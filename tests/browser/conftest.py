@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.lab import CHROMIUM_ARGUMENTS, Lab, Notebook, chromium
+from tests.browser.lab import CHROMIUM_ARGUMENTS, Lab, chromium
+from tests.browser.notebook import Notebook
 
 WIDTH, HEIGHT = 1440, 1100
 

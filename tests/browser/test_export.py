@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.lab import Notebook
+from tests.browser.notebook import Notebook
 
 pytestmark = pytest.mark.browser
 

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tests.browser.lab import ROOT, Notebook, until
+from tests.browser.lab import ROOT, until
+from tests.browser.notebook import Notebook
 
 pytestmark = pytest.mark.browser
 

@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.lab import Notebook, until
+from tests.browser.lab import until
+from tests.browser.notebook import Notebook
 
 pytestmark = pytest.mark.browser
 

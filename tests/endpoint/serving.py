@@ -71,6 +71,10 @@ async def good(talk: Talk) -> None:
     await (talk.stream() if talk.body.get("stream") else talk.json(whole()))
 
 
+async def slow(talk: Talk) -> None:
+    await (talk.stream(pause_s=0.02) if talk.body.get("stream") else talk.json(whole()))
+
+
 class Server:
     """`asked`: each request's Talk, in order; `models`: what /v1/models lists, or a behaviour."""
 

@@ -1,10 +1,24 @@
-"""Results as a session would have them, for tests of what is written about them."""
+"""Results as a session would have them, models in name only and one of a single layer, and what runs exported files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import torch
 
+from tests.export.running import Ask, forking
+from workbench.engine import random_model
 from workbench.results import Latencies, Measurement, Resolved, WarmUp, Workload
+
+HUB_ID = "deepseek-ai/deepseek-llm-7b-base"
+
+
+def bare_model(folder: Path) -> str:
+    """A directory that passes for a model as long as nobody loads it."""
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    (folder / "model.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+    return str(folder)
 
 
 def _resolved(**changes: object) -> Resolved:
@@ -53,3 +67,20 @@ def resolved() -> Callable[..., Resolved]:
 @pytest.fixture
 def measurement() -> Callable[..., Measurement]:
     return _measurement
+
+
+@pytest.fixture(scope="session")
+def random_llama(tmp_path_factory: pytest.TempPathFactory, demo_home: Path) -> Path:
+    """One layer with random weights and the demo's tokenizer, which the engine opens as any model. Read it only."""
+    folder = tmp_path_factory.mktemp("llama")
+    spec = random_model.parse("random:deepseek-llm-7b-base?scale=tiny&layers=1")
+    for part in random_model.build(spec, torch.float32, torch.device("cpu")):
+        part.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    """What an exported file says, in a process of its own."""
+    with forking(tmp_path_factory.mktemp("forking")) as ask:
+        yield ask

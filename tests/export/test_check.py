@@ -12,7 +12,6 @@ import pytest
 import torch
 
 import workbench as wb
-from workbench.engine import random_model
 from workbench.probes import check_model
 from workbench.stats import mean_interval
 
@@ -20,15 +19,11 @@ WORK = wb.Workload(prompt_tokens=12, new_tokens=6, batch_size=2, seed=3, padded=
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory, demo_home: Path) -> tuple[Path, wb.Measurement]:
+def exported(tmp_path_factory: pytest.TempPathFactory, random_llama: Path) -> tuple[Path, wb.Measurement]:
     """The files of a measured session on one layer of random weights, and what it measured."""
-    model = tmp_path_factory.mktemp("llama")
-    spec = random_model.parse("random:deepseek-llm-7b-base?scale=tiny&layers=1")
-    for part in random_model.build(spec, torch.float32, torch.device("cpu")):
-        part.save_pretrained(model)
     with wb.Runs(tmp_path_factory.mktemp("runs") / "runs.sqlite3") as runs:
         config = wb.Config(dtype="float32", threads=1, do_sample=True, temperature=0.7)
-        with wb.Session(str(model), config=config, host="inline", runs=runs) as session:
+        with wb.Session(str(random_llama), config=config, host="inline", runs=runs) as session:
             measured = session.measure(WORK, precision=1.0, budget_s=1.0)
             folder = tmp_path_factory.mktemp("home it's $(x)")
             session.export().save(folder)

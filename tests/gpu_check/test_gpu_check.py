@@ -1,22 +1,45 @@
 """The GPU check: sections fail one by one, every page of a rehearsal says that it is one."""
 
 import json
+import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from workbench import machine as machines
 from workbench.errors import CapabilityError, ConfigError, ModelError
-from workbench.gpu_check import SECTIONS, Report, attention, check, quantisation
+from workbench.gpu_check import SECTIONS, Report, attention, check, decoding, quantisation, reuse
 from workbench.gpu_check.plan import Findings, Plan
 from workbench.machine import doctor
 from workbench.results import COMPILED_LOOP, TRANSFORMERS_LOOP
+from workbench.session import Session
 
 
 @pytest.fixture(autouse=True)
 def _on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the doctor keeps of this machine without its GPUs: asking torch again would only take time."""
+    home = tmp_path_factory.mktemp("kept")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_HOME", str(home))
+        patch.setenv("CUDA_VISIBLE_DEVICES", "")
+        doctor()
+    return home / "machine.json"
+
+
+@pytest.fixture
+def known_home(workbench_home: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of the test's own in which the check reads what was kept instead of forgetting it."""
+    shutil.copy(kept, workbench_home)
+    monkeypatch.setattr(machines, "doctor", lambda refresh: doctor())
+    return workbench_home
 
 
 def test_an_unknown_section_is_named(workbench_home: Path) -> None:
@@ -29,9 +52,7 @@ def test_without_a_gpu_it_refuses(workbench_home: Path) -> None:
         check(["environment"])
 
 
-def test_a_failed_section_keeps_the_others(
-    workbench_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_section_keeps_the_others(known_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_plan: Any) -> dict[str, Any]:
         raise ModelError("model.no_such_path", path="lost | <b>model</b>")
 
@@ -49,7 +70,7 @@ def test_a_failed_section_keeps_the_others(
 
 
 def test_a_bug_of_ours_is_not_swallowed_and_loses_nothing_before_it(
-    workbench_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    known_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def wrong(_plan: Any) -> dict[str, Any]:
         return {}["missing"]  # type: ignore[no-any-return]
@@ -62,7 +83,7 @@ def test_a_bug_of_ours_is_not_swallowed_and_loses_nothing_before_it(
 
 
 def test_resuming_keeps_what_was_done_under_the_same_conditions(
-    workbench_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    known_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs: list[str] = []
 
@@ -86,7 +107,7 @@ def test_resuming_keeps_what_was_done_under_the_same_conditions(
     assert runs == ["switches", "kernels", "kernels", "switches"]
 
 
-def test_parts_are_left_out_by_name_when_time_is_up(workbench_home: Path) -> None:
+def test_parts_are_left_out_by_name_when_time_is_up(known_home: Path) -> None:
     plan = Plan(machine=doctor(), device="cpu", limit_s=1.0, ends_s=0.0)
     findings = Findings(plan)
     findings.each([("a part", lambda: {"found": 1})])
@@ -94,7 +115,7 @@ def test_parts_are_left_out_by_name_when_time_is_up(workbench_home: Path) -> Non
     assert findings.skipped == [{"what": "a part", "why": "no time left of the section's 1 s"}]
 
 
-def test_a_part_that_fails_is_its_own_failure(workbench_home: Path) -> None:
+def test_a_part_that_fails_is_its_own_failure(known_home: Path) -> None:
     def broken() -> dict[str, Any]:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
@@ -107,6 +128,8 @@ def test_a_part_that_fails_is_its_own_failure(workbench_home: Path) -> None:
 
 @pytest.mark.model
 def test_a_rehearsal_does_every_section_for_real(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for room in (attention, decoding, reuse):  # the other sections load in workers, as all do in a check
+        monkeypatch.setattr(room, "Session", partial(Session, host="inline"))
     monkeypatch.setattr(attention, "_MODELS", attention._MODELS[:1])
     monkeypatch.setattr(attention, "_TOGGLES", 4)
     wanted = [name for name in SECTIONS if name not in ("compiled", "caches", "judged")]
