@@ -10,9 +10,11 @@ import pytest
 import torch
 from transformers import (
     AttentionInterface,
+    AutoModelForCausalLM,
     AutoTokenizer,
     BertConfig,
     BertModel,
+    BitsAndBytesConfig,
     GenerationConfig,
     LlamaConfig,
     LlamaForCausalLM,
@@ -24,6 +26,7 @@ from transformers import (
 
 import workbench as wb
 from workbench.engine.demo import ensure_demo
+from workbench.engine.random_model import build, parse
 
 pytestmark = pytest.mark.model
 
@@ -133,15 +136,60 @@ def test_a_model_without_generation_config_pad_or_end(model: Any, tokenizer: Any
 
 def test_a_session_that_could_not_begin_leaves_the_model_and_no_thread(model: Any, tokenizer: Any) -> None:
     def broken(*_: Any) -> None:
-        raise RuntimeError("a hook of mine")
+        raise OSError("a hook of mine")
 
     model.train()
     model.model.layers[1].register_forward_hook(broken)
     before, threads = state(model, tokenizer), threading.active_count()
-    with pytest.raises(RuntimeError, match="a hook of mine"):
+    with pytest.raises(OSError, match="a hook of mine"):
         wb.Session.attach(model, tokenizer)
     same(before, state(model, tokenizer))
     assert threading.active_count() == threads
+
+
+def test_kernels_that_refuse_a_layer_are_told_in_words(tokenizer: Any, tmp_path: Path) -> None:
+    """transformers quantises kv_b_proj too, whose 4-D inputs bitsandbytes' int8 cannot multiply."""
+    asked = parse("random:deepseek-v2-lite?scale=tiny")
+    build(asked, torch.float32, torch.device("cpu"), "sdpa", tokenizer)[0].save_pretrained(tmp_path)
+    model = AutoModelForCausalLM.from_pretrained(
+        tmp_path, quantization_config=BitsAndBytesConfig(load_in_8bit=True), device_map={"": "cpu"}
+    )
+    with pytest.raises(wb.CapabilityError, match=r"quantization='bnb-int8'.*size of tensor") as caught:
+        wb.Session.attach(model, tokenizer)
+    assert caught.value.code == "capability.setting_refused"
+    assert caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (torch.OutOfMemoryError("Tried to allocate 20.00 GiB"), wb.OutOfMemory),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), wb.OutOfMemory),
+        (RuntimeError("CUDA error: out of memory"), wb.OutOfMemory),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), RuntimeError),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), RuntimeError),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), wb.CapabilityError),
+    ],
+)
+def test_memory_and_a_lost_gpu_are_no_refusals_of_a_setting(
+    model: Any, tokenizer: Any, error: Exception, told: type[Exception]
+) -> None:
+    """What is of no use any more ends the worker, which knows it by the library's own error."""
+    raised = []
+
+    def failing(*_: Any) -> None:
+        if not raised:
+            raised.append(error)
+            raise error
+
+    with wb.Session.attach(model, tokenizer) as session:
+        handle = model.model.layers[0].register_forward_hook(failing)
+        with pytest.raises(told) as caught:
+            session.apply(attention="eager")
+        handle.remove()
+        assert raised == [error]
+        assert (caught.value is error) == (told is RuntimeError)
+        assert session.resolved.attention == "sdpa"
 
 
 def test_attached_twice_is_refused_and_once_more_after_the_first_is_fine(model: Any, tokenizer: Any) -> None:

@@ -16,6 +16,7 @@ from workbench.config import Config
 from workbench.engine.demo import ensure_demo
 from workbench.engine.engine import Engine
 from workbench.engine.fp8_files import quantized, write
+from workbench.engine.loading import Checkpoint
 from workbench.engine.quantizing import fp8
 from workbench.errors import CapabilityError
 from workbench.hub.quantize import quantize
@@ -116,6 +117,26 @@ def test_what_cannot_be_had_in_full_says_so(
     with pytest.raises(CapabilityError) as caught:
         engine.open(find(str(folder)), Config(quantization="none"), context())
     assert caught.value.code == "checkpoint.not_in_full"
+
+
+def test_fp8_files_are_refused_where_their_kernels_are_missing(
+    engine: Engine, fp8_files: tuple[Path, dict[str, torch.Tensor]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU that multiplies FP8, before anything is loaded; in full they can be had all the same."""
+    source = find(str(fp8_files[0]))
+    monkeypatch.setattr(fp8, "multiplies", lambda _device: True)
+    monkeypatch.setattr(fp8, "is_kernels_available", lambda: False)
+    for asked in ("auto", "fp8"):
+        with pytest.raises(CapabilityError, match="quantization='none'") as caught:
+            engine.open(source, Config(quantization=asked), context())
+        assert caught.value.code == "checkpoint.fp8_kernels"
+        assert 'pip install "kernels>=' in caught.value.next_step
+        assert engine.model is None
+    checkpoint = Checkpoint(source, context())
+    checkpoint.import_class()
+    assert checkpoint.way(Config(quantization="none"), torch.device("cpu")).files.stated is not None
+    monkeypatch.setattr(fp8, "is_kernels_available", lambda: True)
+    assert checkpoint.way(Config(), torch.device("cpu")).files.stated is not None
 
 
 def test_a_missing_package_of_the_files_gives_the_command(

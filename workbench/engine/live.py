@@ -14,6 +14,7 @@ from workbench.engine.scope import in_force
 from workbench.errors import CapabilityError, ConfigError
 from workbench.knobs.generation import PENALTIES, PLAIN, SAMPLING, drafter_settings, generation_arguments
 from workbench.probes.context import Context
+from workbench.probes.failures import loses_device, refuses_memory
 from workbench.results import NO_LOOP_YET, TRANSFORMERS_LOOP, ThreadChoice
 from workbench.words import Message, say
 
@@ -182,13 +183,16 @@ def proof(
 
     counted  False where a token's bytes are not known yet: a cache that is kept as computed is then tried beside
 
-    CapabilityError when a library refuses this model: it then never got as far as a token.
+    CapabilityError when a library refuses this model: it then never got as far as a token. Memory that was refused and
+    a GPU whose context is lost are no refusals, and go through.
     """
     if first_use_compiles(config):
         context.enter(say("phase.first_use"), killable=True)
     try:
         cache = prove(model, config, same_cache=same_cache, drafting=drafting)
-    except (AssertionError, ImportError, NotImplementedError, ValueError) as error:
+    except (AssertionError, ImportError, RuntimeError, ValueError) as error:
+        if refuses_memory(error) or loses_device(error):
+            raise
         settings = ", ".join(f"{name}={config[name]!r}" for name in sorted(TOLD) if config[name] != Config()[name])
         raise CapabilityError(
             "capability.setting_refused", settings=settings or "defaults", problem=f"{type(error).__name__}: {error}"

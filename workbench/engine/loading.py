@@ -101,7 +101,7 @@ class Checkpoint:
 
         CapabilityError, ConfigError or ModelError when they cannot be.
         """
-        files = Files.of(self.source, config, self.stated)
+        files = Files.of(self.source, config, self.stated, device)
         dtype = DTYPES.get(config.dtype) or DTYPES.get(self.dtype or "")
         return Way(files, None if files.stated else Plan.of(config, self._outlined, device, dtype))
 

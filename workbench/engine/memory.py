@@ -11,6 +11,7 @@ import psutil
 import torch
 
 from workbench.errors import OutOfMemory
+from workbench.probes.failures import refuses_memory
 from workbench.words import Message
 
 RESIDUE_LIMIT = 0.05  # of the model's bytes; above it the process is worth replacing
@@ -100,12 +101,10 @@ def refusals_told(device: torch.device, doing: Message) -> Iterator[None]:
     """Within it a refused allocation becomes OutOfMemory, after what can be given back was."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):
+    except (RuntimeError, MemoryError) as error:
+        if not refuses_memory(error):
             raise
-        problem = str(error).splitlines()[0]
+        problem = next(iter(str(error).splitlines()), type(error).__name__)
     else:
         return
     release(device)

@@ -91,17 +91,23 @@ def transformers_facts() -> dict[str, Any]:
     import transformers
     from transformers import cache_utils
     from transformers.generation import configuration_utils as generation
-    from transformers.utils import import_utils
 
-    least = getattr(import_utils, "KERNELS_MIN_VERSION", None)
-    below = getattr(import_utils, "KERNELS_MAX_VERSION", None)
     return {
         "transformers": transformers.__version__,
         "attention_implementations": attention_implementations(),
         "cache_implementations": list(getattr(generation, "ALL_CACHE_IMPLEMENTATIONS", ())),
         "cache_backends": [name for name, layer in _CACHE_LAYERS.items() if hasattr(cache_utils, layer)],
-        "kernels_window": [least, below] if least and below else None,
+        "kernels_window": kernels_window(),
     }
+
+
+def kernels_window() -> list[str] | None:
+    """Versions of the package `kernels` that transformers takes: the oldest, and the first that is too new."""
+    from transformers.utils import import_utils
+
+    least = getattr(import_utils, "KERNELS_MIN_VERSION", None)
+    below = getattr(import_utils, "KERNELS_MAX_VERSION", None)
+    return [least, below] if least and below else None
 
 
 def attention_implementations() -> list[str]:

@@ -24,7 +24,6 @@ from workbench.hosts.registry import Claim, Holding
 from workbench.protocol import Wire, WireError
 
 _OWNER_CHECK_S = 1.0
-_CUDA_FATAL = ("CUDA error", "CUDNN_STATUS", "CUBLAS_STATUS", "device-side assert")
 
 
 def main() -> None:
@@ -75,6 +74,7 @@ class Worker:
         from workbench.errors import WorkbenchError
         from workbench.hosts.operations import execute
         from workbench.probes.context import Context
+        from workbench.probes.failures import loses_device
 
         self._job = call["job"]
         context = Context(self._emit, self._stops[self._job])
@@ -92,7 +92,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # whatever a library raises must reach the person, not end here
             doing = str(context.doing or "")
             problem = next(iter(str(error).splitlines()), "")
-            if any(mark in str(error) for mark in _CUDA_FATAL) and "out of memory" not in str(error):
+            if loses_device(error):
                 self._send({"type": "fatal", "code": "worker.poisoned", "params": {"doing": doing, "problem": problem}})
                 end_process_tree()
             params = {"kind": type(error).__name__, "doing": doing, "problem": problem}

@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import torch
 
+from workbench.probes.failures import refuses_memory
 from workbench.words import Message, say
 
-_NO_MEMORY = "can't allocate memory"  # what torch's CPU allocator says
 _PERIOD_S = 0.005
 _CLEAR = Path("/proc/self/clear_refs")
 
@@ -61,22 +61,16 @@ def out_of_memory(device: torch.device, work: Callable[[], None]) -> Message | N
     refused = None
     try:
         work()
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        refused = _first_line(error)
-    except RuntimeError as error:
-        if _NO_MEMORY not in str(error):
+    except (RuntimeError, MemoryError) as error:
+        if not refuses_memory(error):
             raise
-        refused = _first_line(error)
+        refused = next(iter(str(error).splitlines()), type(error).__name__)
     if refused is None:
         return None
     gc.collect()  # only now: the traceback of the failure held its tensors
     if device.type == "cuda":
         torch.cuda.empty_cache()
     return say("scan.out_of_memory", problem=refused)
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _reset_high_water_mark() -> bool:

@@ -27,6 +27,11 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "transformers has its kernels from there, and it is not installed.",
         "Install it: {command}",
     ),
+    "checkpoint.fp8_kernels": (
+        "{name} is quantised in its files ({told}) and cannot be multiplied so here.",
+        "transformers fetches the kernel for it through the package kernels, which is not installed in a version it takes.",
+        "Choose quantization='none' to have it dequantised, twice the bytes; or install: {command}",
+    ),
     "checkpoint.fp8_dequantized": "FP8 needs a GPU of compute capability 8.9: dequantised to {dtype}, twice the bytes",
     "checkpoint.fp8_needs_gpu": (
         "Weights cannot be made FP8 on {device}.",

@@ -16,6 +16,11 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "Its layers multiply the activations they are given with weights of their own compute dtype.",
         "Choose compute_dtype='auto', and the dtype itself by the knob dtype.",
     ),
+    "quantize.int4_bfloat16": (
+        "torchao's int4 weights cannot be multiplied in {dtype}, which this model's other weights are.",
+        "Its kernels take bfloat16 only; in other formats a plain loop takes their place, 16 to 100 times slower.",
+        "Choose dtype='bfloat16'.",
+    ),
     "quantize.kernels_refuse": "{count} linear layers stay in full, for example {example}: this library's kernels here cannot compute their shape",
     "quantize.cpu_bfloat16": "on this processor bitsandbytes' 4-bit kernel multiplies in bfloat16, whatever is asked",
     "quantize.cpu_expands": "on this processor bitsandbytes repacks 4-bit weights in the first forward pass and expands their scales: no bytes are saved",

@@ -92,6 +92,7 @@ class Plan:
         model = load()
         maker = library(self.config.quantization)
         assert maker is not None, "a plan has a library"
+        maker.check(self.config, model.device, model.dtype)  # files that do not say their dtype have one now
         if maker.in_place:
             maker.quantize(model, self.config, frozenset(self.kept), self.group)
             return model

@@ -33,14 +33,14 @@ class Files:
     made: Made | None = None
 
     @classmethod
-    def of(cls, source: Source, config: Config, own: Stated | None) -> Self:
+    def of(cls, source: Source, config: Config, own: Stated | None, device: torch.device) -> Self:
         """The files of `source` that fit `config`; `own`: what the config.json of `source` states.
 
         CapabilityError or ModelError, before anything is loaded, when there are none.
         """
         asked = config.quantization
         if own is not None:
-            _check(own, asked, source.label)
+            _check(own, asked, source.label, device)
             made = made_in(source.path) if source.path else None
             return cls(source.location, own, made)
         chosen = FORMATS.get(asked)
@@ -92,12 +92,14 @@ class Files:
         return say("checkpoint.fp8_dequantized", dtype=str(dtype).removeprefix("torch."))
 
 
-def _check(own: Stated, asked: str, name: str) -> None:
+def _check(own: Stated, asked: str, name: str, device: torch.device) -> None:
     if quantizes(asked) and asked != own.word:
         raise CapabilityError("checkpoint.already", name=name, told=own.told, asked=asked)
     if asked == "none" and not own.in_full:
         raise CapabilityError("checkpoint.not_in_full", name=name, told=own.told, method=own.method)
     _check_packages(own, name)
+    if own.method == "fp8" and asked != "none" and fp8.multiplies(device) and (command := fp8.kernels_command()):
+        raise CapabilityError("checkpoint.fp8_kernels", name=name, told=own.told, command=command)
 
 
 def _check_packages(found: Stated, name: str) -> None:

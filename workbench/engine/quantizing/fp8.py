@@ -9,10 +9,12 @@ import torch
 from torch.nn.functional import pad
 from transformers import FineGrainedFP8Config
 from transformers.integrations.finegrained_fp8 import Fp8Dequantize
+from transformers.utils import is_kernels_available
 
 from workbench.config import Config
 from workbench.engine.quantizing.library import Library
 from workbench.engine.quantizing.outline import Linear
+from workbench.engine.torch_facts import kernels_window
 from workbench.errors import CapabilityError
 
 CAPABILITY = (8, 9)  # transformers/quantizers/quantizer_finegrained_fp8.py
@@ -22,6 +24,14 @@ _BLOCK = 128
 def multiplies(device: torch.device) -> bool:
     """Whether transformers keeps FP8 weights as they are there. It asks for the current GPU, not the one named."""
     return device.type == "cuda" and torch.cuda.get_device_capability() >= CAPABILITY
+
+
+def kernels_command() -> str | None:
+    """What installs the package its products come through; None where it is there, as transformers takes it."""
+    if is_kernels_available():
+        return None
+    window = kernels_window()
+    return f'pip install "kernels>={window[0]},<{window[1]}"' if window else "pip install kernels"
 
 
 class Fp8(Library):

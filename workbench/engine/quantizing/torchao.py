@@ -8,12 +8,18 @@ from transformers import TorchAoConfig
 
 from workbench.config import Config
 from workbench.engine.quantizing.library import Library
+from workbench.errors import CapabilityError
 from workbench.words import Message
 
 
 class TorchAo(Library):
     def bring_in(self) -> None:
         from torchao.quantization import Int8WeightOnlyConfig  # noqa: F401
+
+    def check(self, config: Config, device: torch.device, dtype: torch.dtype | None) -> None:
+        """Its int4 kernels multiply in bfloat16; on a CPU a reference loop takes their place in other formats."""
+        if config.quantization == "torchao-int4-weight" and dtype not in (None, torch.bfloat16):
+            raise CapabilityError("quantize.int4_bfloat16", dtype=str(dtype).removeprefix("torch."))
 
     def configuration(
         self, config: Config, device: torch.device, dtype: torch.dtype | None, kept: list[str], group: int | None
