@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.export.quantised import meant, quantised
 from workbench import export
 from workbench.config import Config
 from workbench.engine import static_loop
@@ -97,19 +98,13 @@ def test_every_config_becomes_code_that_says_the_same(config: Config) -> None:
     code = export.render("transformers", config, model=HUB_ID)
     compile(code, "load_model.py", "exec")
     read = read_back(ast.parse(code))
-    carried = {name: value for name, value in config.items() if config.matters(name) and name not in HEARD_ELSEWHERE}
+    carried = {name: value for name, value in config.items() if config.matters(name)} | meant(config)
     if carried.get("seed") == 0:  # the file's own, where none was chosen
         carried["seed"] = "random"
     if carried.get("waiting") == "auto":  # on a machine that was not measured
         carried["waiting"] = "passive"
     assert {name: read.get(name, KNOBS[name].default) for name in carried} == carried
     assert Config.from_json(config.to_json()) == config
-
-
-# knobs of a quantisation, which tests that load one read back from the layers themselves (test_export_runs)
-HEARD_ELSEWHERE = frozenset(
-    {*("quantization", "group_size", "bnb_double_quant", "bnb_threshold", "compute_dtype", "skip_modules")}
-)
 
 
 def read_back(tree: ast.Module) -> dict[str, Any]:
@@ -137,6 +132,7 @@ def read_back(tree: ast.Module) -> dict[str, Any]:
         "cudnn_benchmark": "torch.backends.cudnn.benchmark = True" in text,
         "waiting": literal_of(values["os.environ['OMP_WAIT_POLICY']"]).lower(),
         "pinning": "cores" if "os.environ['OMP_PROC_BIND']" in values else "off",
+        **quantised(tree),
         **drafts(tree, generation),
         **around_run(tree),
         **compiled(tree),
