@@ -100,6 +100,9 @@ def test_a_study_takes_such_a_drafter(session: wb.Session, drafter: Path) -> Non
     assert run.drafts.drafter == "assistant"
     assert run.comparison.agreement is not None
     assert run.comparison.agreement.first_divergence is None
+    record = session.runs.list(kind="speculation")[0]
+    assert record["result"]["runs"][0]["mode"]["assistant_model"] == "small"
+    assert str(drafter.parent) not in json.dumps(record)
 
 
 def test_translated_drafts_are_for_greedy_decoding(session: wb.Session, drafter: Path) -> None:
