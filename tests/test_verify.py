@@ -12,9 +12,10 @@ import torch
 
 import workbench as wb
 from workbench import forecast as forecasts
+from workbench.decoding import verify as verifying
 from workbench.engine import random_model
 from workbench.errors import CapabilityError, Stopped
-from workbench.results import Snippet, Verification, Workload
+from workbench.results import Completion, Snippet, Verification, Workload
 from workbench.runs import Runs
 
 pytestmark = pytest.mark.model
@@ -110,7 +111,8 @@ def test_code_does_what_its_session_does(session: wb.Session, code: Snippet) -> 
             pytest.param(changes, marks=pytest.mark.slow)
             for changes in (
                 {"attention": "eager", "dtype": "bfloat16", "cache": "static", "pad_token": 4, "eos_token_ids": [8, 2]},
-                {"quantization": "bnb-nf4", "skip_modules": ["o_proj"], "repetition_penalty": 1.3},
+                {"quantization": "bnb-nf4", "bnb_double_quant": True, "skip_modules": ["o_proj"]},
+                {"quantization": "bnb-int8", "bnb_threshold": 2.5, "repetition_penalty": 1.3},
                 {"quantization": "torchao-int8-weight", "dtype": "bfloat16", "tf32": True},
                 {"cache": "quantized", "sdpa_backend": "math", "autocast": "bfloat16", "attention_mask": "ones"},
                 {"stop_at_sentence": 4, "no_repeat_ngram_size": 3, "compile": "default"},
@@ -150,6 +152,32 @@ def test_what_was_broken_on_purpose_is_named(code: Snippet) -> None:
     [warning] = found.warnings
     assert torch.__version__ in warning
     assert "recorded with 0." in warning
+
+
+def test_other_tokens_are_told_where_the_state_is_the_same(code: Snippet) -> None:
+    turns = '{"role": "user", "content": prompt}', '{"role": "system", "content": prompt}'
+    found = with_code(code, turns).verify(**QUICK)
+    assert found.problem is None, f"{found.problem}\n{found.detail}"
+    assert found.same_tokens is False
+    assert found.differences == ()
+    assert "part at new token 1" in str(found.verdict)
+
+
+@pytest.mark.parametrize(
+    ("row", "parts_at"),
+    [
+        ([7, 9, 2, 0], (0, 1)),
+        ([7, 8, 0, 0], None),
+        ([7, 8, 0, 5], (0, 2)),
+        ([7, 8, 0, 0, 0], (0, 2)),
+    ],
+    ids=["another", "filled", "filled with two tokens", "longer"],
+)
+def test_rows_part_where_a_token_differs_or_no_filling_explains_it(
+    row: list[int], parts_at: tuple[int, int] | None
+) -> None:
+    ours = [Completion.model_construct(token_ids=ids) for ids in ((7, 8), (3, 4, 5, 6))]
+    assert verifying._parts_at(ours, [row, [3, 4, 5, 6]]) == parts_at
 
 
 def test_a_promise_that_is_not_kept_stops_the_code_itself(code: Snippet) -> None:

@@ -3,6 +3,7 @@
 import ast
 from typing import Any
 
+from tests.export.quantised import quantised
 from workbench.engine.scope import SDPA_BACKENDS
 
 
@@ -51,6 +52,7 @@ def read_back(tree: ast.Module) -> dict[str, Any]:
         "cudnn_benchmark": "torch.backends.cudnn.benchmark = True" in text,
         "waiting": literal_of(values["os.environ['OMP_WAIT_POLICY']"]).lower(),
         "pinning": "cores" if "os.environ['OMP_PROC_BIND']" in values else "off",
+        **quantised(tree),
         **drafts(tree, generation),
         **around_run(tree),
         **compiled(tree),

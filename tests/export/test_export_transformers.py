@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.export.conftest import HUB_ID
+from tests.export.quantised import meant
 from tests.export.reading import read_back
 from workbench import export
 from workbench.config import Config
@@ -66,19 +67,13 @@ def test_every_config_becomes_code_that_says_the_same(config: Config) -> None:
     code = export.render("transformers", config, model=HUB_ID)
     compile(code, "load_model.py", "exec")
     read = read_back(ast.parse(code))
-    carried = {name: value for name, value in config.items() if config.matters(name) and name not in HEARD_ELSEWHERE}
+    carried = {name: value for name, value in config.items() if config.matters(name)} | meant(config)
     if carried.get("seed") == 0:  # the file's own, where none was chosen
         carried["seed"] = "random"
     if carried.get("waiting") == "auto":  # on a machine that was not measured
         carried["waiting"] = "passive"
     assert {name: read.get(name, KNOBS[name].default) for name in carried} == carried
     assert Config.from_json(config.to_json()) == config
-
-
-# knobs of a quantisation, which tests that load one read back from the layers themselves (test_export_runs)
-HEARD_ELSEWHERE = frozenset(
-    {*("quantization", "group_size", "bnb_double_quant", "bnb_threshold", "compute_dtype", "skip_modules")}
-)
 
 
 def test_environment_is_set_before_torch_is_imported() -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from workbench.catalog.local import local_model
 from workbench.errors import ModelError
+from workbench.results.folders import is_path, label
 
 DEMO_NAME = "SmolLM2-135M-Instruct"
 Kind = Literal["demo", "random", "directory", "gguf", "pickle", "hub"]
@@ -46,12 +47,12 @@ class Source(BaseModel):
         """The name without the folders that lead to it: safe to store."""
         if self.kind == "demo":
             return DEMO_NAME
-        return self.path.name if self.path and self.kind != "hub" else self.name
+        return label(self.path) if self.path and self.kind != "hub" else self.name
 
 
 def needs_hub(name: str) -> bool:
     """Whether loading `name` may reach for the network: not for the demo, local and random models."""
-    return name != "demo" and not name.startswith("random:") and not _is_path(name)
+    return name != "demo" and not name.startswith("random:") and not is_path(name)
 
 
 def find(name: str, revision: str | None = None) -> Source:
@@ -60,15 +61,11 @@ def find(name: str, revision: str | None = None) -> Source:
         raise ModelError("model.bad_name", name=repr(name))
     if name == "demo" or name.startswith("random:"):
         return Source(name=name, kind="demo" if name == "demo" else "random")
-    if _is_path(name):
+    if is_path(name):
         return _local(name, Path(name).expanduser())
     if not _HUB_ID.fullmatch(name):
         raise ModelError("model.bad_name", name=repr(name))
     return Source(name=name, kind="hub", revision=revision)
-
-
-def _is_path(name: str) -> bool:
-    return name.startswith((".", "~", "/", "\\")) or "\\" in name or name.count("/") > 1 or Path(name).exists()
 
 
 def _local(name: str, path: Path) -> Source:

@@ -13,20 +13,19 @@ from typing import Any
 from workbench import forecast as forecasts
 from workbench import machine as machines
 from workbench.bench import Bench
-from workbench.catalog.quantized import stated
 from workbench.catalog.sources import needs_hub
 from workbench.config import Config
+from workbench.decoding.state import differences
 from workbench.decoding.verdict import judged
 from workbench.errors import CapabilityError
 from workbench.export.check import work_of
 from workbench.hosts.clean_process import CleanProcess, SnippetFailed
 from workbench.hosts.process import ProcessHost
-from workbench.knobs.formats import FORMATS
 from workbench.knobs.generation import PLAIN, generation_arguments
 from workbench.pairing import Gathered, Half, Plan, block_of, gather, told
 from workbench.probes.context import Context
 from workbench.probes.device.cpu import Watched, rates, read_counters
-from workbench.results import Answers, Block, Completion, Resolved, Snippet, Verification, Workload, verification_record
+from workbench.results import Answers, Block, Completion, Snippet, Verification, Workload, verification_record
 from workbench.ways import put, restored
 from workbench.words import Message, say
 from workbench.words.format import size
@@ -141,7 +140,7 @@ class Work:
             found.without_workbench = loaded["without_workbench"]
             found.load_seconds = loaded["seconds"]
             found.warnings = tuple(loaded["warnings"])
-            found.differences = tuple(_differences(self.bench.resolved, self.config, loaded["state"]))
+            found.differences = tuple(differences(self.bench.resolved, self.config, loaded["state"]))
             yield process
 
     def session_says(self, prompts: Sequence[str], chat: bool) -> list[Completion]:
@@ -246,30 +245,6 @@ def _parts_at(ours: Sequence[Completion], theirs: Sequence[Sequence[int]]) -> tu
         if len(row) != longest or len(filled) > 1:
             return index, min(len(row), len(mine.token_ids))
     return None
-
-
-def _differences(resolved: Resolved, config: Config, state: dict[str, Any]) -> Iterator[Message]:
-    """What the snippet's process has read back and is not the session's."""
-    entry = state["quantization_config"]
-    word = stated({"quantization_config": entry}) if entry else None
-    wanted: dict[str, Any] = {
-        "attention": resolved.attention,
-        "dtype": resolved.dtype,
-        "device": resolved.device,
-        "tf32": resolved.tf32,
-        "cudnn_benchmark": resolved.cudnn_benchmark,
-        "pad_token_id": resolved.pad_token_id,
-        "eos_token_ids": list(resolved.eos_token_ids),
-        "padding_side": resolved.padding_side,
-        "generation": generation_arguments(config),
-    }
-    if not resolved.device.startswith("cuda"):
-        wanted["threads"] = resolved.threads
-    if word is not None and word.word in FORMATS:
-        wanted["quantization"], state = resolved.quantization, {**state, "quantization": word.word}
-    for what, ours in wanted.items():
-        if state[what] != ours:
-            yield say("verify.differs", what=what, session=str(ours), snippet=str(state[what]))
 
 
 def _verification(

@@ -153,6 +153,8 @@ def prove(model: Any, config: Config, *, same_cache: bool = False, drafting: Map
     With speculation a few tokens run, so that whoever drafts does. drafting: the assistant, as arguments of `generate`.
     """
     start = model.generation_config.bos_token_id or 0
+    if drafting and "assistant_tokenizer" in drafting:  # of a special token alone, translation leaves nothing
+        start = drafting["tokenizer"]("a", add_special_tokens=False)["input_ids"][:1]
     token = torch.full((1, 1), as_ids(start)[0], dtype=torch.long, device=model.device)
     if config.compile != "off":
         config = config.replace(compile="off", cache="static")

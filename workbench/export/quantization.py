@@ -51,7 +51,7 @@ for name, layer in list(model.named_modules()):
         layer = HQQLinear(
             layer,
             BaseQuantizeConfig(nbits=BITS, group_size=GROUP),
-            compute_dtype=model.dtype,
+            compute_dtype=COMPUTE,
             device=str(layer.weight.device),
         )
         model.set_submodule(name, layer)
@@ -195,8 +195,10 @@ def _torchao(request: Request) -> Piece:
 
 
 def _hqq(request: Request) -> Piece:
-    bits = request.config.quantization.removeprefix("hqq-int")
-    code = _HQQ.replace("BITS", bits).replace("GROUP", str(_group(request)))
+    config = request.config
+    bits, asked = config.quantization.removeprefix("hqq-int"), config.compute_dtype
+    compute = "model.dtype" if asked == "auto" else f"torch.{asked}"
+    code = _HQQ.replace("BITS", bits).replace("GROUP", str(_group(request))).replace("COMPUTE", compute)
     proof = "any(isinstance(layer, HQQLinear) for layer in model.modules())"
     return Piece(
         places={

@@ -86,6 +86,13 @@ def encode(tokenizer, prompts, chat=True):
 $around_run
 def run(model, inputs, max_new_tokens, **arguments):
     """Call model.generate as this configuration does."""
+    prompt_tokens = inputs["input_ids"].shape[1]
+    limit = model.config.get_text_config().max_position_embeddings
+    if prompt_tokens + max_new_tokens > limit:
+        raise ValueError(
+            f"{prompt_tokens} prompt and {max_new_tokens} new tokens are "
+            f"{prompt_tokens + max_new_tokens}; the model's context is {limit}"
+        )
     inputs = inputs.to(model.device)
     $before_run
     return model.generate(

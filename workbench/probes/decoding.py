@@ -12,6 +12,7 @@ from workbench.probes.context import Context
 from workbench.probes.forced import Recorder
 from workbench.probes.quality.decode import batch_of, rendered
 from workbench.probes.quality.logits import Reader
+from workbench.probes.timing import check_length
 from workbench.results import DecodedAnswer, DecodedRuns, DecodedSetting, FinishReason
 from workbench.words import say
 
@@ -27,10 +28,11 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> DecodedRuns:
     threads  on a CPU, where the config leaves their number open: nothing is timed here, and what decodes one row
              fastest is slow for a batch
 
-    The configuration that was in force is in force again afterwards.
+    The configuration that was in force is in force again afterwards. ConfigError beyond the context.
     """
     before = bench.config
     prompts = [_ids(bench, prompt) for prompt in params["prompts"]]
+    check_length(max(map(len, prompts)), params["max_new_tokens"], bench.facts.context_length)
     runs = _Runs(bench, context, prompts, params["seeds"], params["max_new_tokens"])
     context.enter(say("decoding.writing"))
     total = len(params["configs"])

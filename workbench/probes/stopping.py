@@ -11,6 +11,7 @@ from workbench.probes.context import Context
 from workbench.probes.decoding import Written, written
 from workbench.probes.quality.decode import batch_of, rendered
 from workbench.probes.sentence_end import SentenceEnd
+from workbench.probes.timing import check_length
 from workbench.results import StoppedAnswer, StoppedRuns
 from workbench.words import say
 
@@ -18,11 +19,13 @@ from workbench.words import say
 def run(bench: Bench, params: dict[str, Any], context: Context) -> StoppedRuns:
     """params: prompts (texts), after (tokens), max_new_tokens, rounds. Greedy, end tokens on, nothing else in force.
 
-    The configuration that was in force is in force again afterwards.
+    The configuration that was in force is in force again afterwards. ConfigError beyond the context.
     """
     before = bench.config
     sides = (before.replace(**PLAIN), before.replace(**{**PLAIN, "stop_at_sentence": params["after"]}))
     prompts, rounds = params["prompts"], params["rounds"]
+    longest = max(len(_ids(bench, prompt)) for prompt in prompts)
+    check_length(longest, params["max_new_tokens"], bench.facts.context_length)
     found: dict[int, list[StoppedAnswer]] = {}
     context.enter(say("stopping.writing"))
     try:
@@ -48,8 +51,12 @@ def cut_at(tokenizer: Any, tokens: Sequence[int], after: int) -> int:
     return next((end for end in range(after, len(tokens)) if criterion.ends(list(tokens[:end]))), len(tokens))
 
 
+def _ids(bench: Bench, prompt: str) -> list[int]:
+    return rendered(bench.tokenizer, prompt, None, answered=True)
+
+
 def _timed(bench: Bench, prompt: str, new_tokens: int, context: Context) -> tuple[float, Written]:
-    batch = batch_of(bench, [rendered(bench.tokenizer, prompt, None, answered=True)])
+    batch = batch_of(bench, [_ids(bench, prompt)])
     began = time.perf_counter()
     answers = written(bench, batch, new_tokens, context)  # its tokens are on the host when it returns
     return time.perf_counter() - began, answers

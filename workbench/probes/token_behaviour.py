@@ -17,6 +17,7 @@ from workbench.errors import ConfigError
 from workbench.probes.agreement import decoded, distance, divergence, epsilon, rounded_once_more
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
+from workbench.probes.timing import check_length
 from workbench.results import Divergence, KnobEffect, LogitDistance, RowStop, Token
 from workbench.rounding import WRONG_FROM, excess
 
@@ -143,7 +144,9 @@ def stops(
 ) -> tuple[RowStop, ...]:
     """Answers to PROMPTS by the end tokens in force (`ends`), of at most `most` tokens.
 
-    stated  what any source calls an end token: the first special one that a row runs past is told
+        stated  what any source calls an end token: the first special one that a row runs past is told
+
+    ConfigError beyond the context.
     """
     before = bench.config
     sound: Config = before.replace(padding_side="left", attention_mask="tokenizer")  # padding is asked elsewhere
@@ -153,6 +156,8 @@ def stops(
             batches = [bench.inputs([prompt], chat=True) for prompt in PROMPTS]
         else:
             batches = [bench.inputs(list(PROMPTS), chat=True)]
+        longest = max(batch["input_ids"].shape[1] for batch in batches)
+        check_length(longest, most, bench.facts.context_length)
         found = []
         for batch in batches:
             with hushed(), bench.interruptible(context):

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from workbench.results.folders import without_folders
+
 VERSIONS_OF = (
     *("torch", "transformers", "accelerate", "tokenizers", "safetensors", "numpy"),
     *("bitsandbytes", "torchao", "optimum-quanto", "hqq", "gptqmodel"),
@@ -75,10 +77,10 @@ def document(
         "model": model,
         "machine": _plain(machine),
         "versions": {"workbench": __version__, **versions()},
-        "config": _plain(config),
+        "config": without_folders(_plain(config)),
         "resolved": _plain(resolved),
         "workload": _plain(workload),
-        "result": _plain(result),
+        "result": without_folders(_plain(result)),
         "flags": [_plain(flag) for flag in flags],
     }
 

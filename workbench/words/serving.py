@@ -42,6 +42,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "serving.left.sdpa_backend": "a choice of torch's SDPA, which {tool} does not decode with",
     "serving.left.attention_mask": "{tool} packs requests without padding, so there is no mask to choose",
     "serving.left.dtype": "{tool} has no such number format; it takes the checkpoint's or its nearest",
+    "serving.left.dtype_beside": "{tool} refuses a number format beside a quantisation that it makes",
     "serving.left.autocast": "torch.autocast is for weights in full precision; {tool} computes in its dtype",
     "serving.left.tf32": "a switch of torch for float32 products; {tool} has none",
     "serving.left.cudnn_benchmark": "a decoder-only model has no convolutions to choose for",

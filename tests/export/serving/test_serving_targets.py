@@ -47,24 +47,6 @@ def test_every_config_is_a_script_and_a_request(target: str, config: Config) -> 
     assert made.expected == {}
 
 
-@pytest.mark.parametrize("target", SERVING)
-@settings(max_examples=15, deadline=None)
-@given(config=configs())
-def test_what_was_changed_is_carried_or_told(target: str, config: Config) -> None:
-    """No knob is lost in silence: each one that was changed stands among the options or under "does not carry over"."""
-    from workbench.export.request import Request
-    from workbench.export.serving.deployment import Deployment
-
-    deployment = Deployment.of(target, Request(config, HUB))
-    left = "\n".join(deployment.left())
-    if config.attention == "eager" and target != "triton":
-        assert "attention=" in left
-    if config.compile != "off":
-        assert "compile=" in left
-    if config.dtype != "auto" and config.dtype not in TOOLS[target].dtypes and target != "triton":
-        assert "dtype=" in left
-
-
 def test_vllm_carries_format_length_sampling_and_ends(run_script: Make) -> None:
     config = Config(dtype="bfloat16", quantization="fp8", do_sample=True, temperature=0.6, top_p=0.95, top_k=0, seed=7)
     made = export.snippet("vllm", config, model=HUB, context=2048, on="l40s")
@@ -130,6 +112,8 @@ def test_tgi_refuses_a_dtype_beside_a_quantisation(run_script: Make) -> None:
     (called,) = run_script(export.render("tgi", Config(dtype="float16"), model=HUB))
     assert "--dtype=float16" in called
     assert 'dtype="float32": Text' in export.render("tgi", Config(dtype="float32"), model=HUB)
+    both = export.render("tgi", Config(dtype="float16", quantization="bnb-nf4"), model=HUB)
+    assert 'dtype="float16": Text Generation Inference refuses a number format beside' in both
 
 
 def test_tensorrt_llm_has_a_yaml_file_for_the_number_formats() -> None:

@@ -154,7 +154,7 @@ class Deployment:
         value = self.request.config[name]
         match name:
             case "dtype":
-                return value in self.tool.dtypes
+                return value in self.tool.dtypes and not self._beside
             case "quantization":
                 own = self.served.own
                 same = own is not None and own.word == value
@@ -167,8 +167,13 @@ class Deployment:
                 return "stop_token_ids" in self.tool.request.values() or self.target in ("llama.cpp", "ollama")
         return name in self.tool.request or name in self.tool.options
 
+    @property
+    def _beside(self) -> bool:
+        """Whether the launcher refuses a dtype because it is to quantise."""
+        return self.target == "tgi" and bool(self.quantization)
+
     def _reason(self, name: str) -> str:
-        code = f"serving.left.{name}"
+        code = "serving.left.dtype_beside" if name == "dtype" and self._beside else f"serving.left.{name}"
         known = {"tool": self.tool.name, "words": ", ".join(self.tool.made) or "-"}
         return text(code if code in templates() else "serving.left.other", **known)
 
