@@ -144,7 +144,7 @@ def stops(
 ) -> tuple[RowStop, ...]:
     """Answers to PROMPTS by the end tokens in force (`ends`), of at most `most` tokens.
 
-        stated  what any source calls an end token: the first special one that a row runs past is told
+    stated  what any source calls an end token: the first special one that a row runs past is told
 
     ConfigError beyond the context.
     """
