@@ -15,7 +15,8 @@ LEFT = ["demo", "random:deepseek-llm-7b-base?scale=tiny", "deepseek-ai/deepseek-
 
 def stored(name: str) -> dict[str, Any]:
     config = Config(speculation="assistant", assistant_model=name).to_dict()
-    comparison = {"changes": {"assistant_model": ["none", name]}, "b": config}
+    said = [f"speculation assistant, assistant_model {name}", f"({name})", f"a{name}", f"{name}er"]
+    comparison = {"changes": {"assistant_model": ["none", name]}, "b": config, "said": said}
     return document("speculation", config=config, result={"runs": [{"mode": config, "comparison": comparison}]})
 
 
@@ -27,13 +28,22 @@ def test_a_folder_of_an_assistant_is_not_stored(tmp_path: Path, kind: str) -> No
     file.write_bytes(b"\x02\0\0\0\0\0\0\0{}")
     name = str(file if kind == "gguf" else folder)
     record = stored(name)
+    comparison = record["result"]["runs"][0]["comparison"]
+    assert comparison.pop("said") == [
+        "speculation assistant, assistant_model small",
+        "(small)",
+        f"a{name}",
+        f"{name}er",
+    ], "a longer word is another"
     assert str(tmp_path) not in json.dumps(record)
     assert record["config"]["assistant_model"] == find(name).label == "small"
     assert record["result"]["runs"][0]["mode"]["assistant_model"] == "small"
-    assert record["result"]["runs"][0]["comparison"]["changes"]["assistant_model"] == ["none", "small"]
+    assert comparison["changes"]["assistant_model"] == ["none", "small"]
 
 
 @pytest.mark.parametrize("name", LEFT)
 def test_other_names_are_stored_as_they_are(name: str) -> None:
     config = Config(speculation="assistant", assistant_model=name)
-    assert stored(name)["config"] == config.to_dict()
+    record = stored(name)
+    assert record["config"] == config.to_dict()
+    assert record["result"]["runs"][0]["comparison"]["said"][0].endswith(f" {name}")

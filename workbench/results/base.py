@@ -72,17 +72,19 @@ def document(
     """The one envelope of stored records and `--json` output. No host name, user name or absolute path goes in."""
     from workbench import __version__
 
-    return {
+    whole = {
         "schema": f"workbench.{kind}/1",
         "model": model,
         "machine": _plain(machine),
         "versions": {"workbench": __version__, **versions()},
-        "config": without_folders(_plain(config)),
+        "config": _plain(config),
         "resolved": _plain(resolved),
         "workload": _plain(workload),
-        "result": without_folders(_plain(result)),
+        "result": _plain(result),
         "flags": [_plain(flag) for flag in flags],
     }
+    made: dict[str, Any] = without_folders(whole)
+    return made
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,8 @@
 """Names that are paths of a person's own, and what of them may be kept."""
 
 import os.path
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,34 @@ def label(path: Path) -> str:
     return (path.parent if path.suffix == ".gguf" and path.is_file() else path).name
 
 
-def without_folders(value: Any) -> Any:
-    """JSON's values, where a model that is named by its path is named by its label."""
+def without_folders(record: Any) -> Any:
+    """JSON's values, where a model that is named by its path has its label for a name, in sentences too."""
+    places = sorted(set(_paths(record)), key=len, reverse=True)
+    if not places:
+        return record
+    # whole, not the beginning or the end of a longer one
+    pattern = re.compile("|".join(rf"(?<![\w./\\-]){re.escape(place)}(?![\w/\\-])" for place in places))
+
+    def named(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: _labelled(each) if key in _NAMED else named(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [named(each) for each in value]
+        return pattern.sub(lambda found: _labelled(found[0]), value) if isinstance(value, str) else value
+
+    return named(record)
+
+
+def _paths(value: Any, *, names: bool = False) -> Iterator[str]:
+    """Those in the fields that name a model."""
     if isinstance(value, dict):
-        return {key: _labelled(each) if key in _NAMED else without_folders(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_folders(each) for each in value]
-    return value
+        for key, each in value.items():
+            yield from _paths(each, names=key in _NAMED)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _paths(each, names=names)
+    elif names and isinstance(value, str) and is_path(value):
+        yield value
 
 
 def _labelled(value: Any) -> Any:
