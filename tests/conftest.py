@@ -1,5 +1,6 @@
 """What every test has: a home that is never the person's own, the demo model once, and a watch on leaked workers."""
 
+import gc
 import os
 import shutil
 import signal
@@ -173,6 +174,13 @@ def _no_worker_outlives_its_test() -> Iterator[None]:
     if leaked:
         _end(leaked)
         pytest.fail(f"{len(leaked) - before} worker process(es) outlived the test", pytrace=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_is_imported_is_searched_no_more() -> None:
+    """An engine collects garbage at every load and close; through all of torch's objects that takes a second each."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

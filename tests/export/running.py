@@ -15,7 +15,7 @@ from workbench.config import Config
 from workbench.engine.engine import Engine
 from workbench.probes.context import Context
 
-Ask = Callable[[Path, list[str]], dict[str, Any]]
+Ask = Callable[..., dict[str, Any]]  # the file, the prompts, variables of the environment by name
 PROMPTS = ["the sea is deep and the sky is", "one"]
 # runs a file as `python file` would, without the workbench; then asks its functions for token ids
 ANSWER = """
@@ -45,10 +45,11 @@ FORKING = (
     + """
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerFast
 for line in sys.stdin:
-    file, prompts, told = json.loads(line)
+    file, prompts, told, more = json.loads(line)
     child = os.fork()
     if not child:
         status = 1
+        os.environ.update(more)
         try:
             Path(told).write_text(json.dumps(answer(file, prompts)))
             status = 0
@@ -111,11 +112,11 @@ def forking(folder: Path) -> Iterator[Ask]:
         ) as process,
     ):
 
-        def ask(file: Path, prompts: list[str]) -> dict[str, Any]:
+        def ask(file: Path, prompts: list[str], **more: str) -> dict[str, Any]:
             assert process.stdin is not None
             assert process.stdout is not None
             told = file.with_suffix(".answer")
-            process.stdin.write(json.dumps([str(file), prompts, str(told)]) + "\n")
+            process.stdin.write(json.dumps([str(file), prompts, str(told), more]) + "\n")
             process.stdin.flush()
             ended = next((line for line in process.stdout if line.startswith("ended with ")), "not at all")
             assert ended == "ended with 0\n", ended + log.read_text()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from tests.export.running import PROMPTS, Ask, ask_alone, exported_and_said, write
+from tests.export.running import PROMPTS, Ask, exported_and_said, write
 from workbench import export
 from workbench.config import Config
 from workbench.engine import fp8_files
@@ -34,12 +34,12 @@ def test_kernels_caches_and_loops_say_what_the_engine_says(
     assert ask(code, PROMPTS)["ids"] == exported_and_said(random_llama, config)[1]
 
 
-def test_the_carried_loop_decodes_as_the_engine_does(random_llama: Path, tmp_path: Path) -> None:
+def test_the_carried_loop_decodes_as_the_engine_does(ask: Ask, random_llama: Path, tmp_path: Path) -> None:
     """Without the compiler, which the slow tests have: everything but the machine code."""
     config = Config(dtype="float32", threads=1, compile="default", cache_length=128)
     code = write(tmp_path, export.render("transformers", config, model=str(random_llama)))
     plain = config.replace(compile="off")
-    assert ask_alone(code, PROMPTS, TORCHDYNAMO_DISABLE="1")["ids"] == exported_and_said(random_llama, plain)[1]
+    assert ask(code, PROMPTS, TORCHDYNAMO_DISABLE="1")["ids"] == exported_and_said(random_llama, plain)[1]
 
 
 FORMATS = [

@@ -122,7 +122,7 @@ def test_the_demo_says_the_same_as_in_the_session(
     ask: Ask, demo_home: Path, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     prompts = ["Name three colours.", "What is the capital of France? Answer in one word."]
-    with Session("demo", config=Config(**changes)) as session:
+    with Session("demo", config=Config(**changes), host="inline") as session:
         answers = session.generate(prompts, max_new_tokens=8)
         made = session.export("transformers")
         state = session.resolved

@@ -36,7 +36,7 @@ def comments_hold(text: str, mark: str = "#") -> None:
 
 
 @pytest.mark.parametrize("target", BY_SHELL)
-@settings(max_examples=25, deadline=None, suppress_health_check=FIXTURES)
+@settings(max_examples=12, deadline=None, suppress_health_check=FIXTURES)
 @given(name=FOLDERS, revision=NAMES)
 def test_a_shell_sees_the_path_and_the_revision_as_one_word_each(
     target: str, name: str, revision: str, run_script: Run, tmp_path: Path
@@ -52,7 +52,7 @@ def test_a_shell_sees_the_path_and_the_revision_as_one_word_each(
     assert not list(tmp_path.rglob("canary"))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=FIXTURES)
+@settings(max_examples=12, deadline=None, suppress_health_check=FIXTURES)
 @given(name=FOLDERS, revision=NAMES)
 def test_llama_cpp_is_given_the_file_and_its_converter_the_folder(
     name: str, revision: str, run_script: Run, tmp_path: Path
