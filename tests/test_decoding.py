@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+import torch
 
 from workbench.charts import figure
 from workbench.config import Config
@@ -160,6 +161,32 @@ def test_differences_are_paired_by_prompt() -> None:
     assert (effect.difference, effect.difference_ci95) == (2.0, (2.0, 2.0))
     assert effect.ci95[1] - effect.ci95[0] > 50
     assert [verdict.params["metric"] for verdict in found.settings[1].verdicts] == ["tokens"]
+
+
+def only_seven() -> Any:
+    """A factory: the token 7 alone."""
+
+    def process(_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        only = torch.full_like(scores, -torch.inf)
+        only[:, 7] = 0.0
+        return only
+
+    return process
+
+
+def test_a_person_s_own_processor_is_a_setting_like_any_other(session: Session) -> None:
+    path = f"{__name__}:only_seven"
+    changes = [LOOPING, {"logits_processors": [path]}, {**LOOPING, "logits_processors": [only_seven()]}]
+    found = session.decoding(changes, max_new_tokens=8)
+    plain, by_path, by_function = found.settings
+    assert by_path.changes["logits_processors"] == [path]
+    assert "process" in by_function.changes["logits_processors"][0]
+    assert "logits_processors" not in plain.changes
+    assert by_path.metrics["distinct_1"].value == by_function.metrics["distinct_1"].value == 1 / 8
+    assert any(verdict.params.get("metric") == "distinct_1" for verdict in by_path.verdicts)
+    assert f"logits_processors={path}" in str(tables.show(found))
+    with pytest.raises(ConfigError, match="no_such_module_here"):
+        session.decoding([LOOPING, {"logits_processors": ["no_such_module_here:f"]}])
 
 
 def test_of_few_prompts_nothing_is_said_to_differ() -> None:

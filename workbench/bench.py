@@ -184,19 +184,22 @@ class Bench:
         logits_processors: Sequence[Any] = (),
         on_chunk: Callable[[Chunk], None] | None = None,
     ) -> list[Completion]:
-        here = not isinstance(self.host, ProcessHost)
         parameters = {
             "prompts": as_batch(prompts),
             "max_new_tokens": at_least_one("max_new_tokens", max_new_tokens),
             "seed": None if seed is None else as_seed(seed),
             "chat": chat,
-            "logits_processors": as_processors(logits_processors, here=here),
+            "logits_processors": self.processors(logits_processors),
         }
         data = self.host.call("generate", parameters, self._events_of(job, on_chunk))
         self._keep(data)
         completions = [Completion.from_dict(completion) for completion in data["completions"]]
         self._dispatcher.send("result", job, {"kind": "completions", "value": completions})
         return completions
+
+    def processors(self, given: Any) -> list[Any]:
+        """Logits processors as a call takes them: a worker is sent import paths only. ConfigError for what is none."""
+        return as_processors(given, here=not isinstance(self.host, ProcessHost))
 
     def store(self, job: int, record: dict[str, Any]) -> tuple[Message, ...]:
         """Keeps a record; what its result is flagged with where that failed."""

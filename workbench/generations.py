@@ -199,7 +199,7 @@ class Generations:
         """What decoding settings do to answers, each against the first: repetition, variety, length, endings, NLL.
 
         changes  of the config in force, a mapping each; default: greedy, DeepSeek's advice for R1, and two cures of
-                 repetition
+                 repetition. "logits_processors" beside the knobs: a list, as in `generate`
         prompts  texts or lists of messages; default: nine built-in ones in English, Chinese and code
         seeds    draws of each prompt where a setting samples; all in one batch, so that it is fast
 

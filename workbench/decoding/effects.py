@@ -54,6 +54,7 @@ def decoding(
     """
     began = time.monotonic()
     asked = [dict(each) for each in (DEFAULT if changes is None else changes)]
+    processors = [bench.processors(each.pop("logits_processors", ())) for each in asked]
     configs = _configs(bench, asked)
     texts = [prompt.content for prompt in decoding_prompts()] if prompts is None else list(prompts)
     if not texts or not all(texts):
@@ -63,6 +64,7 @@ def decoding(
         "prompts": texts,
         "configs": [config.to_dict() for config in configs],
         "changes": [shown(config, each) for config, each in zip(configs, asked, strict=True)],
+        "processors": processors,
         "seeds": at_least_one("seeds", seeds),
         "max_new_tokens": at_least_one("max_new_tokens", max_new_tokens),
         "threads": bench.machine.cpu.cores,

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 
 from workbench.engine.interrupt import GuardedStreamer, between_layers
-from workbench.engine.processors import Process, processors
 from workbench.engine.readback import as_ids
 from workbench.errors import ConfigError, Stopped
 from workbench.knobs.sampling import LARGEST_SEED
 from workbench.knobs.sampling_remarks import remarks
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
+from workbench.probes.processors import Process, processors
 from workbench.probes.timing import check_length
 from workbench.results import Chunk, Completion, FinishReason
 from workbench.words import Message, say

@@ -10,6 +10,7 @@ from workbench.knobs.sampling_remarks import remarks
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
 from workbench.probes.forced import Recorder
+from workbench.probes.processors import Checked, processors
 from workbench.probes.quality.decode import batch_of, rendered
 from workbench.probes.quality.logits import Reader
 from workbench.probes.timing import check_length
@@ -23,7 +24,8 @@ Written = list[tuple[list[int], FinishReason]]  # of each row: its tokens, and w
 
 
 def run(bench: Bench, params: dict[str, Any], context: Context) -> DecodedRuns:
-    """params: prompts (texts, messages), configs (as dicts), changes (their names), seeds, max_new_tokens, threads.
+    """params: prompts (texts, messages), configs (as dicts), changes (their names), processors (of each), seeds,
+    max_new_tokens, threads.
 
     threads  on a CPU, where the config leaves their number open: nothing is timed here, and what decodes one row
              fastest is slow for a batch
@@ -38,12 +40,13 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> DecodedRuns:
     total = len(params["configs"])
     settings = []
     try:
-        for index, (values, changes) in enumerate(zip(params["configs"], params["changes"], strict=True)):
+        asked = zip(params["configs"], params["changes"], map(processors, params["processors"]), strict=True)
+        for index, (values, changes, made) in enumerate(asked):
             context.progress(say("decoding.setting", index=index + 1, total=total), index, total)
             if before.threads == "auto":
                 values = {**values, "threads": params["threads"]}
             bench.switch(Config(**values), context, proven=True)
-            settings.append(runs.of(changes, count_ties=index == 0))
+            settings.append(runs.of(changes, made, count_ties=index == 0))
     finally:
         bench.switch(before, Context(context.emit), proven=True)
     return DecodedRuns(
@@ -55,8 +58,14 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> DecodedRuns:
     )
 
 
-def written(bench: Bench, batch: dict[str, torch.Tensor], new_tokens: int, context: Context) -> Written:
-    """What each row of `batch` is answered under everything in force, stops included."""
+def written(
+    bench: Bench,
+    batch: dict[str, torch.Tensor],
+    new_tokens: int,
+    context: Context,
+    processors: Sequence[Checked] = (),
+) -> Written:
+    """What each row of `batch` is answered under everything in force, stops and a person's processors included."""
     start = batch["input_ids"].shape[1]
     stops = bench.stops.criteria(start)
 
@@ -65,7 +74,12 @@ def written(bench: Bench, batch: dict[str, torch.Tensor], new_tokens: int, conte
 
     with bench.interruptible(context):
         output = bench.produce(
-            batch, None, new_tokens, fixed=False, stopping_criteria=stops, logits_processor=[Recorder(look)]
+            batch,
+            None,
+            new_tokens,
+            fixed=False,
+            stopping_criteria=stops,
+            logits_processor=[Recorder(look), *processors],
         )
     end_ids = set(bench.resolved().eos_token_ids)
     found: Written = []
@@ -99,8 +113,10 @@ class _Runs:
         self._reader = Reader(bench, context)
         self.ties = self.positions = 0
 
-    def of(self, changes: dict[str, Any], *, count_ties: bool) -> DecodedSetting:
+    def of(self, changes: dict[str, Any], made: Sequence[Checked], *, count_ties: bool) -> DecodedSetting:
         config = self._bench.config
+        if made:
+            changes = {**changes, "logits_processors": [each.name for each in made]}
         draws = self._seeds if config.do_sample else 1
         rows = [(prompt, draw) for draw in range(draws) for prompt in range(len(self._prompts))]
         repeat = min(REPEATED, self._new_tokens)
@@ -109,8 +125,8 @@ class _Runs:
         for first in range(0, len(rows), ROWS):
             part = rows[first : first + ROWS]
             batch = batch_of(self._bench, [self._prompts[prompt] for prompt, _ in part])
-            found = self._drawn(batch, self._new_tokens, first)
-            once_more = self._drawn(batch, repeat, first)
+            found = self._drawn(batch, self._new_tokens, first, made)
+            once_more = self._drawn(batch, repeat, first, made)
             again += sum(one[:repeat] == other for (one, _), (other, _) in zip(found, once_more, strict=True))
             nll = self._nll(batch, [tokens for tokens, _ in found], count_ties=count_ties)
             answers += [
@@ -126,10 +142,10 @@ class _Runs:
             notes=remarks(config),
         )
 
-    def _drawn(self, batch: dict[str, torch.Tensor], new_tokens: int, first: int) -> Written:
+    def _drawn(self, batch: dict[str, torch.Tensor], new_tokens: int, first: int, made: Sequence[Checked]) -> Written:
         seed = self._bench.config.seed
         torch.manual_seed((0 if seed == "random" else seed) + first)
-        return written(self._bench, batch, new_tokens, self._context)
+        return written(self._bench, batch, new_tokens, self._context, made)
 
     def _nll(
         self, batch: dict[str, torch.Tensor], answers: Sequence[Sequence[int]], *, count_ties: bool

@@ -106,6 +106,6 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "serving.unquotable": (
         "{value} cannot be written into {where}.",
         "Its format has no way to write this value.",
-        "Rename the file or the model.",
+        "Write it without these characters; a file or a model can be renamed.",
     ),
 }

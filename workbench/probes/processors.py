@@ -48,21 +48,21 @@ class Checked(LogitsProcessor):  # type: ignore[misc]  # transformers ships no t
 
     def __init__(self, process: Process, name: str) -> None:
         self._process = process
-        self._name = name
+        self.name = name
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         try:
             processed = self._process(input_ids, scores)
         except Exception as error:  # a person's code
-            raise WorkbenchError("processors.failed", name=self._name, problem=_told(error)) from error
+            raise WorkbenchError("processors.failed", name=self.name, problem=_told(error)) from error
         if not isinstance(processed, torch.Tensor) or processed.shape != scores.shape:
             returned = list(processed.shape) if isinstance(processed, torch.Tensor) else type(processed).__name__
             raise WorkbenchError(
-                "processors.wrong_shape", name=self._name, returned=str(returned), wanted=str(list(scores.shape))
+                "processors.wrong_shape", name=self.name, returned=str(returned), wanted=str(list(scores.shape))
             )
         # NaN fails this too; a row of −inf alone leaves no token to choose
         if not bool((processed.float().amax(dim=-1) > -torch.inf).all()):
-            raise WorkbenchError("processors.nothing_left", name=self._name)
+            raise WorkbenchError("processors.nothing_left", name=self.name)
         return processed
 
 
