@@ -106,8 +106,6 @@ def test_llama_server_takes_each_command(run_script: Make) -> None:
 
 
 def test_triton_s_own_message_takes_the_config() -> None:
-    if importlib.util.find_spec("tritonclient") is None or importlib.util.find_spec("grpc") is None:
-        pytest.skip("tritonclient[grpc] is not installed: the config is checked by the grammar in test_serving_triton")
     code = export.render("triton", Config(), model=HUB, on="l4")
     value = "quotes \" and ' \\ \n $(touch canary) 名 \x1b"
     script = (
