@@ -1,15 +1,20 @@
-"""Every number format that is installed, on the demo model: bytes by count, load, speed by pairs, KLD by domain."""
+"""Every number format that can be had here, on the demo model: bytes by count, load, speed by pairs, KLD by domain."""
 
 from typing import Any
 
 from benchmarks.record import Outcome, Row
-from workbench import Config, Session, Workload
+from workbench import Config, Session, Workload, quantize
 from workbench.knobs import refusals
 from workbench.knobs.formats import FORMATS
 
 QUESTION = "each quantisation against bfloat16: bytes, seconds of a load, decode and prefill by pairs, KLD by domain"
 WORK = Workload(prompt_tokens=256, new_tokens=32)
 BASE = Config(dtype="bfloat16")
+CONFIGS = {
+    "float16": BASE.replace(dtype="float16"),
+    **{name: BASE.replace(quantization=name) for name in FORMATS},
+    "bnb-nf4, double quantised": BASE.replace(quantization="bnb-nf4", bnb_double_quant=True),
+}
 _LOADS = 3  # of which the middle one is told
 
 
@@ -21,12 +26,14 @@ def run(budget_s: float) -> Outcome:
     with Session("demo", config=BASE) as session:
         full = session.census().bytes
         rows += [Row("bfloat16: weights", full / 2**20, "MiB"), *_quality(session, "bfloat16")]
-        for name in FORMATS:
-            refused = refusals(BASE.replace(quantization=name), session.machine, session.facts)
+        for name, config in CONFIGS.items():
+            refused = refusals(config, session.machine, session.facts)
             if refused:
                 left_out.append(f"{name}: {next(iter(refused.values())).reason}")
                 continue
-            loads = sorted(_load(session, name) for _ in range(_LOADS))
+            if name in FORMATS and FORMATS[name].calibrated:
+                quantize("demo", name)  # finds the copy where there is one
+            loads = sorted(_load(session, config) for _ in range(_LOADS))
             counted = session.census()
             rows += [
                 Row(f"{name}: weights ÷ bfloat16", counted.bytes / full, "×"),
@@ -35,7 +42,8 @@ def run(budget_s: float) -> Outcome:
                 *_quality(session, name),
             ]
             session.apply(BASE)
-            found = session.compare({}, {"quantization": name}, WORK, precision=0.05, budget_s=budget_s / len(FORMATS))
+            changes = {knob: new for knob, (_old, new) in BASE.diff(config).items()}
+            found = session.compare({}, changes, WORK, precision=0.05, budget_s=budget_s / len(CONFIGS))
             for what, metric in (("decode", "decode_tps"), ("prefill", "prefill_tps")):
                 rows.append(Row(f"{name}: {what} ÷ bfloat16", found.ratio[metric], "×", found.ci95.get(metric)))
                 samples[f"{name} {metric}"] = [after / before for before, after in found.samples[metric]]
@@ -50,9 +58,9 @@ def run(budget_s: float) -> Outcome:
     return Outcome("formats", QUESTION, tuple(rows), conditions, samples)
 
 
-def _load(session: Session, name: str) -> float:
+def _load(session: Session, config: Config) -> float:
     session.apply(BASE)
-    return session.apply(quantization=name).seconds
+    return session.apply(config).seconds
 
 
 def _quality(session: Session, name: str) -> list[Row]:

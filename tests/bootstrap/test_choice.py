@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from workbench.bootstrap import room
-from workbench.bootstrap.builds import BUILDS, DEMO, OTHERS, Size, System, torch_size
+from workbench.bootstrap.builds import BUILDS, DEMO, OTHERS, QUANT, Size, System, torch_size
 from workbench.bootstrap.choice import Choice, holds, parse, pick
-from workbench.bootstrap.existing import quoted
+from workbench.bootstrap.environment import LAYERS
+from workbench.bootstrap.existing import quoted, requirements
 from workbench.bootstrap.places import Checkout, program, programs
 from workbench.bootstrap.pythons import candidates, fits
 from workbench.bootstrap.targets import TARGETS, Tools
@@ -74,7 +75,19 @@ def test_sizes_add_up() -> None:
     assert torch is not None
     assert room.sizes(["base", "demo"], BUILDS["cpu"], LINUX) == (OTHERS + torch + DEMO, True)
     assert room.sizes(["demo"], None, LINUX) == (DEMO, False)
+    assert room.sizes(["demo", "quant"], None, LINUX) == (DEMO + QUANT, False)
     assert torch_size(BUILDS["cu130"], System("linux", "aarch64")) is None
+
+
+def test_the_slow_tests_have_the_optional_quantisers() -> None:
+    """Those that live with the rest; gptqmodel pulls numpy down."""
+    assert "quant" in TARGETS["test-slow"].layers
+    wanted = " ".join(requirements(Path(__file__).parents[2] / "pyproject.toml", TARGETS["test-slow"].layers))
+    assert "hqq>=" in wanted
+    assert "optimum-quanto>=" in wanted
+    assert "gptqmodel" not in wanted
+    for target in TARGETS.values():
+        assert set(target.layers) <= set(LAYERS)
 
 
 def test_a_small_disk_is_refused_and_what_is_there_is_not_needed_again(

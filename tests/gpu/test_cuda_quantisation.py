@@ -12,6 +12,7 @@ from workbench.errors import CapabilityError
 from workbench.knobs import refusals
 from workbench.knobs.formats import FORMATS
 from workbench.machine.child import run_module
+from workbench.results import Workload
 from workbench.session import Session
 
 pytestmark = [pytest.mark.gpu, pytest.mark.model]
@@ -57,6 +58,28 @@ def test_memory_on_the_device_follows_the_bytes(session: Session) -> None:
     small = session.apply(BASE.replace(quantization="bnb-nf4"))
     saved = full.resolved.weight_bytes - small.resolved.weight_bytes
     assert full.memory_after - small.memory_after == pytest.approx(saved, rel=0.1)
+
+
+@pytest.fixture(scope="module")
+def large(demo_home: Path) -> Iterator[Session]:
+    """3.3 GB in bfloat16, so that what CUDA's libraries take from the allocator for themselves weighs little."""
+    with Session("random:deepseek-llm-7b-base?layers=4", config=BASE) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("quantization", ["none", *MADE_WHILE_LOADING])
+def test_the_forecast_is_what_the_allocator_shows(large: Session, quantization: str) -> None:
+    config = BASE.replace(quantization=quantization)
+    refused = refusals(config, large.machine, large.facts)
+    if refused:
+        pytest.skip(str(next(iter(refused.values())).reason))
+    work = Workload(prompt_tokens=512, new_tokens=16)
+    large.apply(config)
+    found = large.forecast(config, workload=work)
+    taken = large.measure(work, precision=0.5, budget_s=10)
+    assert taken.peak_method == "torch.cuda.max_memory_allocated"
+    assert found.weights == pytest.approx(large.census().bytes, rel=0.02)
+    assert found.total == pytest.approx(taken.peak_bytes, rel=0.1)
 
 
 def test_double_quantisation_takes_less_than_without(session: Session) -> None:

@@ -153,6 +153,10 @@ def test_a_rehearsal_does_every_section_for_real(tiny: str, tmp_path: Path, monk
     formats = {row["part"].rpartition(" ")[2]: row for row in found["quantised"]["rows"]}
     assert formats["bnb-nf4"]["ran"] == "bnb-nf4"
     assert formats["bnb-nf4"]["bytes"] < formats["full"]["bytes"]
+    for row in formats.values():
+        assert row["bytes"] < row["forecast_bytes"] < 1.3 * row["bytes"]  # cache and workspace of a short prompt
+        assert row["forecast_to_peak"] == row["forecast_bytes"] / row["peak_bytes"]
+        assert 0 < row["forecast_to_peak"] < 1  # the peak is the whole process's here
     skipped = {entry["what"].rpartition(" ")[2]: entry["why"] for entry in found["quantised"]["skipped"]}
     assert "CPU" in skipped["fp8"]
     page = (tmp_path / "gpu-check.md").read_text()

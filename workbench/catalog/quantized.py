@@ -21,11 +21,15 @@ _TORCHAO = {
     "Float8WeightOnlyConfig": "torchao-float8",
 }
 _SAMPLES, _SAMPLE_BYTES = 16, 65536
-# transformers' method -> {module that it imports to load such files: distribution}
-_GPTQMODEL = {"gptqmodel": "gptqmodel==7.6.0", "optimum.gptq": "optimum"}
+# distribution -> (module that transformers imports of it to load such files, what pip takes)
+_CALIBRATED = {"gptqmodel": ("gptqmodel", "gptqmodel==7.6.0"), "optimum": ("optimum.gptq", "optimum")}
+# transformers' method -> {module: distribution}
 _NEEDS = {
-    "gptq": _GPTQMODEL,
-    "awq": _GPTQMODEL,
+    **{
+        name: dict(_CALIBRATED[package] for package in (entry.package, *entry.beside))
+        for name, entry in FORMATS.items()
+        if entry.calibrated
+    },
     "bitsandbytes": {"bitsandbytes": "bitsandbytes"},
     "torchao": {"torchao": "torchao"},
     "quanto": {"optimum.quanto": "optimum-quanto"},

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import ModelError, WorkbenchError
+from workbench.knobs.formats import FORMATS
 
 LEAST_TOKENS = 512
 _SHORTEST = 10  # gptqmodel drops what is not longer
 _WORKERS = "GPTQMODEL_CPU_WORKERS"  # with one of them it cannot load a model: "requests 2 workers but parent has 1"
-_PACKAGES = ("torch", "transformers", "safetensors", "gptqmodel", "optimum")
+_PACKAGES = ("torch", "transformers", "safetensors", "gptqmodel")
 
 
 def main() -> int:
@@ -85,7 +86,8 @@ def _quantize(arguments: argparse.Namespace, tell: Any) -> dict[str, Any]:
     )
     model.quantize(list(passages), batch_size=1, **backend)
     model.save(str(arguments.target))
-    return {"tokens": tokens, "widest": widest, "versions": {name: version(name) for name in _PACKAGES}}
+    packages = (*_PACKAGES, *FORMATS[arguments.method].beside)
+    return {"tokens": tokens, "widest": widest, "versions": {name: version(name) for name in packages}}
 
 
 def _end_with_owner() -> None:

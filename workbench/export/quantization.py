@@ -119,7 +119,8 @@ def _packages(package: str) -> tuple[str, ...]:
 
 def _of_files(request: Request, own: Stated, dtype: str) -> Piece:
     """The files bring it: nothing is to be said, but where FP8 is dequantised."""
-    packages = {"gptq": ("gptqmodel", "optimum"), "awq": ("gptqmodel", "optimum")}.get(own.method, ())
+    made = FORMATS.get(own.word)
+    packages = (made.package, *made.beside) if made is not None and made.calibrated else ()
     ran = request.resolved.quantization if request.resolved else request.config.quantization
     if own.method != "fp8" or ran not in ("none",):
         return Piece(packages=packages, places=_proof())

@@ -53,10 +53,14 @@ def _formats(findings: Findings, model: str) -> None:
 
 
 def _measure(session: Session, plan: Plan, config: Config) -> dict[str, Any]:
-    """Applies, decodes, counts; the count comes last because the first forward pass repacks some formats."""
+    """Applies, decodes, counts; the count comes last because the first forward pass repacks some formats.
+
+    forecast_to_peak  forecast ÷ measured: of the allocator's count on a GPU, of the whole process on a CPU
+    """
     applied = session.apply(config)
     taken = session.measure(_WORK, precision=0.05, budget_s=min(plan.budget_s / 4, plan.left_s))
     counted = session.census()
+    forecast = session.forecast(config, workload=_WORK).total
     return {
         "ran": counted.ran,
         "share": counted.quantized_share,
@@ -65,6 +69,8 @@ def _measure(session: Session, plan: Plan, config: Config) -> dict[str, Any]:
         "loaded_bytes": sum(share.bytes for share in counted.loaded),
         "bytes": counted.bytes,
         "peak_bytes": taken.peak_bytes,
+        "forecast_bytes": forecast,
+        "forecast_to_peak": forecast / taken.peak_bytes,
         "load_s": applied.seconds,
         "residue_bytes": applied.residue_bytes,
         "decode_tps": taken.decode_tps,

@@ -78,7 +78,7 @@ def quantize(
     context = context or Context(on_event or (lambda _name, _data: None))
     _check_words(method, bits, group_size)
     text = calibration(Path(calibration_text).expanduser() if calibration_text else None)
-    _check_packages()
+    _check_packages(method)
     return make(_order(model, revision, method, bits, group_size, text, context), context)
 
 
@@ -110,8 +110,8 @@ def _check_words(method: str, bits: int, group_size: int) -> None:
         raise ConfigError("calibrate.group", size=group_size, known=", ".join(str(each) for each in GROUPS))
 
 
-def _check_packages() -> None:
-    missing = lacking("gptq")
+def _check_packages(method: str) -> None:
+    missing = lacking(method)
     if missing:
         raise CapabilityError("calibrate.needs_package", command="pip install " + " ".join(missing))
 

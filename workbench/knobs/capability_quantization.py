@@ -123,7 +123,7 @@ def _as_files(files: str | None, machine: Machine, values: Mapping[str, Any]) ->
     if files not in FORMATS:
         return OK  # a method that has no value here: transformers says what it needs
     chosen = FORMATS[files]
-    return unusable(machine.package(chosen.package), chosen.package) or _optimum(files, machine) or OK
+    return unusable(machine.package(chosen.package), chosen.package) or _beside(files, machine) or OK
 
 
 def _in_full(files: str | None) -> Capability:
@@ -167,7 +167,7 @@ def _library(value: str, machine: Machine, model: ModelFacts | None, values: Map
         return refuse(say("machine.package.quanto_needs_compiler"), say("machine.package.install_compiler"))
     if value == "quanto-int4" and on_cuda(machine, values) and not _has(machine, "nvcc"):
         return refuse(say("capability.quanto_nvcc"), say("capability.use_4_bit"))
-    return _optimum(value, machine) if package == "gptqmodel" else None
+    return _beside(value, machine)
 
 
 def _bitsandbytes(machine: Machine, values: Mapping[str, Any]) -> Capability | None:
@@ -192,12 +192,10 @@ def _torchao_int4(machine: Machine, model: ModelFacts | None, values: Mapping[st
     return refuse(say("capability.int4_bfloat16", dtype=dtype), say("capability.dtype_bfloat16"))
 
 
-def _optimum(value: str, machine: Machine) -> Capability | None:
-    """GPTQ's and AWQ's second package; transformers/quantizers/quantizer_gptq.py."""
-    if not FORMATS[value].calibrated or value == "awq":
-        return None
-    optimum = machine.package("optimum")
-    return None if optimum is None else unusable(optimum, "optimum")
+def _beside(value: str, machine: Machine) -> Capability | None:
+    """The second package of a format, where it has one that the doctor looked for."""
+    found = [(name, package) for name in FORMATS[value].beside if (package := machine.package(name)) is not None]
+    return next(filter(None, (unusable(package, name) for name, package in found)), None)
 
 
 def _allowed(value: str, machine: Machine, model: ModelFacts | None, values: Mapping[str, Any]) -> Capability:

@@ -13,6 +13,7 @@ class Format:
     """One value of the knob `quantization`.
 
     package       the distribution that makes it
+    beside        distributions that loading such files takes too (transformers 5.23: in quantizer_gptq.py, not in _awq)
     bits          of one weight, without scales
     group         weights that share a scale: a count, 0 for a whole row, None where the format has none of its own
     grouped       whether the knob group_size chooses it
@@ -30,6 +31,7 @@ class Format:
     checkpoint: bool = False
     calibrated: bool = False
     activations: bool = False
+    beside: tuple[str, ...] = ()
 
 
 FORMATS = MappingProxyType(
@@ -47,7 +49,16 @@ FORMATS = MappingProxyType(
             Format("hqq-int8", "int8 weights in groups (HQQ)", "hqq", 8, 64, grouped=True),
             Format("quanto-int4", "int4 weights in groups (quanto)", "optimum-quanto", 4, 128),
             Format("quanto-int8", "int8 weights (quanto)", "optimum-quanto", 8, 0),
-            Format("gptq", "int4 weights, calibrated (GPTQ)", "gptqmodel", 4, 64, grouped=True, calibrated=True),
+            Format(
+                "gptq",
+                "int4 weights, calibrated (GPTQ)",
+                "gptqmodel",
+                4,
+                64,
+                grouped=True,
+                calibrated=True,
+                beside=("optimum",),
+            ),
             Format("awq", "int4 weights, calibrated (AWQ)", "gptqmodel", 4, 64, grouped=True, calibrated=True),
             Format("fp8", "float8 in 128×128 blocks, as DeepSeek-V3's files are", "transformers", 8, 128 * 128),
         )
