@@ -70,6 +70,8 @@ def verdict_of(
     parameters: int = 7_000_000_000,
     against: Reference | None = None,
     facts: dict[str, Any] | None = None,
+    calibrating: dict[str, float] | None = None,
+    suite: str = "default",
     **more: Any,
 ) -> QualityDiff:
     against = against or reference()
@@ -77,7 +79,7 @@ def verdict_of(
     found = QualityDiff(
         reference=against.config,
         candidate=candidate.to_dict(),
-        suite="default",
+        suite=suite,
         suite_hash="0",
         overall=overall,
         by_domain=more.pop("by_domain", {"english": overall, "chinese": overall}),
@@ -91,7 +93,7 @@ def verdict_of(
     )
     resolved = Resolved.model_construct(quantization=ran, dtype=candidate["dtype"])
     known = {"parameters": parameters, "notes": (), "calibrated_by": None, "calibration_leaked": (), **(facts or {})}
-    return judged(found, resolved, against, ModelFacts.model_construct(**known))
+    return judged(found, resolved, against, ModelFacts.model_construct(**known), calibrating)
 
 
 def codes(found: QualityDiff) -> list[str]:
@@ -172,8 +174,33 @@ def test_what_calibrated_the_weights_is_said() -> None:
     known = verdict_of(block(0.2), ran="gptq", facts={"calibrated_by": "licences"})
     assert known.calibrated_by == "licences"
     assert "quality.calibration_unknown" not in codes(known)
-    leaked = verdict_of(block(0.2), ran="gptq", facts={"calibrated_by": "own.txt", "calibration_leaked": ("default",)})
-    assert "quality.leaked" in codes(leaked)
+
+
+@pytest.mark.parametrize(
+    ("suite", "calibrating", "leaked", "told"),
+    [
+        ("file", {"own_text": 0.5}, (), ["quality.leaked"]),
+        ("file", {"own_text": 0.0}, ("english",), []),
+        ("file", None, ("english",), ["quality.calibration_unmarked"]),
+        ("default", None, ("english",), ["quality.leaked"]),
+        ("default", None, ("code",), []),
+        ("default", {"english": 0.0}, ("english",), []),
+    ],
+    ids=[
+        "its text",
+        "another text",
+        "no marks",
+        "no marks, our suite",
+        "no marks, a domain not judged",
+        "marks decide",
+    ],
+)
+def test_only_a_text_that_is_judged_is_called_leaked(
+    suite: str, calibrating: dict[str, float] | None, leaked: tuple[str, ...], told: list[str]
+) -> None:
+    known = {"calibrated_by": "own.txt", "calibration_leaked": leaked}
+    found = verdict_of(block(0.2), ran="gptq", facts=known, calibrating=calibrating, suite=suite)
+    assert [code for code in codes(found) if code.startswith(("quality.leaked", "quality.calibration"))] == told
 
 
 def test_memory_is_told_against_16_bits_or_against_a_reference_that_is_quantised_itself() -> None:

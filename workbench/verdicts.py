@@ -8,6 +8,7 @@ tools/perplexity/README.md) are not told apart by tasks. No torch.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from workbench import suites
 from workbench.config import Config
 from workbench.judging import names_of
 from workbench.knobs.formats import FORMATS, PLAIN
@@ -24,13 +25,23 @@ _SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _UNSAID = ("attention", "dtype", "quantization", "threads", "device", "padding_side", "waiting", "pinning")
 
 
-def judged(found: QualityDiff, resolved: Resolved, reference: Reference, facts: ModelFacts) -> QualityDiff:
-    """`found` with its verdict, its flags, and what calibrated the weights. `resolved`: the candidate's."""
+def judged(
+    found: QualityDiff,
+    resolved: Resolved,
+    reference: Reference,
+    facts: ModelFacts,
+    calibrating: Mapping[str, float] | None = None,
+) -> QualityDiff:
+    """`found` with its verdict, its flags, and what calibrated the weights.
+
+    resolved     the candidate's
+    calibrating  domain -> how much of it calibrated the weights; None: the weights keep no marks that would tell
+    """
     found = found.model_copy(update={"calibrated_by": facts.calibrated_by})
     return found.model_copy(
         update={
             "verdict": verdict(found, resolved, reference),
-            "flags": (*facts.notes, *_flags(found, resolved, reference, facts)),
+            "flags": (*facts.notes, *_flags(found, resolved, reference, facts, calibrating)),
         }
     )
 
@@ -127,18 +138,37 @@ def _worse(found: QualityDiff) -> float:
     return max(block.kld.mean for block in blocks)
 
 
-def _flags(found: QualityDiff, resolved: Resolved, reference: Reference, facts: ModelFacts) -> Sequence[Message]:
+def _flags(
+    found: QualityDiff,
+    resolved: Resolved,
+    reference: Reference,
+    facts: ModelFacts,
+    calibrating: Mapping[str, float] | None,
+) -> Sequence[Message]:
     flags: list[Message] = list(_of_numbers(found, reference))
     chosen = FORMATS.get(resolved.quantization)
     if chosen is not None and chosen.bits <= _FEW_BITS and facts.parameters < _SMALL:
         flags.append(say("quality.small_model", millions=round(facts.parameters / 1e6)))
-    if facts.calibration_leaked:
-        flags.append(say("quality.leaked", text=str(facts.calibrated_by), suites=", ".join(facts.calibration_leaked)))
-    elif chosen is not None and chosen.calibrated and found.calibrated_by is None:
+    if chosen is not None and chosen.calibrated and found.calibrated_by is None:
         flags.append(say("quality.calibration_unknown", format=chosen.name))
+    elif found.calibrated_by is not None:
+        flags.extend(_calibration(found.calibrated_by, found, facts, calibrating))
     if reference.quantization != "none":
         flags.append(say("quality.reference_quantised", format=reference.quantization))
     return flags
+
+
+def _calibration(
+    by: str, found: QualityDiff, facts: ModelFacts, calibrating: Mapping[str, float] | None
+) -> Sequence[Message]:
+    """Whether the text that is judged made the weights. A copy without marks knows of our own suites alone."""
+    if calibrating is not None:
+        held = [f"{text(f'domain.{domain}')} {share(part)}" for domain, part in calibrating.items() if part > 0]
+        return [say("quality.leaked", text=by, shared=", ".join(held))] if held else []
+    if found.suite not in suites.NAMES:
+        return [say("quality.calibration_unmarked", text=by)]
+    held = [text(f"domain.{domain}") for domain in found.by_domain if domain in facts.calibration_leaked]
+    return [say("quality.leaked", text=by, shared=", ".join(held))] if held else []
 
 
 def _of_numbers(found: QualityDiff, reference: Reference) -> Sequence[Message]:
