@@ -1,8 +1,9 @@
 """From a quality diff to words: what a configuration saves and what it costs, what hurts most, what to beware of.
 
-Two candidates are ranked by KLD, never by perplexity, which may fall while a model gets worse. Nothing is ranked that
-is nearly lossless: the formats of llama.cpp that lose less than 0.01 nats (q8_0 0.0014, q6_K 0.0055 on LLaMA-3-8B;
-tools/perplexity/README.md) are not told apart by tasks. No torch.
+Candidates are ranked by KLD (of the text or of the decode path, whichever is larger), never by perplexity, which may
+fall while a model gets worse. Nothing is told apart that is nearly lossless: the formats of llama.cpp that lose less
+than 0.01 nats (q8_0 0.0014, q6_K 0.0055 on LLaMA-3-8B; tools/perplexity/README.md) are not told apart by tasks. No
+torch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -82,6 +83,9 @@ def verdict(found: QualityDiff, resolved: Resolved, reference: Reference) -> Mes
             interval=interval(along.kld.mean_ci95),
             same=share(along.same_top),
         )
+    if along is not None and kld.mean <= NEARLY_LOSSLESS < along.kld.mean:
+        path = {"path_kld": number(along.kld.mean), "path_interval": interval(along.kld.mean_ci95)}
+        return say("quality.decode_worse", **seen, **path)
     if kld.mean <= NEARLY_LOSSLESS:
         return say("quality.nearly_lossless", **seen)
     hardest = hardest_hit(found)
@@ -117,25 +121,12 @@ def label(found: QualityDiff, resolved: Resolved) -> str:
     return f"{kind}, {names_of(plain, candidate)[1]}"
 
 
-def between(a: QualityDiff, b: QualityDiff, names: tuple[str, str]) -> Message:
-    """Which of two candidates loses less, where that can be said; both against the same reference and text."""
-    lossless = [found.overall.kld.mean <= NEARLY_LOSSLESS for found in (a, b)]
-    (low_a, high_a), (low_b, high_b) = a.overall.kld.mean_ci95, b.overall.kld.mean_ci95
-    if all(lossless) or not (high_a < low_b or high_b < low_a):
-        return say("quality.between_none", a=names[0], b=names[1])
-    better, worse = (0, 1) if high_a < low_b else (1, 0)
-    klds = [number(found.overall.kld.mean) for found in (a, b)]
-    return say("quality.between", better=names[better], kld=klds[better], worse=names[worse], other_kld=klds[worse])
-
-
-def ranked(found: Mapping[str, QualityDiff]) -> list[str]:
-    """Names from the least loss to the most: by KLD, the worse of text and decode path."""
-    return sorted(found, key=lambda name: _worse(found[name]))
-
-
-def _worse(found: QualityDiff) -> float:
-    blocks = [block for block in (found.overall, found.decode_path) if block is not None]
-    return max(block.kld.mean for block in blocks)
+def larger_loss(found: QualityDiff) -> tuple[Statistics, bool]:
+    """What a candidate is ranked by: the larger KLD of text and decode path; whether it is that of the path."""
+    along = found.decode_path
+    if along is not None and along.kld.mean > found.overall.kld.mean:
+        return along, True
+    return found.overall, False
 
 
 def _flags(
