@@ -8,7 +8,7 @@ import workbench as wb
 from workbench.results import Kld, ModelFacts, Perplexity, QualityDiff, QualityFloor, Reference, ReferenceText, Resolved
 from workbench.results import Statistics as Block
 from workbench.results.base import Interval
-from workbench.verdicts import between, judged, ranked
+from workbench.verdicts import judged
 from workbench.words import say
 
 PLAIN = wb.Config(attention="eager", dtype="float32", quantization="none")
@@ -70,6 +70,8 @@ def verdict_of(
     parameters: int = 7_000_000_000,
     against: Reference | None = None,
     facts: dict[str, Any] | None = None,
+    calibrating: dict[str, float] | None = None,
+    suite: str = "default",
     **more: Any,
 ) -> QualityDiff:
     against = against or reference()
@@ -77,7 +79,7 @@ def verdict_of(
     found = QualityDiff(
         reference=against.config,
         candidate=candidate.to_dict(),
-        suite="default",
+        suite=suite,
         suite_hash="0",
         overall=overall,
         by_domain=more.pop("by_domain", {"english": overall, "chinese": overall}),
@@ -91,7 +93,7 @@ def verdict_of(
     )
     resolved = Resolved.model_construct(quantization=ran, dtype=candidate["dtype"])
     known = {"parameters": parameters, "notes": (), "calibrated_by": None, "calibration_leaked": (), **(facts or {})}
-    return judged(found, resolved, against, ModelFacts.model_construct(**known))
+    return judged(found, resolved, against, ModelFacts.model_construct(**known), calibrating)
 
 
 def codes(found: QualityDiff) -> list[str]:
@@ -134,22 +136,16 @@ def test_a_decode_path_alone_that_differs_is_named() -> None:
     assert "0.200" in str(found.verdict)
 
 
-def test_among_the_nearly_lossless_nothing_is_ranked() -> None:
-    a, b = verdict_of(block(0.001)), verdict_of(block(0.005))
-    assert a.verdict.code == "quality.nearly_lossless"
-    assert between(a, b, ("bf16", "int8")).code == "quality.between_none"
-    assert between(verdict_of(block(0.1, ci95=(0.05, 0.2))), verdict_of(block(0.15)), ("a", "b")).code == (
-        "quality.between_none"
-    )
+def test_nearly_lossless_is_so_along_the_decode_path_too() -> None:
+    assert verdict_of(block(0.005), decode_path=block(0.008)).verdict.code == "quality.nearly_lossless"
+    found = verdict_of(block(0.005), decode_path=block(0.4), config=wb.Config(dtype="bfloat16", cache="quantized"))
+    assert found.verdict.code == "quality.decode_worse"
+    assert "KLD 0.400 [0.360, 0.440]" in str(found.verdict)
 
 
-def test_candidates_are_ranked_by_kld_although_perplexity_says_otherwise() -> None:
-    good, bad = verdict_of(block(0.02, ratio=1.05)), verdict_of(block(0.3, ratio=0.97))
-    assert ranked({"bad": bad, "good": good}) == ["good", "bad"]
-    assert str(between(bad, good, ("bad", "good"))).startswith("good loses less than bad")
-    assert "quality.better_perplexity" in codes(bad)
-    assert "quality.better_perplexity" not in codes(good)
-    assert ranked({"cache": verdict_of(block(1e-7), decode_path=block(0.4)), "bad": bad}) == ["bad", "cache"]
+def test_a_perplexity_that_falls_while_the_answers_move_away_is_named() -> None:
+    assert "quality.better_perplexity" in codes(verdict_of(block(0.3, ratio=0.97)))
+    assert "quality.better_perplexity" not in codes(verdict_of(block(0.02, ratio=1.05)))
 
 
 @pytest.mark.parametrize(
@@ -172,8 +168,33 @@ def test_what_calibrated_the_weights_is_said() -> None:
     known = verdict_of(block(0.2), ran="gptq", facts={"calibrated_by": "licences"})
     assert known.calibrated_by == "licences"
     assert "quality.calibration_unknown" not in codes(known)
-    leaked = verdict_of(block(0.2), ran="gptq", facts={"calibrated_by": "own.txt", "calibration_leaked": ("default",)})
-    assert "quality.leaked" in codes(leaked)
+
+
+@pytest.mark.parametrize(
+    ("suite", "calibrating", "leaked", "told"),
+    [
+        ("file", {"own_text": 0.5}, (), ["quality.leaked"]),
+        ("file", {"own_text": 0.0}, ("english",), []),
+        ("file", None, ("english",), ["quality.calibration_unmarked"]),
+        ("default", None, ("english",), ["quality.leaked"]),
+        ("default", None, ("code",), []),
+        ("default", {"english": 0.0}, ("english",), []),
+    ],
+    ids=[
+        "its text",
+        "another text",
+        "no marks",
+        "no marks, our suite",
+        "no marks, a domain not judged",
+        "marks decide",
+    ],
+)
+def test_only_a_text_that_is_judged_is_called_leaked(
+    suite: str, calibrating: dict[str, float] | None, leaked: tuple[str, ...], told: list[str]
+) -> None:
+    known = {"calibrated_by": "own.txt", "calibration_leaked": leaked}
+    found = verdict_of(block(0.2), ran="gptq", facts=known, calibrating=calibrating, suite=suite)
+    assert [code for code in codes(found) if code.startswith(("quality.leaked", "quality.calibration"))] == told
 
 
 def test_memory_is_told_against_16_bits_or_against_a_reference_that_is_quantised_itself() -> None:

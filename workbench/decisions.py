@@ -7,6 +7,7 @@ one workload on this machine, the latest record of each configuration.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from workbench.config import Config
@@ -15,7 +16,7 @@ from workbench.knobs import KNOBS
 from workbench.knobs.formats import FORMATS, PLAIN
 from workbench.results import Comparison, Interval, Measurement, ModelFacts, QualityDiff, Workload
 from workbench.runs import Runs
-from workbench.verdicts import no_difference
+from workbench.verdicts import NEARLY_LOSSLESS, larger_loss, no_difference
 from workbench.words import Message, say, text
 from workbench.words.format import knob_value
 
@@ -30,7 +31,9 @@ class Candidate:
 
     label        what tells it apart from the others shown
     format       what the weights were read back to be: a name of FORMATS, or "none"
-    kld          mean, nats, with its 95 % interval; 0 for the reference, by definition
+    kld          mean, nats, with its 95 % interval: of the text or of the decode path, whichever is larger; 0 for the
+                 reference, by definition
+    along        whether that, and same_top, is of the decode path
     same         no difference seen: it could be the reference against itself
     decode_tps   tokens/s with its 95 % interval
     verdict      what it did to the answers, in words
@@ -47,6 +50,7 @@ class Candidate:
     decode_tps: float | None = None
     decode_ci95: Interval | None = None
     reference: bool = False
+    along: bool = False
     same: bool = False
     verdict: Message | None = None
     speed: Message | None = None
@@ -59,7 +63,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Decision:
-    """Candidates from best to worst by KLD, the reference first.
+    """Candidates from best to worst by KLD, the reference first; remarks name neighbours that are not told apart.
 
     floor     mean KLD in nats of the reference against itself, computed another way
     suite     the text; `workload`: of the speeds; None: no speed is known
@@ -118,6 +122,12 @@ def decision_from(
     ]
     found = [found[0], *sorted(found[1:], key=lambda each: each.kld)]
     found = [replace(each, label=label) for each, label in zip(found, labels(found), strict=True)]
+    lost = [each for each in found if not each.reference and _lost_path(latest[each.config].result)]
+    if lost:
+        remarks.append(say("decision.bad_path", labels=", ".join(each.label for each in lost)))
+        found = [each for each in found if each not in lost]
+    if neighbours := _alike(found[1:]):
+        remarks.append(say("decision.alike", pairs="; ".join(neighbours)))
     unknown = [each.label for each in found if each.decode_tps is None and not each.reference]
     if unknown and workload is not None:
         remarks.append(say("decision.slow", labels=", ".join(unknown)))
@@ -147,6 +157,20 @@ def labels(candidates: Sequence[Candidate]) -> list[str]:
         text("chart.decision.reference_label", config=name) if each.reference else name
         for each, name in zip(candidates, named, strict=True)
     ]
+
+
+def _alike(ranked: Sequence[Candidate]) -> list[str]:
+    """Neighbours that are not told apart: both nearly lossless, or their intervals meet."""
+    return [
+        text("decision.pair", a=a.label, b=b.label)
+        for a, b in pairwise(ranked)
+        if b.kld <= NEARLY_LOSSLESS or (a.kld_ci95 and b.kld_ci95 and b.kld_ci95[0] <= a.kld_ci95[1])
+    ]
+
+
+def _lost_path(found: QualityDiff) -> bool:
+    """Along the decode path there is no number at all: by its text alone it would rank too well."""
+    return any(flag.code == "quality.bad_path" for flag in found.flags)
 
 
 @dataclass(frozen=True)
@@ -211,15 +235,17 @@ def _key(workload: Workload) -> str:
 
 def _candidate(record: _Record, speed: _Record | None) -> Candidate:
     found: QualityDiff = record.result
+    loss, along = larger_loss(found)
     asked = str(record.config["quantization"])
     return Candidate(
         label=str(record.resolved.get("dtype") or record.config["dtype"]),
         config=record.config,
         format=str(record.resolved.get("quantization") or asked),
-        kld=found.kld_mean,
-        kld_ci95=found.kld_mean_ci95,
-        same_top=found.same_top,
+        kld=loss.kld.mean,
+        kld_ci95=loss.kld.mean_ci95,
+        same_top=loss.same_top,
         weight_bytes=found.weight_bytes,
+        along=along,
         same=no_difference(found),
         verdict=found.verdict,
         **_speed(speed),

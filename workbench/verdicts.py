@@ -1,13 +1,15 @@
 """From a quality diff to words: what a configuration saves and what it costs, what hurts most, what to beware of.
 
-Two candidates are ranked by KLD, never by perplexity, which may fall while a model gets worse. Nothing is ranked that
-is nearly lossless: the formats of llama.cpp that lose less than 0.01 nats (q8_0 0.0014, q6_K 0.0055 on LLaMA-3-8B;
-tools/perplexity/README.md) are not told apart by tasks. No torch.
+Candidates are ranked by KLD (of the text or of the decode path, whichever is larger), never by perplexity, which may
+fall while a model gets worse. Nothing is told apart that is nearly lossless: the formats of llama.cpp that lose less
+than 0.01 nats (q8_0 0.0014, q6_K 0.0055 on LLaMA-3-8B; tools/perplexity/README.md) are not told apart by tasks. No
+torch.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from workbench import suites
 from workbench.config import Config
 from workbench.judging import names_of
 from workbench.knobs.formats import FORMATS, PLAIN
@@ -24,13 +26,23 @@ _SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _UNSAID = ("attention", "dtype", "quantization", "threads", "device", "padding_side", "waiting", "pinning")
 
 
-def judged(found: QualityDiff, resolved: Resolved, reference: Reference, facts: ModelFacts) -> QualityDiff:
-    """`found` with its verdict, its flags, and what calibrated the weights. `resolved`: the candidate's."""
+def judged(
+    found: QualityDiff,
+    resolved: Resolved,
+    reference: Reference,
+    facts: ModelFacts,
+    calibrating: Mapping[str, float] | None = None,
+) -> QualityDiff:
+    """`found` with its verdict, its flags, and what calibrated the weights.
+
+    resolved     the candidate's
+    calibrating  domain -> how much of it calibrated the weights; None: the weights keep no marks that would tell
+    """
     found = found.model_copy(update={"calibrated_by": facts.calibrated_by})
     return found.model_copy(
         update={
             "verdict": verdict(found, resolved, reference),
-            "flags": (*facts.notes, *_flags(found, resolved, reference, facts)),
+            "flags": (*facts.notes, *_flags(found, resolved, reference, facts, calibrating)),
         }
     )
 
@@ -71,6 +83,9 @@ def verdict(found: QualityDiff, resolved: Resolved, reference: Reference) -> Mes
             interval=interval(along.kld.mean_ci95),
             same=share(along.same_top),
         )
+    if along is not None and kld.mean <= NEARLY_LOSSLESS < along.kld.mean:
+        path = {"path_kld": number(along.kld.mean), "path_interval": interval(along.kld.mean_ci95)}
+        return say("quality.decode_worse", **seen, **path)
     if kld.mean <= NEARLY_LOSSLESS:
         return say("quality.nearly_lossless", **seen)
     hardest = hardest_hit(found)
@@ -106,39 +121,45 @@ def label(found: QualityDiff, resolved: Resolved) -> str:
     return f"{kind}, {names_of(plain, candidate)[1]}"
 
 
-def between(a: QualityDiff, b: QualityDiff, names: tuple[str, str]) -> Message:
-    """Which of two candidates loses less, where that can be said; both against the same reference and text."""
-    lossless = [found.overall.kld.mean <= NEARLY_LOSSLESS for found in (a, b)]
-    (low_a, high_a), (low_b, high_b) = a.overall.kld.mean_ci95, b.overall.kld.mean_ci95
-    if all(lossless) or not (high_a < low_b or high_b < low_a):
-        return say("quality.between_none", a=names[0], b=names[1])
-    better, worse = (0, 1) if high_a < low_b else (1, 0)
-    klds = [number(found.overall.kld.mean) for found in (a, b)]
-    return say("quality.between", better=names[better], kld=klds[better], worse=names[worse], other_kld=klds[worse])
+def larger_loss(found: QualityDiff) -> tuple[Statistics, bool]:
+    """What a candidate is ranked by: the larger KLD of text and decode path; whether it is that of the path."""
+    along = found.decode_path
+    if along is not None and along.kld.mean > found.overall.kld.mean:
+        return along, True
+    return found.overall, False
 
 
-def ranked(found: Mapping[str, QualityDiff]) -> list[str]:
-    """Names from the least loss to the most: by KLD, the worse of text and decode path."""
-    return sorted(found, key=lambda name: _worse(found[name]))
-
-
-def _worse(found: QualityDiff) -> float:
-    blocks = [block for block in (found.overall, found.decode_path) if block is not None]
-    return max(block.kld.mean for block in blocks)
-
-
-def _flags(found: QualityDiff, resolved: Resolved, reference: Reference, facts: ModelFacts) -> Sequence[Message]:
+def _flags(
+    found: QualityDiff,
+    resolved: Resolved,
+    reference: Reference,
+    facts: ModelFacts,
+    calibrating: Mapping[str, float] | None,
+) -> Sequence[Message]:
     flags: list[Message] = list(_of_numbers(found, reference))
     chosen = FORMATS.get(resolved.quantization)
     if chosen is not None and chosen.bits <= _FEW_BITS and facts.parameters < _SMALL:
         flags.append(say("quality.small_model", millions=round(facts.parameters / 1e6)))
-    if facts.calibration_leaked:
-        flags.append(say("quality.leaked", text=str(facts.calibrated_by), suites=", ".join(facts.calibration_leaked)))
-    elif chosen is not None and chosen.calibrated and found.calibrated_by is None:
+    if chosen is not None and chosen.calibrated and found.calibrated_by is None:
         flags.append(say("quality.calibration_unknown", format=chosen.name))
+    elif found.calibrated_by is not None:
+        flags.extend(_calibration(found.calibrated_by, found, facts, calibrating))
     if reference.quantization != "none":
         flags.append(say("quality.reference_quantised", format=reference.quantization))
     return flags
+
+
+def _calibration(
+    by: str, found: QualityDiff, facts: ModelFacts, calibrating: Mapping[str, float] | None
+) -> Sequence[Message]:
+    """Whether the text that is judged made the weights. A copy without marks knows of our own suites alone."""
+    if calibrating is not None:
+        held = [f"{text(f'domain.{domain}')} {share(part)}" for domain, part in calibrating.items() if part > 0]
+        return [say("quality.leaked", text=by, shared=", ".join(held))] if held else []
+    if found.suite not in suites.NAMES:
+        return [say("quality.calibration_unmarked", text=by)]
+    held = [text(f"domain.{domain}") for domain in found.by_domain if domain in facts.calibration_leaked]
+    return [say("quality.leaked", text=by, shared=", ".join(held))] if held else []
 
 
 def _of_numbers(found: QualityDiff, reference: Reference) -> Sequence[Message]:

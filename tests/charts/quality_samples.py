@@ -101,7 +101,7 @@ def quality(kld: float = 0.3, config: Config = NF4, **changes: Any) -> QualityDi
             "long_context": statistics(0.75 * kld, 0.74),
         },
         "noise_floor": QualityFloor(kld_mean=2e-4, same_top=0.995, by={"attention": 2e-4, "batch": 1e-6}),
-        "decode_path": statistics(1.1 * kld, 0.69),
+        "decode_path": statistics(0.9 * kld, 0.72),
         "answers": (answer(), answer("Count.", None)),
         "degeneration": Degeneration(
             answers=2, repeat_4gram=(0.0, 0.1), ended=(1.0, 0.5), looping=(0.0, 0.5), unbalanced=(0.0, 0.0)

@@ -89,7 +89,11 @@ def test_quality_and_speed_are_joined_by_configuration_and_the_best_comes_first(
     assert (reference.kld, reference.kld_ci95, reference.weight_bytes, reference.decode_tps) == (0, None, 513 * MIB, 15)
     assert [class_of(each) for each in candidates.values()] == ["reference", "full", "full", "eight", "four", "four"]
     said = [str(remark) for remark in found().remarks]
-    assert said == ["speed not measured at this work: float32, bnb-int8, bnb-nf4, bnb_double_quant on"]
+    assert said == [
+        "beside each other, but no difference seen between float32 and bfloat16; "
+        "bnb-nf4 and bnb-nf4, bnb_double_quant on",
+        "speed not measured at this work: float32, bnb-int8, bnb-nf4, bnb_double_quant on",
+    ]
 
 
 def test_the_latest_record_of_a_configuration_counts() -> None:

@@ -24,7 +24,7 @@ def test_domains_stand_from_worst_to_best_with_their_intervals() -> None:
     assert domains["x"] == sorted(domains["x"], reverse=True)
     assert domains["x"][0] == pytest.approx(0.54)
     assert domains["error_x"]["array"][0] == pytest.approx(0.054)
-    assert whole["x"] == pytest.approx([0.3, 0.33])
+    assert whole["x"] == pytest.approx([0.3, 0.27])
     assert whole["y"] == [6, 7]
     assert domains["marker"]["pattern"]["shape"] != whole["marker"]["pattern"]["shape"]
     assert "same top token 55.0\u2009%" in domains["hovertext"][0]

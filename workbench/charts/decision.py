@@ -24,6 +24,8 @@ _MOST_BELOW = 100  # a noise floor so many times below every KLD is told, not dr
 def decision(found: Decision | None, theme: Theme) -> dict[str, Any]:
     """A plotly figure as a dictionary: KLD (logarithmic, better is lower) over speed on the left, memory on the right.
 
+    A KLD is that of the text or of the decode path, whichever is larger.
+
     Traces: the noise floor in each pane, then each class of CLASSES in each pane. A mark's area grows with the bytes of
     the weights; a hollow mark lies within the noise floor. `customdata` is the place among the candidates.
     """
@@ -230,6 +232,7 @@ def _hover(candidate: Candidate) -> str:
         "chart.decision.hover",
         label=label,
         kld=f"{number(candidate.kld)} {interval(candidate.kld_ci95)}",
+        where=text("quality.the_path" if candidate.along else "quality.the_text"),
         same_top=share(candidate.same_top),
         size=held,
         decode=decode,

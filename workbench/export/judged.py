@@ -84,7 +84,7 @@ def decision(found: Decision) -> Told:
     lines = tuple(
         (
             printable(each.label, 80),
-            text("tables.decision.reference") if each.reference else f"{number(each.kld)} {interval(each.kld_ci95)}",
+            _loss(each),
             measured(each.decode_tps, each.decode_ci95, "tok/s"),
             size(each.weight_bytes),
             _times(each, reference),
@@ -98,6 +98,13 @@ def decision(found: Decision) -> Told:
     if found.small:
         remarks.append(text("chart.decision.small", model=printable(found.model, 60)))
     return Told(heading, lines, (*remarks, *map(str, found.remarks)))
+
+
+def _loss(candidate: Candidate) -> str:
+    if candidate.reference:
+        return text("tables.decision.reference")
+    kld = f"{number(candidate.kld)} {interval(candidate.kld_ci95)}"
+    return text("tables.decision.along", kld=kld) if candidate.along else kld
 
 
 def _times(candidate: Candidate, reference: Candidate | None) -> str:

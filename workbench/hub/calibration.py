@@ -1,4 +1,4 @@
-"""The text that a calibrated quantisation is made with: our own or a person's, and what it shares with the suites."""
+"""The text that a calibrated quantisation is made with: our own or a person's; what it shares with other texts."""
 
 import hashlib
 import json
@@ -6,12 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench import suites
+from workbench import overlap, suites
+from workbench.overlap import WINDOW, plain
 
 OWN = "the workbench's calibration text"
 _PASSAGE = 1200  # characters that paragraphs of a file are joined to: a few hundred tokens
-_SHARED = 40  # characters in a row that two texts hardly have in common by chance
-_SPACES = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,11 @@ class Calibration:
     @property
     def hash(self) -> str:
         return hashlib.sha256(json.dumps(self.passages, ensure_ascii=False).encode()).hexdigest()
+
+    @property
+    def marks(self) -> str:
+        """By which any text that is judged later, a person's own too, is known to be this one."""
+        return overlap.packed(overlap.marks("".join(map(plain, self.passages))))
 
 
 def calibration(path: Path | None = None) -> Calibration:
@@ -48,18 +52,14 @@ def joined(text: str) -> list[str]:
 
 def leaked(passages: tuple[str, ...]) -> tuple[str, ...]:
     """Domains of the built-in suites of which 40 characters in a row are in `passages`, spaces apart."""
-    text = "\n".join(_plain(passage) for passage in passages)
-    known = {text[at : at + _SHARED] for at in range(len(text) - _SHARED + 1)}
+    text = "\n".join(map(plain, passages))
+    known = {text[at : at + WINDOW] for at in range(len(text) - WINDOW + 1)}
     suite = suites.suite("default")
     texts = [(passage.domain, passage.text) for passage in suite.passages]
     texts += [(choice.domain, choice.question) for choice in suite.choices]
     shared = {}
     for domain, judged in texts:
-        plain = _plain(judged)
-        if any(plain[at : at + _SHARED] in known for at in range(len(plain) - _SHARED + 1)):
+        sought = plain(judged)
+        if any(sought[at : at + WINDOW] in known for at in range(len(sought) - WINDOW + 1)):
             shared[domain] = True
     return tuple(shared)
-
-
-def _plain(text: str) -> str:
-    return _SPACES.sub("", text)

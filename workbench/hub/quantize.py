@@ -195,7 +195,7 @@ def _settle(order: Order, made: Path) -> None:
     for path in order.folder.iterdir():
         if path.is_file() and path.name.startswith((*_BESIDE, *_PAPERS)):
             shutil.copyfile(path, made / path.name)
-    calibrated = {"workbench_calibration": _told(order.text), "workbench_calibration_shares": order.text.leaked}
+    calibrated = {"workbench_calibration": _told(order.text), "workbench_calibration_marks": order.text.marks}
     for name, extra in (("config.json", calibrated), ("quantize_config.json", {})):
         document = {**read_json(made / name, order.name), **extra}
         document.pop("_name_or_path", None)

@@ -176,5 +176,5 @@ class ModelFacts(Result):
     checkpoint_dtype: str | None = None  # of the files, whatever it was loaded as
     checkpoint_quantization: str | None = None  # the knob's word for what the files are, or transformers' own
     calibrated_by: str | None = None  # the text that the files were made with, where it is told
-    calibration_leaked: tuple[str, ...] = ()  # domains of the built-in suites that share text with it
+    calibration_leaked: tuple[str, ...] = ()  # of copies without marks of it: domains of the suites in it
     config: dict[str, Any] = {}  # the fields of the transformers config that `workbench.catalog.shapes` reads

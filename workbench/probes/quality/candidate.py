@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from workbench import overlap
 from workbench.errors import ModelError
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
@@ -73,7 +74,18 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> QualityDiff:
         seconds=time.monotonic() - began,
         reference_seconds=0.0,
     )
-    return judged(found, resolved, reference, bench.facts)
+    return judged(found, resolved, reference, bench.facts, _calibrating(bench, reference))
+
+
+def _calibrating(bench: Bench, reference: Reference) -> dict[str, float] | None:
+    """Domain -> how much of the tokens judged stands in the text that calibrated the weights; None: not known."""
+    known = overlap.unpacked(getattr(bench.model.config, "workbench_calibration_marks", None))
+    if known is None:
+        return None
+    texts: dict[str, list[str]] = {}
+    for one in reference.texts:
+        texts.setdefault(one.domain, []).append(bench.tokenizer.decode(one.tokens, skip_special_tokens=True))
+    return {domain: overlap.share(parts, known) for domain, parts in texts.items()}
 
 
 def _texts(bench: Bench, reference: Reference, stored: Stored, context: Context, progress: Progress) -> list[Rows]:
