@@ -119,8 +119,8 @@ def _packages(package: str) -> tuple[str, ...]:
 
 def _of_files(request: Request, own: Stated, dtype: str) -> Piece:
     """The files bring it: nothing is to be said, but where FP8 is dequantised."""
-    made = FORMATS.get(own.word)
-    packages = (made.package, *made.beside) if made is not None and made.calibrated else ()
+    by = FORMATS.get(own.word)
+    packages = (by.package, *by.beside) if by is not None and by.calibrated else ()
     ran = request.resolved.quantization if request.resolved else request.config.quantization
     if own.method != "fp8" or ran not in ("none",):
         return Piece(packages=packages, places=_proof())
