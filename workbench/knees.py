@@ -1,10 +1,10 @@
 """Where the trade of latency for throughput turns: the knee of a batch scan. No torch.
 
-The knee is the batch of the greatest power, throughput ÷ latency (L. Kleinrock 1979, Power and Deterministic Rules of
-Thumb for Probabilistic Problems in Computer Communications, ICC; R. Jain 1991, The Art of Computer Systems Performance
-Analysis, section 3.3, "knee capacity"). Here that is decode tokens/s ÷ time per output token. Up to the knee a doubling
-of the batch multiplies throughput by more than √2 and latency by less; past it it is the other way round. Where a step
-takes a + b × rows, as weights read once and work done by row make it, the knee lies at a ÷ b rows.
+The knee is the batch of the greatest power, throughput ÷ latency (Kleinrock's power metric; others find other knees:
+SIGMETRICS Perform. Eval. Rev. 43(2), doi 10.1145/2825236.2825248). Here that is decode tokens/s ÷ time per output
+token. Up to the knee a doubling of the batch multiplies throughput by more than √2 and latency by less; past it it is
+the other way round. Where a step takes a + b × rows, as weights read once and work done by row make it, the knee lies
+at a ÷ b rows.
 
 How sure: a scan sees the knee only between its values, and neighbours whose power the intervals do not tell from the
 greatest could be it too. The interval told reaches from the value below all these to the value above them.
