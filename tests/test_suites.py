@@ -58,9 +58,10 @@ def test_a_suite_has_each_domain_once(name: str) -> None:
     assert all(0 <= passage.skip < passage.tokens for passage in found.passages)
 
 
-def test_each_domain_fills_its_tokens_with_any_vocabulary() -> None:
+@pytest.mark.parametrize("name", suites.NAMES)
+def test_each_domain_fills_its_tokens_with_any_vocabulary(name: str) -> None:
     # DeepSeek-V3's 129k pieces hold at most 1.9 Chinese characters or 4.9 of English on the average
-    for passage in suite("default").passages:
+    for passage in suite(name).passages:
         chinese = sum("\u4e00" <= character <= "\u9fff" for character in passage.text)
         fewest = chinese / 1.9 + (len(passage.text) - chinese) / 4.9
         assert fewest > passage.tokens, passage.domain

@@ -26,8 +26,8 @@ NAMES = ("default", "short", "long")
 DECODING_VERSION = "1"  # of the prompts on which decoding settings are judged; goes up with every change of one
 
 # suite -> tokens of each domain; of the long context: (tokens, how many of them come before the ones that are judged)
-_TOKENS = {"default": 256, "short": 72, "long": 1024}
-_LONG_CONTEXT = {"default": (1024, 768), "short": (224, 160), "long": (4096, 1024)}
+_TOKENS = {"default": 256, "short": 72, "long": 768}
+_LONG_CONTEXT = {"default": (1024, 768), "short": (224, 160), "long": (1536, 512)}
 _SHORT_PROMPTS = 5  # one of each domain; no multiple choice: a few questions would tell nothing
 _SHORT_ANSWERS = 16  # tokens
 _OWN_WINDOWS = 4  # places that a long file is read at
