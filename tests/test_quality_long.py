@@ -22,8 +22,7 @@ def test_the_long_suite_is_run_whole_and_its_reference_stays_within_bounds(own_d
     expected = {passage.domain: passage.tokens - passage.skip - 1 for passage in long.passages}
     assert {domain: block.positions for domain, block in found.by_domain.items()} == expected
     assert found.suite_hash == long.hash
-    # its verdict may differ: the floor is of each passage's first positions, and thousands have a narrow interval
-    assert found.kld_mean == pytest.approx(found.noise_floor.kld_mean, rel=0.25)
+    assert found.verdict.code == "quality.no_difference"  # thousands of positions have a narrow interval
     assert found.kld_mean < 1e-5
     assert found.same_top == 1
     assert cost.disk_bytes <= MOST_BYTES

@@ -206,7 +206,7 @@ def test_a_store_of_a_newer_version_costs_no_measurement(
         connection.execute("PRAGMA user_version = 999")
     connection.close()
     monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
-    monkeypatch.setattr(session._bench, "_runs", None)
+    monkeypatch.setattr(session._bench._keeping, "_runs", None)
     measurement = session.measure(QUICK, precision=0.9)
     assert [flag.code for flag in measurement.flags][-1] == "session.not_stored"
     with pytest.raises(wb.StoreError, match="999"):

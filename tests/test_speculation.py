@@ -180,12 +180,12 @@ def test_stop_inside_a_draft_leaves_the_model_whole(session: wb.Session) -> None
 def test_an_assistant_stays_until_another_is_named(session: wb.Session) -> None:
     applied = session.apply(speculation="assistant", assistant_model=STRANGER)
     assert applied.resolved.assistant == STRANGER
-    first = engine(session)._assistant.model
+    first = engine(session).decoder.assistant.model
     session.apply(speculation="off")
     session.apply(speculation="assistant")
-    assert engine(session)._assistant.model is first
+    assert engine(session).decoder.assistant.model is first
     session.apply(speculation="off", assistant_model="none")
-    assert engine(session)._assistant.model is None
+    assert engine(session).decoder.assistant.model is None
     assert session.resolved.assistant == ""
 
 

@@ -124,6 +124,18 @@ def test_inside_the_floor_no_difference_is_seen() -> None:
     assert "no difference seen" in str(found.verdict)
 
 
+def test_the_floor_reaches_as_far_as_its_own_interval() -> None:
+    """Of thousands of positions the candidate's interval is narrow; the floor was seen at fewer of them."""
+    narrow = block(1.2e-6, ci95=(1.1e-6, 1.3e-6))
+    for high, code in (
+        (1.5e-6, "quality.no_difference"),
+        (1.05e-6, "quality.nearly_lossless"),
+        (0.0, "quality.nearly_lossless"),
+    ):
+        floor = QualityFloor(kld_mean=1e-6, kld_high=high, same_top=1.0, by={})
+        assert verdict_of(narrow, against=reference(floor=floor)).verdict.code == code
+
+
 def test_one_block_has_no_interval_and_earns_no_acquittal() -> None:
     alone = block(0.5, ci95=(float("-inf"), float("inf"))).model_copy(update={"blocks": 1})
     assert verdict_of(alone).verdict.code != "quality.no_difference"

@@ -39,8 +39,4 @@ def agreement(
     }
     found = Agreement.from_dict(bench.call(job, "probe", parameters)["result"])
     record = agreement_record(bench.facts.name, bench.machine, sides[1], work, found)
-    if notes := bench.store(job, record):
-        found = found.model_copy(update={"flags": (*found.flags, *notes)})
-    bench.last["agreement"] = found
-    bench.tell(job, "result", {"kind": "agreement", "value": found})
-    return found
+    return bench.deliver(job, "agreement", found, record)

@@ -13,25 +13,19 @@ from workbench.beside import Beside
 from workbench.catalog.sources import Source, needs_hub
 from workbench.checks import as_batch, as_processors, as_seed, at_least_one, refuse_impossible
 from workbench.config import Config
-from workbench.errors import CapabilityError, ConfigError, Stopped, StoreError, WorkbenchError, WorkerDied
+from workbench.errors import CapabilityError, ConfigError, Stopped, WorkbenchError, WorkerDied
 from workbench.events import Dispatcher, forwarding, stopping
 from workbench.hosts import registry
 from workbench.hosts.connection import OnEvent
 from workbench.hosts.process import ProcessHost
 from workbench.hub.convert import MANIFEST as CONVERTED
+from workbench.keeping import Keeping, R
 from workbench.knobs import Cost
 from workbench.knobs.machine import environment_of
 from workbench.probes.context import Context
-from workbench.results import (
-    Applied,
-    Chunk,
-    Completion,
-    Machine,
-    ModelFacts,
-    Resolved,
-)
+from workbench.results import Applied, Chunk, Completion, Machine, ModelFacts, Resolved
 from workbench.runs import Runs
-from workbench.words import Message, say
+from workbench.words import say
 
 if TYPE_CHECKING:
     from workbench.hosts.inline import InlineHost
@@ -74,9 +68,7 @@ class Bench:
         self.beside = Beside(self._new_worker)
         self.load_seconds: float | None = None  # of the last load
         self.start_seconds: float | None = None  # of a worker before it
-        self._given_runs = runs
-        self._refused_store = ""
-        self._runs: Runs | None = runs
+        self._keeping = Keeping(runs)
         self._config: Config | None = None
         self._resolved: Resolved | None = None
         self._facts: ModelFacts | None = None
@@ -134,9 +126,7 @@ class Bench:
 
     @property
     def runs(self) -> Runs:
-        if self._runs is None:
-            self._runs = Runs()
-        return self._runs
+        return self._keeping.runs
 
     def open(self, job: int, config: Config, allow_pickle: bool) -> Applied | None:
         """Gets the model onto this machine where it is not yet, and into memory."""
@@ -201,16 +191,12 @@ class Bench:
         """Logits processors as a call takes them: a worker is sent import paths only. ConfigError for what is none."""
         return as_processors(given, here=not isinstance(self.host, ProcessHost))
 
-    def store(self, job: int, record: dict[str, Any]) -> tuple[Message, ...]:
-        """Keeps a record; what its result is flagged with where that failed."""
-        try:
-            self.runs.add(record)
-        except StoreError as error:
-            if error.code != self._refused_store:  # said once; every result still carries its flag
-                self._refused_store = error.code
-                self._dispatcher.send("error", job, error)
-            return (say("session.not_stored", problem=error.what),)
-        return ()
+    def deliver(self, job: int, kind: str, found: R, record: dict[str, Any]) -> R:
+        """`found` as what `job` came to: recorded (flagged where not), the last of its kind, told to listeners."""
+        found = self._keeping.keep(found, record, lambda error: self.tell(job, "error", error))
+        self.last[kind] = found
+        self.tell(job, "result", {"kind": kind, "value": found, "config": self.config})
+        return found
 
     def context(self, job: int) -> Context:
         """Of work that is done here, or in several calls of the host: where it reports to, and Stop since now."""
@@ -256,8 +242,7 @@ class Bench:
         self.host.close()
 
     def close_runs(self) -> None:
-        if self._runs is not None and self._given_runs is None:
-            self._runs.close()
+        self._keeping.close()
 
     def live(self, name: str) -> Any:
         """The `model` or `tokenizer` in this process. CapabilityError when they are in a worker."""

@@ -59,11 +59,7 @@ def compare(
             plan = Plan(precision, budget_s, quick=_QUICK[price.way] if quick else 0, expected=price.pairs)
             comparison = _by_turns(bench, job, sides, workload, plan, price.way, earlier, context)
     record = comparison_record(bench.facts.name, bench.machine, sides[1], comparison)
-    if notes := bench.store(job, record):
-        comparison = comparison.model_copy(update={"flags": (*comparison.flags, *notes)})
-    bench.last["comparison"] = comparison
-    bench.tell(job, "result", {"kind": "comparison", "value": comparison})
-    return comparison
+    return bench.deliver(job, "comparison", comparison, record)
 
 
 def _live(

@@ -65,7 +65,7 @@ class Candidate:
 class Decision:
     """Candidates from best to worst by KLD, the reference first; remarks name neighbours that are not told apart.
 
-    floor     mean KLD in nats of the reference against itself, computed another way
+    floor     mean KLD in nats that the reference against itself, computed another way, may show
     suite     the text; `workload`: of the speeds; None: no speed is known
     small     whether the model is so small that it says little about 4 bits on a large one
     """
@@ -134,7 +134,7 @@ def decision_from(
     return Decision(
         model=facts.name,
         candidates=tuple(found),
-        floor=newest.noise_floor.kld_mean,
+        floor=newest.noise_floor.reach,
         suite=newest.suite,
         workload=workload,
         small=_small(facts),

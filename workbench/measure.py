@@ -21,9 +21,5 @@ def measure(
     for note in machines.power_notes():
         measurement = measurement.flagged(note)
     record = measurement_record(bench.facts.name, bench.machine, bench.config, measurement)
-    for note in bench.store(job, record):
-        measurement = measurement.flagged(note)
-    bench.last["measurement"] = measurement
     bench.last["measured_config"] = bench.config
-    bench.tell(job, "result", {"kind": "measurement", "value": measurement, "config": bench.config})
-    return measurement
+    return bench.deliver(job, "measurement", measurement, record)

@@ -44,8 +44,4 @@ def quality(bench: Bench, job: int, reference: Config | None = None, suite: str 
         }
     )
     record = quality_record(bench.facts.name, bench.machine, bench.config, bench.resolved, found)
-    if notes := bench.store(job, record):
-        found = found.model_copy(update={"flags": (*found.flags, *notes)})
-    bench.last["quality"] = found
-    bench.tell(job, "result", {"kind": "quality", "value": found, "config": bench.config})
-    return found
+    return bench.deliver(job, "quality", found, record)

@@ -58,11 +58,7 @@ def reasoning(
             resolved = resolved or data["resolved"]
     found = summed_up(ran, asked, seeds, time.monotonic() - began)
     record = reasoning_record(bench.facts.name, bench.machine, bench.config, resolved, found)
-    if notes := bench.store(job, record):
-        found = found.model_copy(update={"flags": (*found.flags, *notes)})
-    bench.last["reasoning"] = found
-    bench.tell(job, "result", {"kind": "reasoning", "value": found, "config": bench.config})
-    return found
+    return bench.deliver(job, "reasoning", found, record)
 
 
 def summed_up(ran: Mapping[str, Attempts], asked: Sequence[Question], seeds: int, seconds: float) -> Reasoning:

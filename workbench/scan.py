@@ -125,11 +125,7 @@ def scan(
         seconds=time.monotonic() - began,
         flags=_flags(bench, so_far),
     )
-    if notes := bench.store(job, scan_record(bench.facts.name, bench.machine, lines[0].config, found)):
-        found = found.model_copy(update={"flags": (*found.flags, *notes)})
-    bench.last["scan"] = found
-    bench.tell(job, "result", {"kind": "scan", "value": found})
-    return found
+    return bench.deliver(job, "scan", found, scan_record(bench.facts.name, bench.machine, lines[0].config, found))
 
 
 def _lines(bench: Bench, scanned: Parameter, configs: Any, padded: Sequence[float]) -> list[Line]:

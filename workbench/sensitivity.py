@@ -25,11 +25,7 @@ def sensitivity(
     data = bench.call(job, "probe", parameters)
     found = Sensitivity.from_dict(data["result"])
     record = sensitivity_record(bench.facts.name, bench.machine, bench.config, data["resolved"], found)
-    if notes := bench.store(job, record):
-        found = found.model_copy(update={"flags": (*found.flags, *notes)})
-    bench.last["sensitivity"] = found
-    bench.tell(job, "result", {"kind": "sensitivity", "value": found})
-    return found
+    return bench.deliver(job, "sensitivity", found, record)
 
 
 def _part(passages: tuple[Passage, ...], tokens: int) -> list[Passage]:

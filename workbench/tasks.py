@@ -43,8 +43,4 @@ def tasks(
     data = bench.call(job, "probe", parameters)
     found = TaskScores.from_dict(data["result"])
     record = tasks_record(bench.facts.name, bench.machine, bench.config, data["resolved"], found)
-    if notes := bench.store(job, record):
-        found = found.model_copy(update={"flags": (*found.flags, *notes)})
-    bench.last["tasks"] = found
-    bench.tell(job, "result", {"kind": "tasks", "value": found, "config": bench.config})
-    return found
+    return bench.deliver(job, "tasks", found, record)

@@ -16,10 +16,5 @@ def trace(bench: Bench, job: int, workload: Workload | None = None, *, steps: in
         raise ConfigError("trace.bad_steps", steps=steps, most=MOST_STEPS)
     parameters = {"probe": "trace", "workload": (workload or Workload()).to_dict(), "steps": steps}
     found = Trace.from_dict(bench.call(job, "probe", parameters)["result"])
-    notes = bench.store(job, trace_record(bench.facts.name, bench.machine, found))
-    if notes:
-        found = found.model_copy(update={"flags": (*found.flags, *notes)})
-    bench.last["trace"] = found
     bench.last["traced_config"] = bench.config
-    bench.tell(job, "result", {"kind": "trace", "value": found, "config": bench.config})
-    return found
+    return bench.deliver(job, "trace", found, trace_record(bench.facts.name, bench.machine, found))

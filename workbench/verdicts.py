@@ -50,7 +50,7 @@ def judged(
 def within_floor(block: Statistics, found: QualityDiff) -> bool:
     """Whether what was seen could be the reference against itself."""
     low = block.kld.mean_ci95[0] if block.blocks > 1 else block.kld.mean
-    return low <= found.noise_floor.kld_mean
+    return low <= found.noise_floor.reach
 
 
 def no_difference(found: QualityDiff) -> bool:
@@ -64,7 +64,7 @@ def verdict(found: QualityDiff, resolved: Resolved, reference: Reference) -> Mes
     memory = _memory(found, reference)
     kld = found.overall.kld
     if no_difference(found):
-        floor = number(found.noise_floor.kld_mean)
+        floor = number(found.noise_floor.reach)
         return say("quality.no_difference", name=name, memory=memory, kld=number(kld.mean), floor=floor)
     seen = {
         "name": name,

@@ -26,7 +26,7 @@ def engine(demo_home: Any) -> Iterator[Engine]:
     """A tiny model of one layer, whose loops are traced and guarded for real but not turned into machine code."""
     made = Engine()
     made.open(find("random:deepseek-llm-7b-base?scale=tiny&layers=1"), COMPILED.replace(compile="off"), silent())
-    made._compiled = compiled.Loops(backend="eager")
+    made.decoder.loops = compiled.Loops(backend="eager")
     yield made
     made.close()
     torch.compiler.reset()
@@ -98,11 +98,11 @@ def test_few_loops_are_kept_and_the_longest_unused_goes(engine: Engine) -> None:
 def test_a_dropped_loop_holds_neither_model_nor_cache(engine: Engine) -> None:
     engine.apply(COMPILED, silent())
     engine.generate(silent(), [PROMPT], 4)
-    last = engine._compiled._last
+    last = engine.decoder.loops._last
     assert last is not None
     cache = weakref.ref(last.cache)
     assert cache() is not None
-    engine._compiled.clear()
+    engine.decoder.loops.clear()
     assert engine.compile_report() is None
     assert cache() is None
 
@@ -119,7 +119,7 @@ def test_a_failing_compiler_is_told_and_the_model_goes_on(engine: Engine) -> Non
     def broken(_graph: Any, _inputs: Any) -> Any:
         raise RuntimeError("No working C++ compiler found")
 
-    engine._compiled = compiled.Loops(backend=broken)
+    engine.decoder.loops = compiled.Loops(backend=broken)
     engine.apply(COMPILED, silent())
     with pytest.raises(CapabilityError, match="No working C\\+\\+ compiler found") as caught:
         engine.generate(silent(), [PROMPT], 4)

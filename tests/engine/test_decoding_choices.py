@@ -147,7 +147,7 @@ def test_an_answer_stops_at_a_sentence_end_and_no_token_comes_after(session: Ses
 
 @pytest.mark.parametrize("stops", [{"stop_strings": ("x",)}, {"stop_at_sentence": 1}])
 def test_the_compiled_loop_meets_the_same_stops(session: Session, stops: dict[str, Any]) -> None:
-    session._bench.host.engine._compiled._backend = "eager"  # type: ignore[union-attr]  # no compiler: the loop is meant
+    session._bench.host.engine.decoder.loops._backend = "eager"  # type: ignore[union-attr]  # no compiler: the loop is meant
     plain = session.generate(PROMPTS, 12)
     changes = {"stop_strings": (plain[0].text[6:9],)} if "stop_strings" in stops else stops
     session.apply(**changes)

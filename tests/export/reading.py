@@ -136,7 +136,7 @@ def around_run(tree: ast.Module) -> dict[str, Any]:
         if each.startswith("sdpa_kernel(SDPBackend."):
             kernel = each.removeprefix("sdpa_kernel(SDPBackend.").rstrip(")")
             found["sdpa_backend"] = next(name for name, backend in SDPA_BACKENDS.items() if backend.name == kernel)
-        else:
+        elif each != "torch.inference_mode()":  # follows from the format: not a knob
             found["autocast"] = each.removeprefix("torch.autocast(torch.device(DEVICE).type, dtype=torch.").rstrip(")")
     return found
 

@@ -27,6 +27,8 @@ def answer(file, prompts):
     made = runpy.run_path(file, run_name="load_model")
     tokenizer, model = made["load"]()
     made["torch"].manual_seed(0)
+    modes = []
+    model.register_forward_hook(lambda *_: modes.append(made["torch"].is_inference_mode_enabled()))
     return {
         "ids": made["generate"](tokenizer, model, prompts, max_new_tokens=8),
         "attention": model.config._attn_implementation,
@@ -35,6 +37,7 @@ def answer(file, prompts):
         "eos": model.generation_config.eos_token_id,
         "side": tokenizer.padding_side,
         "threads": made["torch"].get_num_threads(),
+        "inference": all(modes),
         "policy": os.environ["OMP_WAIT_POLICY"],
     }
 """

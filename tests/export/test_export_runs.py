@@ -64,6 +64,7 @@ def test_a_process_of_its_own_has_what_was_exported(
     assert seen["pad"] == {"auto": 1, "unk": 0, 4: 4}[config.pad_token]
     assert seen["eos"] == ([1] if config.eos_token_ids == "auto" else list(config.eos_token_ids))
     assert seen["side"] == config.padding_side
+    assert seen["inference"]
     assert seen["policy"] == "PASSIVE"
     if config.threads != "auto":
         assert seen["threads"] == config.threads

@@ -4,6 +4,7 @@ import ast
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from tests.export.quantised import meant
 from tests.export.reading import read_back
 from workbench import export
 from workbench.config import Config
+from workbench.engine import scope
 from workbench.errors import ConfigError
 from workbench.knobs import KNOBS, Choice, Number, Toggle, TokenIds
 from workbench.knobs.decoding import CACHE_BITS
@@ -86,6 +88,17 @@ def test_static_cache_says_what_it_switches_off() -> None:
     assert '"disable_compile": True,' in code
     assert "On CUDA generate compiles by itself" in code
     assert "compile" not in export.render("transformers", Config(), model=HUB_ID)
+
+
+def test_it_generates_in_inference_mode_where_the_session_does() -> None:
+    """generate alone keeps no gradients; inference mode also saves what torch does to know of changes in place."""
+    versioned = Config(quantization="quanto-int4")
+    for config, decorated in ((Config(), True), (Config(quantization="bnb-nf4"), True), (versioned, False)):
+        with scope.in_force(config, torch.device("cpu")):
+            assert torch.is_inference_mode_enabled() is decorated
+        code = ast.parse(export.render("transformers", config, model=HUB_ID))
+        (run,) = (node for node in code.body if isinstance(node, ast.FunctionDef) and node.name == "run")
+        assert ("torch.inference_mode()" in map(ast.unparse, run.decorator_list)) is decorated
 
 
 def test_unknown_target_names_the_nearest() -> None:

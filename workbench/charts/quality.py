@@ -26,7 +26,7 @@ def quality(found: QualityDiff | None, theme: Theme) -> dict[str, Any]:
     spec = layout(theme, _title(found), max(300, 150 + _ROW * len(rows)))
     spec["margin"] |= {"l": 200, "b": 48, "t": 104}
     ends = [end for each in (*by_domain.values(), *together.values()) for end in (*each.kld.mean_ci95, each.kld.mean)]
-    reach = 1.25 * max([*ends, found.noise_floor.kld_mean if found else 0.0], default=0.0)
+    reach = 1.25 * max([*ends, found.noise_floor.reach if found else 0.0], default=0.0)
     spec["xaxis"] = {"title": {"text": text("chart.domains.x")}, "range": [0, reach or 1.0], "fixedrange": True}
     spec["yaxis"] = {
         "tickvals": list(range(len(rows))),
@@ -104,7 +104,7 @@ def _bars(
 
 def _floor(found: QualityDiff | None, rows: int, theme: Theme) -> dict[str, Any]:
     """A band from 0 to what the reference shows against itself; too thin to be seen where the damage is large."""
-    floor = found.noise_floor.kld_mean if found else 0.0
+    floor = found.noise_floor.reach if found else 0.0
     return {
         "type": "scatter",
         "mode": "lines",

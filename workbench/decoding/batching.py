@@ -69,11 +69,7 @@ def batching(
     found = Batching.from_dict(bench.call(job, "probe", parameters)["result"])
     if all(way.why_not is not None for way in found.ways):
         raise CapabilityError("batching.nothing", reasons="; ".join(str(way.why_not) for way in found.ways))
-    if notes := bench.store(job, batching_record(bench.facts.name, bench.machine, bench.config, found)):
-        found = found.model_copy(update={"flags": (*found.flags, *notes)})
-    bench.last["batching"] = found
-    bench.tell(job, "result", {"kind": "batching", "value": found})
-    return found
+    return bench.deliver(job, "batching", found, batching_record(bench.facts.name, bench.machine, bench.config, found))
 
 
 def _refuse(bench: Bench, ways: Sequence[str], buckets: int | None, width: int | None) -> None:

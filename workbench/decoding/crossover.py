@@ -84,11 +84,7 @@ def crossover(
         seconds=time.monotonic() - began,
         flags=(*bench.facts.notes, *shared),
     )
-    if notes := bench.store(job, crossover_record(bench.facts.name, bench.machine, found)):
-        found = found.model_copy(update={"flags": (*found.flags, *notes)})
-    bench.last["crossover"] = found
-    bench.tell(job, "result", {"kind": "crossover", "value": found})
-    return found
+    return bench.deliver(job, "crossover", found, crossover_record(bench.facts.name, bench.machine, found))
 
 
 def sentence(metric: str, names: tuple[str, str], points: Sequence[CrossoverPoint], crosses: Any) -> Message:

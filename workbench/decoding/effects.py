@@ -75,11 +75,7 @@ def decoding(
     found = summed_up(ran, len(texts), version, seeds, max_new_tokens, time.monotonic() - began)
     found = found.model_copy(update={"flags": (*found.flags, *bench.facts.notes)})
     record = decoding_record(bench.facts.name, bench.machine, bench.config, data["resolved"], found)
-    if notes := bench.store(job, record):
-        found = found.model_copy(update={"flags": (*found.flags, *notes)})
-    bench.last["decoding"] = found
-    bench.tell(job, "result", {"kind": "decoding", "value": found})
-    return found
+    return bench.deliver(job, "decoding", found, record)
 
 
 def _configs(bench: Bench, asked: Sequence[Mapping[str, Any]]) -> list[Config]:

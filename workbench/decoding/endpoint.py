@@ -30,11 +30,7 @@ def endpoint(
     found = check(url, prompts=prompts, reference=reference, count=count, context=bench.context(job), **options)
     found = found.model_copy(update={"bench": _own_numbers(bench)})
     record = endpoint_record(bench.facts.name, bench.machine, bench.config, bench.resolved, found)
-    if notes := bench.store(job, record):
-        found = found.model_copy(update={"flags": (*found.flags, *notes)})
-    bench.last["endpoint"] = found
-    bench.tell(job, "result", {"kind": "endpoint", "value": found, "config": bench.config})
-    return found
+    return bench.deliver(job, "endpoint", found, record)
 
 
 def _reference(

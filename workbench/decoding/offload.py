@@ -75,11 +75,7 @@ def offload(
         seconds=time.monotonic() - began,
         flags=_flags(bench, resolved[0], cores),
     )
-    if notes := bench.store(job, offload_record(bench.facts.name, bench.machine, found)):
-        found = found.model_copy(update={"flags": (*found.flags, *notes)})
-    bench.last["offload"] = found
-    bench.tell(job, "result", {"kind": "offload", "value": found})
-    return found
+    return bench.deliver(job, "offload", found, offload_record(bench.facts.name, bench.machine, found))
 
 
 def _enough(blocks: list[list[Block]], rounds: int, precision: float, spent_s: float, budget_s: float) -> bool:

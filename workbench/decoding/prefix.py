@@ -63,11 +63,7 @@ def prefix(
         seconds=time.monotonic() - began,
         flags=bench.facts.notes,
     )
-    if notes := bench.store(job, prefix_record(bench.facts.name, bench.machine, found)):
-        found = found.model_copy(update={"flags": (*found.flags, *notes)})
-    bench.last["prefix"] = found
-    bench.tell(job, "result", {"kind": "prefix", "value": found})
-    return found
+    return bench.deliver(job, "prefix", found, prefix_record(bench.facts.name, bench.machine, found))
 
 
 def save_prefix(bench: Bench, job: int, prefix: Prefix, name: str, *, most_bytes: int = MOST_BYTES) -> SavedPrefix:

@@ -60,11 +60,7 @@ def speculation(
         seconds=time.monotonic() - began,
         flags=tuple(dict.fromkeys(flag for run in runs for flag in run.comparison.flags)),
     )
-    if notes := bench.store(job, speculation_record(bench.facts.name, bench.machine, found)):
-        found = found.model_copy(update={"flags": (*found.flags, *notes)})
-    bench.last["speculation"] = found
-    bench.tell(job, "result", {"kind": "speculation", "value": found})
-    return found
+    return bench.deliver(job, "speculation", found, speculation_record(bench.facts.name, bench.machine, found))
 
 
 def _sides(plain: Config, modes: Any, bench: Bench) -> tuple[list[Config], tuple[Message, ...]]:

@@ -46,11 +46,7 @@ def stopping(
     found = summed_up(answers, after, max_new_tokens, rounds, time.monotonic() - began)
     found = found.model_copy(update={"flags": (*found.flags, *bench.facts.notes)})
     record = decoding_record(bench.facts.name, bench.machine, bench.config, data["resolved"], found)
-    if notes := bench.store(job, record):
-        found = found.model_copy(update={"flags": (*found.flags, *notes)})
-    bench.last["stopping"] = found
-    bench.tell(job, "result", {"kind": "stopping", "value": found})
-    return found
+    return bench.deliver(job, "stopping", found, record)
 
 
 def summed_up(

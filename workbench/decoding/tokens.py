@@ -47,8 +47,5 @@ def _look(bench: Bench, job: int, max_new_tokens: int) -> TokenReport:
 
 def _kept(bench: Bench, job: int, report: TokenReport) -> TokenReport:
     record = tokens_record(bench.facts.name, bench.machine, bench.config, bench.resolved, report)
-    if notes := bench.store(job, record):
-        report = report.model_copy(update={"flags": (*report.flags, *notes)})
-    bench.last["tokens"], bench.last["tokens_config"] = report, bench.config
-    bench.tell(job, "result", {"kind": "tokens", "value": report, "config": bench.config})
-    return report
+    bench.last["tokens_config"] = bench.config
+    return bench.deliver(job, "tokens", report, record)

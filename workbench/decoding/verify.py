@@ -112,10 +112,7 @@ def verify(
             found.problem = failure
     result = _verification(found, config, work, tolerance, room, time.monotonic() - began)
     record = verification_record(bench.facts.name, bench.machine, config, resolved, result)
-    result = result.model_copy(update={"flags": (*result.flags, *bench.store(job, record))})
-    bench.last["verification"] = result
-    bench.tell(job, "result", {"kind": "verification", "value": result})
-    return result
+    return bench.deliver(job, "verification", result, record)
 
 
 @dataclass

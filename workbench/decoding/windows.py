@@ -43,11 +43,7 @@ def windows(
     data = bench.call(job, "probe", parameters)
     found = Windows.from_dict(data["result"])
     record = windows_record(bench.facts.name, bench.machine, bench.config, data["resolved"], found)
-    if notes := bench.store(job, record):
-        found = found.model_copy(update={"flags": (*found.flags, *notes)})
-    bench.last["windows"] = found
-    bench.tell(job, "result", {"kind": "windows", "value": found})
-    return found
+    return bench.deliver(job, "windows", found, record)
 
 
 def _built_in() -> str:

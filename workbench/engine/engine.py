@@ -3,37 +3,22 @@
 import gc
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
 
 from workbench.catalog.sources import Source
 from workbench.config import Config
-from workbench.engine import (
-    attached,
-    census,
-    compiled,
-    drafting,
-    generation,
-    live,
-    memory,
-    quantizing,
-    readback,
-    scope,
-    warm_up,
-)
-from workbench.engine.cache_bytes import cache_bytes
+from workbench.engine import attached, census, generation, live, memory, quantizing, readback, scope, warm_up
+from workbench.engine.decoder import Decoder
 from workbench.engine.interrupt import between_layers
 from workbench.engine.loading import Checkpoint, Way, choose_device
 from workbench.engine.originals import twins
 from workbench.engine.weights import Weights
-from workbench.errors import ConfigError, ModelError, WorkbenchError
+from workbench.errors import ModelError, WorkbenchError
 from workbench.knobs import Cost
-from workbench.knobs.generation import PLAIN, generation_arguments
 from workbench.probes.context import Context
-from workbench.probes.forced import Recorder
 from workbench.probes.quality.twins import Twin
 from workbench.probes.stops import Stops
 from workbench.results import Applied, CompileReport, Completion, Drafts, ModelFacts, Resolved, Share, ThreadChoice
@@ -54,12 +39,8 @@ class Engine:
         self._replace = replace
         self._checkpoint: Checkpoint | None = None
         self.originals: live.Originals | None = None
-        self._seen = readback.Seen()
-        self._seen_with: dict[Config, readback.Seen] = {}  # what the last call under each config showed
         self._flags = scope.ProcessFlags.now()
-        self._compiled = compiled.Loops()
-        self._assistant = drafting.Assistant()
-        self._kv_bytes = 0
+        self.decoder = Decoder()
         self._why: dict[str, Message] = {}
         self._base_bytes = 0
         self._facts: ModelFacts | None = None
@@ -158,59 +139,20 @@ class Engine:
         ConfigError before the run when they do not fit into the cache, or rows would speculate; CapabilityError when no
         SDPA kernel can do it.
         """
-        config = self.config.replace(**PLAIN) if fixed else self.config
-        rows, prompt_tokens = batch["input_ids"].shape
-        live.check_cache_length(config, prompt_tokens + new_tokens)
-        led = any(isinstance(each, Recorder) for each in options.get("logits_processor", ()))
-        speculates = config.speculation != "off" and not led
-        if not speculates:
-            config = config.replace(speculation="off")
-        elif rows > 1:
-            raise ConfigError("probe.speculation_rows", rows=rows)
-        arguments = generation_arguments(config)
-        if config.speculation == "assistant":
-            arguments |= self._assistant.arguments(self.tokenizer)
-        if "past_key_values" in options:  # it is the cache: transformers takes no second word for one
-            arguments.pop("cache_implementation")
-        if fixed:
-            arguments |= {"min_new_tokens": new_tokens, "eos_token_id": None}
-        else:
-            options = {"stopping_criteria": self.stops.criteria(prompt_tokens), **options}
-        if config.compile != "off":
-            arguments |= self._compiled.options(config, self.model, rows, prompt_tokens + new_tokens, streamer)
-        try:
-            with ExitStack() as around:
-                around.enter_context(scope.in_force(config, self.device))
-                if speculates:
-                    watch = around.enter_context(drafting.watched(self.model, arguments.get("assistant_model")))
-                output = self.model.generate(
-                    **scope.masked(batch, config.attention_mask),
-                    streamer=streamer,
-                    max_new_tokens=new_tokens,
-                    return_dict_in_generate=True,
-                    **arguments,
-                    **options,
-                )
-        finally:  # whoever ends it early, a trace or Stop, has seen the loop too
-            self._seen = replace(self._seen, loop=self._compiled.ran(config))
-        cache = output.past_key_values
-        self._seen = replace(self._seen, cache=readback.cache_word(cache), cache_bytes=cache_bytes(cache))
-        if speculates:
-            self._seen = replace(self._seen, drafts=watch.drafts())
-        return output
+        return self.decoder.produce(self, batch, streamer, new_tokens, fixed=fixed, **options)
 
     @property
     def cache_bytes(self) -> dict[str, int]:
         """device -> bytes of the KV cache at the end of the last call."""
-        return self._seen.cache_bytes
+        return self.decoder.seen.cache_bytes
 
     @property
     def drafts(self) -> Drafts | None:
         """What the last call that speculated drafted and kept; None where none did since the last change."""
-        return self._seen.drafts
+        return self.decoder.seen.drafts
 
     def compile_report(self) -> CompileReport | None:
-        return self._compiled.report()
+        return self.decoder.loops.report()
 
     def in_force(self) -> AbstractContextManager[None]:
         return scope.in_force(self.config, self.device)
@@ -233,16 +175,16 @@ class Engine:
             yield guard
 
     def resolved(self) -> Resolved:
-        assistant = self._assistant.name, self._assistant.bytes
+        drafter = self.decoder.assistant
         return readback.resolved(
             self.model,
             self.tokenizer,
             self.config,
-            self._seen,
+            self.decoder.seen,
             self._weights,
             self._why,
             self.stops.in_force,
-            assistant,
+            (drafter.name, drafter.bytes),
         )
 
     def twins(self) -> tuple[Twin, ...]:
@@ -259,8 +201,7 @@ class Engine:
         if self._found is not None:
             self._found.restore()
             self._found = None
-        self._compiled.clear()
-        self._assistant.clear()
+        self.decoder.clear()
         self.model = None
         self._flags.put()
         memory.release(self.device)
@@ -287,8 +228,7 @@ class Engine:
 
     def _drop(self) -> int:
         """Lets the model go; returns the bytes that stayed above what was held before the first load."""
-        self._compiled.clear()
-        self._assistant.clear()
+        self.decoder.clear()
         self.model = None
         memory.release(self.device)
         return max(memory.model_memory(self.device) - self._base_bytes, 0)
@@ -317,7 +257,7 @@ class Engine:
             name,
             revision,
             weights=self._weights,
-            kv_bytes_per_token=self._kv_bytes,
+            kv_bytes_per_token=self.decoder.kv_bytes,
             checkpoint_dtype=checkpoint.dtype if checkpoint else None,
             checkpoint_quantization=checkpoint.stated.word if checkpoint and checkpoint.stated else None,
             random_weights=random is not None,
@@ -327,41 +267,26 @@ class Engine:
     def _set_live(self, config: Config, context: Context, *, fresh: bool = False, proven: bool = False) -> None:
         assert self.originals is not None, "a model is resident"
         changed = set(config) if fresh else set(self.config.diff(config))
-        if fresh:
-            self._seen_with.clear()
-        else:
-            self._seen_with[self.config] = self._seen
+        self.decoder.remember(None if fresh else self.config)
         if "attention" in changed and self.model.config._attn_implementation != config.attention:
             live.set_attention(self.model, config.attention)
         # made before anything changes: a string that cannot come is refused
         stops = Stops.of(self.tokenizer, config) if changed & {"stop_strings", "stop_at_sentence"} else self.stops
         why = live.align(self.model, self.tokenizer, self.originals, config)
-        self._assistant.settle(config, self.model, self.tokenizer, context)
+        self.decoder.assistant.settle(config, self.model, self.tokenizer, context)
         if "bnb_threshold" in changed:
             quantizing.set_live(self.model, config)
         why_threads = live.set_threads(config.threads, self._threads)
         scope.ProcessFlags.of(config).put()
         if changed & live.PROVED and not proven:
             with memory.refusals_told(self.device, say("phase.switching")), between_layers(self.model, context):
-                self._seen, kv_bytes = self._prove(config, context, changed)
-            self._kv_bytes = kv_bytes or self._kv_bytes
+                self.decoder.prove(self.model, self.tokenizer, config, context, changed)
         elif changed & live.PROVED:
-            self._seen = self._seen_with.get(config, self._seen)
+            self.decoder.recall(config)
         kept = {name: said for name, said in self._why.items() if name in _OF_THE_LOAD}
         self._why = kept | why | ({"threads": why_threads} if why_threads else {})
         self.stops = stops
         self.config = config
-
-    def _prove(self, config: Config, context: Context, changed: set[str]) -> tuple[readback.Seen, int]:
-        by_assistant = config.speculation == "assistant"
-        drafter = self._assistant.arguments(self.tokenizer) if by_assistant else {}
-        same_cache = not changed & (live.CACHE_KNOBS | live.DRAFT_KNOBS)
-        counted = bool(self._kv_bytes)
-        if config.speculation == "off":
-            return live.proof(self.model, config, context, same_cache=same_cache, counted=counted)
-        with drafting.watched(self.model, drafter.get("assistant_model")) as watch:
-            seen, kv_bytes = live.proof(self.model, config, context, counted=counted, drafting=drafter)
-        return replace(seen, drafts=watch.drafts()), kv_bytes
 
     def _applied(self, cost: Cost, began: float, before: int, residue: int | None) -> Applied:
         return Applied(

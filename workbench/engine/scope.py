@@ -10,6 +10,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from workbench.errors import CapabilityError
+from workbench.knobs.formats import infers
 
 SDPA_BACKENDS = {
     "flash": SDPBackend.FLASH_ATTENTION,
@@ -23,9 +24,6 @@ _ENABLED: dict[str, Callable[[], bool]] = {
     "cudnn": torch.backends.cuda.cudnn_sdp_enabled,
     "math": torch.backends.cuda.math_sdp_enabled,
 }
-# Formats whose weights are unpacked in the forward pass into tensors that torch must be able to version. Inference mode
-# forbids it ("Cannot set version_counter for inference tensor"), so these run outside of it, without gradients.
-_VERSIONED = ("quanto-int4",)
 # what torch says when no kernel that it may use can do the call: on CPU, on CUDA
 _NO_KERNEL = ("No viable backend", "No available kernel")
 
@@ -39,7 +37,7 @@ def in_force(config: Mapping[str, Any], device: torch.device) -> Iterator[None]:
     chosen = config["sdpa_backend"] if config["attention"] == "sdpa" else "auto"
     told: list[warnings.WarningMessage] = []
     with ExitStack() as stack:
-        stack.enter_context(torch.inference_mode(config["quantization"] not in _VERSIONED))
+        stack.enter_context(torch.inference_mode(infers(config["quantization"])))
         stack.enter_context(torch.no_grad())
         if chosen != "auto":
             told = stack.enter_context(_warnings())  # why a kernel cannot is said in warnings

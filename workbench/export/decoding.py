@@ -6,6 +6,7 @@ from importlib.resources import files
 from workbench.config import Config
 from workbench.export.piece import Loading, Piece
 from workbench.export.python import dictionary, literal
+from workbench.knobs.formats import infers
 from workbench.knobs.generation import generation_arguments
 
 # knob value -> name in torch.nn.attention.SDPBackend
@@ -43,7 +44,8 @@ def piece(loading: Loading) -> Piece:
     """Nothing where a setting is torch's or transformers' own."""
     config = loading.config
     chooses = config.attention == "sdpa" and config.sdpa_backend != "auto"
-    around = []
+    # generate by itself only keeps no gradients: a step of a small model on a CPU then takes some percent longer
+    around = ["@torch.inference_mode()"] if infers(config.quantization) else []
     if chooses:
         around.append(f"@sdpa_kernel(SDPBackend.{_SDP_BACKENDS[config.sdpa_backend]})")
     if config.autocast != "off":

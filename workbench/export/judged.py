@@ -30,7 +30,7 @@ def quality(found: QualityDiff) -> Told:
         lines.append((text("tables.quality.decode"), *_statistics(found.decode_path)))
     floor = found.noise_floor
     way = max(floor.by, key=lambda name: floor.by[name], default="")
-    lines.append((text("tables.quality.floor", way=way), number(floor.kld_mean), "", share(floor.same_top), "", ""))
+    lines.append((text("tables.quality.floor", way=way), number(floor.reach), "", share(floor.same_top), "", ""))
     remarks = [str(found.verdict), *_behaviour(found)]
     if found.calibrated_by is not None:
         remarks.append(text("tables.quality.calibrated", text=printable(found.calibrated_by, 120)))

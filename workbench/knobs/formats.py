@@ -20,6 +20,8 @@ class Format:
     checkpoint    only the files can bring it; None: made while loading
     calibrated    made from a text that is run through the model
     activations   whether activations are rounded too
+    versioned     unpacked in the forward pass into tensors that torch must be able to version: inference mode forbids
+                  it ("Cannot set version_counter for inference tensor"), so it runs without gradients only
     """
 
     name: str
@@ -31,6 +33,7 @@ class Format:
     checkpoint: bool = False
     calibrated: bool = False
     activations: bool = False
+    versioned: bool = False
     beside: tuple[str, ...] = ()
 
 
@@ -47,7 +50,7 @@ FORMATS = MappingProxyType(
             Format("torchao-float8", "float8 weights (torchao)", "torchao", 8, 0),
             Format("hqq-int4", "int4 weights in groups (HQQ)", "hqq", 4, 64, grouped=True),
             Format("hqq-int8", "int8 weights in groups (HQQ)", "hqq", 8, 64, grouped=True),
-            Format("quanto-int4", "int4 weights in groups (quanto)", "optimum-quanto", 4, 128),
+            Format("quanto-int4", "int4 weights in groups (quanto)", "optimum-quanto", 4, 128, versioned=True),
             Format("quanto-int8", "int8 weights (quanto)", "optimum-quanto", 8, 0),
             Format(
                 "gptq",
@@ -64,6 +67,11 @@ FORMATS = MappingProxyType(
         )
     }
 )
+
+
+def infers(value: str) -> bool:
+    """Whether weights of this value of the knob can be run in torch's inference mode."""
+    return value not in FORMATS or not FORMATS[value].versioned
 
 
 def quantizes(value: str) -> bool:

@@ -75,12 +75,19 @@ class QualityFloor(Result):
     """The reference against itself, computed another way: what no candidate can be told apart from.
 
     kld_mean, same_top  of the way that differs most
+    kld_high            the highest end of the 95 % intervals of the ways' mean KLD
     by                  way (attention, batch, padding, storage) -> mean KLD in nats
     """
 
     kld_mean: float
+    kld_high: float = 0.0
     same_top: float
     by: dict[str, float]
+
+    @property
+    def reach(self) -> float:
+        """Mean KLD in nats up to which nothing is told apart."""
+        return max(self.kld_mean, self.kld_high)
 
 
 class TokenPair(Result):

@@ -2,7 +2,7 @@
 
 TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "quality.unjudged": "not judged yet",
-    "quality.no_difference": "{name}: {memory}, no difference seen: KLD {kld}, and the reference against itself shows {floor}",
+    "quality.no_difference": "{name}: {memory}, no difference seen: KLD {kld}, and the reference against itself shows up to {floor}",
     "quality.decode_only": "{name}: {memory}; a text in one pass shows no difference, but along the decode path KLD {kld} {interval}, {same} same top token: look at the cache and the decode kernels",
     "quality.decode_worse": "{name}: {memory}; a text in one pass is nearly lossless (KLD {kld} {interval}, {same} same top token), but along the decode path KLD {path_kld} {path_interval}: look at the cache and the decode kernels",
     "quality.nearly_lossless": "{name}: {memory}, KLD {kld} {interval}, {same} same top token; nearly lossless: between formats this close no difference is seen in answers",

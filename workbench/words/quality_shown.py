@@ -19,7 +19,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "chart.decision.better": "better",
     "chart.decision.hover": "<b>{label}</b><br>KLD {kld}, {where}<br>same top token {same_top}<br>weights {size}<br>decode {decode}",
     "chart.decision.hover_reference": "<b>{label}</b><br>the reference: KLD 0 by definition<br>weights {size}<br>decode {decode}",
-    "chart.decision.hover_floor": "the reference against itself, computed another way: {kld} nats",
+    "chart.decision.hover_floor": "the reference against itself, computed another way: up to {kld} nats",
     "chart.decision.empty": "No quality measured yet. Press Quality, with one configuration after the other.",
     "chart.decision.reference_label": "{config} (reference)",
     "decision.slow": "speed not measured at this work: {labels}",

@@ -14,7 +14,7 @@ from workbench.probes.bench import Bench
 from workbench.probes.context import Context
 from workbench.probes.quality import choices, decode, routing
 from workbench.probes.quality.distributions import Kept, Rows, compare, kept
-from workbench.probes.quality.floor import POSITIONS, floor
+from workbench.probes.quality.floor import floor
 from workbench.probes.quality.logits import Reader, row_of, vocabulary_of
 from workbench.probes.quality.stored import Shelf
 from workbench.probes.quality.texts import Progress, check_tokenizer, domain_name, read
@@ -50,7 +50,7 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> Reference:
     answers = _answers(bench, suite, prompts, judged, shelf, context, progress) if prompts else ()
     scored = choices.scores(bench, suite.choices, Context(context.emit, context.stop)) if suite.choices else []
     experts = routing.record(bench, [one.tokens for one in texts], context)
-    noise = floor(bench, reader, texts, shelf, Rows.join(by_storage), context)
+    noise = floor(bench, reader, texts, shelf, by_storage, context)
     path = shelf.write(params["name"])
     resolved = bench.resolved()
     return Reference(
@@ -76,7 +76,7 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> Reference:
 
 
 def _keep(bench: Bench, reader: Reader, one: ReferenceText, shelf: Shelf) -> Rows:
-    """Puts a passage's positions on the shelf; gives what storing changed of its first ones."""
+    """Puts a passage's positions on the shelf; gives what storing changed."""
     batch = row_of(bench, one.tokens)
     ids = batch["input_ids"][0]
     changed = []
@@ -84,8 +84,7 @@ def _keep(bench: Bench, reader: Reader, one: ReferenceText, shelf: Shelf) -> Row
         targets = ids[where.start + 1 : where.stop + 1]
         rows = kept(logits[0], targets, shelf.most)
         shelf.put(one.start + where.start - one.skip, rows)
-        first = max(0, min(POSITIONS - (where.start - one.skip), len(targets)))
-        changed.append(compare(logits[0, :first], rows[:first], targets[:first]))
+        changed.append(compare(logits[0], rows, targets))
     return Rows.join(changed)
 
 

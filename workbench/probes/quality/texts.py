@@ -71,19 +71,18 @@ def read(bench: Bench, suite: Suite) -> list[ReferenceText]:
     return found
 
 
-def compared(bench: Bench, reader: Reader, one: ReferenceText, shelf: Shelved, most: int | None = None) -> Rows:
-    """A passage under what is in force now against the reference's; `most`: only its first positions so many."""
-    positions = one.positions if most is None else min(most, one.positions)
-    batch = row_of(bench, one.tokens[: one.skip + positions + 1])
-    return _rows(reader, batch, [one], [0], one.skip, shelf)
+def compared(bench: Bench, reader: Reader, one: ReferenceText, shelf: Shelved) -> Rows:
+    """A passage under what is in force now against the reference's."""
+    return _rows(reader, row_of(bench, one.tokens), [one], [0], one.skip, shelf)[0]
 
 
 def together(
     bench: Bench, reader: Reader, texts: Sequence[ReferenceText], shelf: Shelved, most: int, padding: Sequence[int]
-) -> Rows:
+) -> list[Rows]:
     """The first `most` positions of passages without context as one batch: row i starts after `padding[i]` pads.
 
     Rows end together, so that a row with more padding has less text; judged are the positions that all rows have.
+    Returns those of each text.
     """
     rows = [one.tokens[: most + 1 - pads] for one, pads in zip(texts, padding, strict=True)]
     return _rows(reader, batch_of(bench, rows, "left"), texts, padding, max(padding), shelf)
@@ -96,13 +95,13 @@ def _rows(
     offsets: Sequence[int],
     first: int,
     shelf: Shelved,
-) -> Rows:
-    """From position `first` of the batch to the last but one; `offsets`: where each text begins in its row."""
+) -> list[Rows]:
+    """Of each text, from position `first` of the batch to the last but one; `offsets`: where it begins in its row."""
     ids = batch["input_ids"]
-    found = []
+    found: list[list[Rows]] = [[] for _ in texts]
     for where, logits in reader.logits(batch, first, ids.shape[1] - 1):
         for row, (one, offset) in enumerate(zip(texts, offsets, strict=True)):
             start = one.start - one.skip + where.start - offset
             kept = shelf[slice(start, start + where.stop - where.start)].to(ids.device)
-            found.append(compare(logits[row], kept, ids[row, where.start + 1 : where.stop + 1]))
-    return Rows.join(found)
+            found[row].append(compare(logits[row], kept, ids[row, where.start + 1 : where.stop + 1]))
+    return [Rows.join(parts) for parts in found]
