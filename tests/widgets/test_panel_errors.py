@@ -127,7 +127,7 @@ def test_a_store_that_cannot_be_read_leaves_a_usable_panel(
 ) -> None:
     closed = wb.Runs(tmp_path / "closed.sqlite3")
     closed.close()
-    monkeypatch.setattr(panel.session._bench, "_runs", closed)
+    monkeypatch.setattr(panel.session._bench._keeping, "_runs", closed)
     second = Driver(TuningPanel(panel.session), panel.session)
     try:
         assert "wb-error" in second["history"].value
