@@ -5,8 +5,8 @@ from workbench import Config, Session
 from workbench.results import SpeculationRun
 
 QUESTION = "TTFT from a kept prefix ÷ cold by prefix length; decode with speculation ÷ without, drafts kept, by pairs"
-LENGTHS = [128, 512, 1024]
-NEW_TOKENS = 48
+LENGTHS = [128, 512]
+NEW_TOKENS = 32
 
 
 def run(budget_s: float) -> Outcome:

@@ -14,13 +14,15 @@ _CONFIGS = {
 
 
 def run(budget_s: float) -> Outcome:
-    """Each configuration by one verification; pairs to ±1 % of decode and prefill, or the budget's share."""
+    """Each configuration by one verification; pairs to ±1 % of decode and prefill, or the budget's share.
+
+    Each in a session of its own, whose process has loaded nothing else, as the snippet's has not.
+    """
     rows: list[Row] = []
     samples: dict[str, list[float]] = {}
     conditions: dict[str, object] = {}
-    with Session("demo", config=Config(**_CONFIGS["float32"])) as session:
-        for name, knobs in _CONFIGS.items():
-            session.apply(Config(**knobs))
+    for name, knobs in _CONFIGS.items():
+        with Session("demo", config=Config(**knobs)) as session:
             found = session.export().verify(workload=WORK, precision=0.01, budget_s=budget_s / len(_CONFIGS))
             if found.problem is not None or found.speed_ratio is None:
                 raise RuntimeError(f"{name}: {found.problem}\n{found.detail}")
@@ -42,6 +44,6 @@ def run(budget_s: float) -> Outcome:
                 f"loading the snippet, {name}": f"{found.load_seconds or 0:.1f} s",
                 f"flags, {name}": "; ".join(map(str, found.flags)) or "none",
             }
-        conditions |= {"model": session.facts.name, "threads": session.resolved.threads}
+            conditions |= {"model": session.facts.name, "threads": session.resolved.threads}
     conditions |= {"prompt": WORK.prompt_tokens, "new tokens of a run": WORK.new_tokens}
     return Outcome("verify", QUESTION, tuple(rows), conditions, samples)

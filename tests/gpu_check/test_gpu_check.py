@@ -127,6 +127,7 @@ def test_a_part_that_fails_is_its_own_failure(known_home: Path) -> None:
 
 
 @pytest.mark.model
+@pytest.mark.timeout(900)
 def test_a_rehearsal_does_every_section_for_real(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for room in (attention, decoding, reuse):  # the other sections load in workers, as all do in a check
         monkeypatch.setattr(room, "Session", partial(Session, host="inline"))

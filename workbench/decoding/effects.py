@@ -28,8 +28,8 @@ from workbench.stats import FEWEST_CLUSTERS, clustered, wilson
 from workbench.suites import DECODING_VERSION, decoding_prompts
 from workbench.words import Message, say
 
-SEEDS = 4
-NEW_TOKENS = 40
+SEEDS = 3
+NEW_TOKENS = 32
 # greedy; what DeepSeek advises for R1 (its README); two cures of repetition
 DEFAULT: tuple[Mapping[str, Any], ...] = (
     PLAIN,
