@@ -52,7 +52,7 @@ def run(name: str) -> Outcome:
     log = REPORTS / f"{name}.log"
     with log.open("wb") as output:
         status = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *PARTS[name]],
+            [sys.executable, "-m", "pytest", "-q", "--durations=15", f"--junitxml={report}", *PARTS[name]],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=output,
