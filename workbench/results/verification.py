@@ -32,7 +32,8 @@ class Verification(Result):
     same_tokens  greedy token ids of all `answers` are identical; None: it did not get so far
     differences  what was read back in the snippet's process and is not the session's
     speed_ratio  snippet ÷ session, decode tokens/s, over `pairs`; None: not measured
-    ci95, ratio, noise_floor  metric -> of all metrics, as a Comparison has them
+    ci95, ratio, noise_floor  metric -> of all metrics, as a Comparison has them. Each side is one process: what differs
+                 from process to process and stays is in none of them (on two CPU cores up to 4 % of decode)
     speed        of decode. within: the whole interval lies within `tolerance`; open: it reaches out of it; differs: it
                  lies outside; unknown: it is too wide to say. None: an estimate, which has no interval
     way          beside: both models in memory, runs that alternate; by_turns: one at a time, which gives an estimate
