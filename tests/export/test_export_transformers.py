@@ -91,7 +91,7 @@ def test_static_cache_says_what_it_switches_off() -> None:
 
 
 def test_it_generates_in_inference_mode_where_the_session_does() -> None:
-    """generate alone keeps no gradients; inference mode also saves what torch does to know of changes in place."""
+    """generate alone only keeps no gradients; the file takes the session's own path through torch."""
     versioned = Config(quantization="quanto-int4")
     for config, decorated in ((Config(), True), (Config(quantization="bnb-nf4"), True), (versioned, False)):
         with scope.in_force(config, torch.device("cpu")):

@@ -44,7 +44,7 @@ def piece(loading: Loading) -> Piece:
     """Nothing where a setting is torch's or transformers' own."""
     config = loading.config
     chooses = config.attention == "sdpa" and config.sdpa_backend != "auto"
-    # generate by itself only keeps no gradients: a step of a small model on a CPU then takes some percent longer
+    # as `engine.scope` does: generate by itself only keeps no gradients
     around = ["@torch.inference_mode()"] if infers(config.quantization) else []
     if chooses:
         around.append(f"@sdpa_kernel(SDPBackend.{_SDP_BACKENDS[config.sdpa_backend]})")
