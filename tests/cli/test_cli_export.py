@@ -21,13 +21,14 @@ def test_export_and_verify_as_one_document(
     own_demo_home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     words = ["export", "transformers", "--set", "dtype=float32", "--set", "threads=1"]
-    status = main([*words, "--output", str(tmp_path), "--verify", "--json"])
+    out = tmp_path / "out"
+    status = main([*words, "--output", str(out), "--verify", "--json"])
     document = json.loads(capfd.readouterr().out)
     assert document["schema"] == "workbench.verification/1"
     assert document["result"]["same_tokens"]
     assert document["result"]["detail"] == ""
     assert status == (0 if document["result"]["ok"] else 1)
-    assert {path.name for path in tmp_path.iterdir()} == {"load_model.py", "check_model.py", "expected.json"}
+    assert {path.name for path in out.iterdir()} == {"load_model.py", "check_model.py", "expected.json"}
 
 
 def test_the_targets_are_listed_with_what_they_carry(capsys: pytest.CaptureFixture[str]) -> None:
