@@ -173,10 +173,13 @@ def test_stop_while_the_process_starts(demo_home: Path) -> None:
 
 
 def test_a_worker_that_cannot_start_says_its_last_words(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import os; print('no kernel image', flush=True); os._exit(3)\n")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os; print('no kernel image\\n\\rloading:  0%\\rloading: 46%', flush=True); os._exit(3)\n"
+    )
     with pytest.raises(WorkerDied, match="no kernel image") as caught:
         ProcessHost({"PYTHONPATH": str(tmp_path)}, None).call("open", opening(TINY), ignore)
     assert "exit code 3" in str(caught.value)
+    assert "46%" not in str(caught.value)  # a progress bar is no last word
 
 
 def test_a_poisoned_cuda_context_ends_the_worker_and_says_why(demo_home: Path, tmp_path: Path) -> None:

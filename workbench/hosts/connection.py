@@ -206,7 +206,8 @@ class Connection:
         return text("worker.exit_code", code="?" if code is None else code)
 
     def _last_words(self) -> str:
-        line = next((line for line in reversed(self._output) if line.strip()), "")
+        # a line that was drawn over itself is a progress bar
+        line = next((line for line in reversed(self._output) if line.strip() and "\r" not in line), "")
         return text("worker.said", line=line.strip()) if line else text("worker.no_words")
 
     def _read(self) -> None:
