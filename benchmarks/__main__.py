@@ -14,7 +14,8 @@ from benchmarks.record import Outcome, write
 NAMES = (
     *("imports", "apply", "reload", "decode", "click", "configs", "compare", "handover", "trace", "caches", "grid"),
     *("formats", "quality", "tokens", "endpoint", "verify", "choices"),
-    *("batches", "batching", "reuse"),
+    *("batches", "batching", "reuse", "sampler", "soak", "monitor", "store", "race", "search", "advise"),
+    *("best", "against"),
 )
 
 

@@ -16,6 +16,8 @@ import hypothesis
 import psutil
 import pytest
 
+from tests.nvml_standin import Standin, build, why_not
+
 ROOT = Path(__file__).parents[1]
 WORKER = "workbench.hosts.worker"
 SHOWN = ("torch", "transformers", "ipykernel", "ipywidgets", "plotly", "jupyterlab", "playwright")
@@ -57,8 +59,10 @@ def _cuda_works() -> bool:
 def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The home of every test that asks for no other; no test reaches the person's own, nor the hub."""
     home = tmp_path_factory.mktemp("home")
+    locks = tmp_path_factory.mktemp("locks")  # two runs of tests at once must not wait for each other
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKBENCH_HOME", str(home))
+        patch.setenv("WORKBENCH_LOCKS", str(locks))
         patch.setenv("HF_HUB_OFFLINE", "1")
         patch.setenv("WORKBENCH_WHEN_BUSY", "beside")  # tests of all rooms share the device
         yield home
@@ -113,16 +117,32 @@ def own_demo_home(workbench_home: Path, demo_models: Path) -> Path:
 
 
 def _furnish(home: Path, demo_models: Path) -> None:
-    # A link cannot take the place of a folder that an earlier test made: then the one model is linked into it.
-    link = home / "models"
-    if not link.exists():
-        link.symlink_to(demo_models, target_is_directory=True)
-    elif not link.is_symlink():
-        for model in demo_models.iterdir():
-            if model.is_dir() and not (link / model.name).exists():
-                (link / model.name).symlink_to(model, target_is_directory=True)
+    # the models one by one: what a test adds to its home stays there
+    models = home / "models"
+    models.mkdir(exist_ok=True)
+    for model in demo_models.glob("SmolLM2-*"):
+        if model.is_dir() and not (models / model.name).exists():
+            (models / model.name).symlink_to(model, target_is_directory=True)
     if not (home / "machine.json").exists():
         shutil.copy(demo_models.parent / "machine.json", home)
+
+
+@pytest.fixture(scope="session")
+def nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the compiled stand-in for NVIDIA's libnvidia-ml.so.1."""
+    if problem := why_not():
+        pytest.skip(problem)
+    return build(tmp_path_factory.mktemp("nvml"))
+
+
+@pytest.fixture
+def nvml(nvml_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Standin:
+    """NVML with the GPUs that a test plays, in this process and in children: see tests/nvml_standin.
+
+    This process is outside any container then, wherever the tests run: a child takes the machine as it is.
+    """
+    monkeypatch.setattr("workbench.probes.device.gpu.surroundings", lambda: None)
+    return Standin(nvml_library, tmp_path / "nvml.txt", monkeypatch)
 
 
 @pytest.fixture

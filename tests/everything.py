@@ -20,6 +20,8 @@ CELL_TIMEOUT_S = 240
 # Longest first: the lanes take the next part whenever they are free. Split only to balance the lanes.
 _SPLIT = {
     "engine": ("tests/engine", "tests/export", "tests/gpu_check"),
+    "rooms": ("tests/benchmarks", "tests/decoding", "tests/endpoint", "tests/monitor", "tests/probes", "tests/widgets"),
+    "guides": ("tests/advice", "tests/pasted", "tests/runs", "tests/sweep", "tests/test_checking.py"),
     "workers": ("tests/hosts", "tests/test_kernel.py", "tests/test_session.py", "tests/cli"),
 }
 PARTS = {

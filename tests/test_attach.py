@@ -25,8 +25,9 @@ from transformers import (
 )
 
 import workbench as wb
+from workbench.catalog.random_names import parse
 from workbench.engine.demo import ensure_demo
-from workbench.engine.random_model import build, parse
+from workbench.engine.random_model import build
 
 pytestmark = pytest.mark.model
 

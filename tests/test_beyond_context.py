@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import workbench as wb
+from workbench.catalog.random_names import parse
 from workbench.engine import random_model
 
 LIMIT = 96
@@ -23,7 +24,7 @@ STUDIES: dict[str, Callable[[wb.Session], Any]] = {
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory, demo_home: Path) -> Iterator[wb.Session]:
     folder = tmp_path_factory.mktemp("models") / "short-sighted"
-    spec = random_model.parse("random:deepseek-llm-7b-base?scale=tiny&layers=1")
+    spec = parse("random:deepseek-llm-7b-base?scale=tiny&layers=1")
     for part in random_model.build(spec, torch.float32, torch.device("cpu")):
         part.save_pretrained(folder)
     fields = json.loads((folder / "config.json").read_text())

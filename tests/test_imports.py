@@ -26,7 +26,7 @@ def test_public_names_do_not_need_torch(name: str) -> None:
     assert modules_after(f"import workbench\nworkbench.{name}").isdisjoint(("torch", "transformers", "plotly"))
 
 
-@pytest.mark.parametrize("room", ["knobs", "metrics", "endpoint", "export", "forecast", "charts", "widgets"])
+@pytest.mark.parametrize("room", ["knobs", "metrics", "endpoint", "export", "forecast", "charts", "widgets", "tips"])
 def test_rooms_do_not_need_torch(room: str) -> None:
     assert modules_after(f"import workbench\nworkbench.{room}").isdisjoint(("torch", "transformers"))
 
@@ -42,6 +42,12 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_help_of_the_command_line_does_not_need_torch() -> None:
     code = "from workbench.cli import main\nassert main(['--help']) == 0"
     assert modules_after(code).isdisjoint(("torch", "transformers", "plotly", "ipywidgets"))
+
+
+def test_the_names_of_the_gpu_checks_sections_need_nothing_that_they_run() -> None:
+    code = "from workbench.cli import main\nassert main(['gpu-check', '--help']) == 0\nprint()"
+    asked = f"{code}\nassert not [name for name in sys.modules if name == 'workbench.session']"
+    assert modules_after(asked).isdisjoint(("torch", "transformers", "plotly", "ipywidgets"))
 
 
 def test_relative_imports_are_not_used() -> None:

@@ -8,10 +8,11 @@ import torch
 
 import workbench as wb
 from tests.knobs.test_knobs import A100, CUDA_TORCH, ask, machine, model
+from workbench.catalog.random_names import parse
 from workbench.charts import figure
 from workbench.decoding.offload import offload
 from workbench.engine.offloading import device_map
-from workbench.engine.random_model import describe, parse
+from workbench.engine.random_model import describe
 from workbench.forecast import forecast
 from workbench.results import Offload
 from workbench.widgets.tables import show

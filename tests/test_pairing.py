@@ -9,11 +9,12 @@ import pytest
 
 from workbench.judging import COMPARED, pairs_for
 from workbench.pairing import FEWEST_PAIRS, LEAST_PAIRS, Gathered, Half, Plan, expected_pairs, gather, undisturbed
+from workbench.results import RunConditions
 from workbench.stats import ratio_interval, t95
 
 
 def half(value: float, seconds: float = 1.0, cores: float | None = 0.0) -> Half:
-    return Half(dict.fromkeys(COMPARED, value), seconds, cores)
+    return Half(dict.fromkeys(COMPARED, value), seconds, RunConditions(others_cores=cores))
 
 
 def gathered(plan: Plan, spread: float = 0.02, ratio: float = 1.0, seed: int = 0) -> tuple[Gathered, str]:

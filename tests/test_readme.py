@@ -9,10 +9,11 @@ from workbench.bootstrap import room
 from workbench.bootstrap.builds import BUILDS, System
 from workbench.bootstrap.targets import TARGETS
 from workbench.cli import VERBS, main
+from workbench.gpu_check import proofs, told
 from workbench.knobs import KNOBS, Cost
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/monitoring.md", "docs/profiling.md")
 MOST_PICTURE_BYTES = 300_000
 
 
@@ -46,18 +47,24 @@ def test_links_and_named_files_exist(name: str) -> None:
         assert (ROOT / target).exists(), target
 
 
+def test_what_was_run_on_a_gpu_is_what_the_kept_reports_say() -> None:
+    assert told(proofs(ROOT / "benchmarks/results")) in " ".join(read("README.md").split())
+
+
 def test_pictures_are_small() -> None:
     for picture in (ROOT / "docs").glob("*.png"):
         assert picture.stat().st_size < MOST_PICTURE_BYTES, picture.name
 
 
-def test_the_example_in_the_readme_is_python_over_names_that_exist() -> None:
+def test_the_examples_in_the_readme_are_python_over_names_that_exist() -> None:
     import workbench
 
-    (example,) = re.findall(r"```python\n(.*?)```", read("README.md"), re.S)
-    compile(example, "README.md", "exec")
-    for name in re.findall(r"\bwb\.(\w+)", example):
-        assert hasattr(workbench, name), name
+    examples = re.findall(r"```python\n(.*?)```", read("README.md"), re.S)
+    assert examples
+    for example in examples:
+        compile(example, "README.md", "exec")
+        for name in re.findall(r"\bwb\.(\w+)", example):
+            assert hasattr(workbench, name), name
 
 
 def test_the_installation_is_as_the_readme_says(tmp_path: Path) -> None:

@@ -9,7 +9,18 @@ import workbench as wb
 from tests.charts.samples import resolved
 from workbench import scan as scans
 from workbench.config import Config
-from workbench.results import Forecast, Rung, RungLine, Scan
+from workbench.limits import limits_of
+from workbench.results import (
+    Forecast,
+    MatmulRate,
+    Phase,
+    PhaseLimit,
+    PhaseWork,
+    Rung,
+    RungLine,
+    Scan,
+    of_bandwidth,
+)
 from workbench.results.workload import padding_of
 from workbench.scannable import MOST_ROWS, PARAMETERS, labels_of
 from workbench.scanning import Line, Step, next_seconds, points_of, rows_of
@@ -31,23 +42,38 @@ def rung_line(*decode: float, failed: bool = False) -> RungLine:
 
 
 def steps(*places: int) -> list[Step]:
-    return [Step(Line(place, str(place), Config()), Config(), wb.Workload(), 50.0) for place in places]
+    return [Step(Line(place, str(place), Config()), Config(), wb.Workload()) for place in places]
+
+
+def limits(step: Step, ran: RungLine) -> dict[Phase, PhaseLimit]:
+    """A step that moves 2 bytes and computes 20 FLOP at 100 bytes and 1,000 FLOP a second: 50 steps, 50 prefills."""
+    rate = MatmulRate(format="float32", flops_per_s=1000.0)
+    reached = of_bandwidth("cpu:1", 100.0).model_copy(update={"matmul": (rate,)})
+    work = PhaseWork(tokens=1, weight_bytes=1.5, kv_bytes=0.5, weight_flops=15.0, attention_flops=5.0)
+    assert ran.resolved is not None
+    return limits_of({"prefill": work, "decode": work}, reached, ran.resolved)
 
 
 def test_ratios_are_paired_by_round_against_the_first_line() -> None:
     rung = Rung(lines=(rung_line(10.0, 20.0, 40.0), rung_line(11.0, 22.0, 44.0)), round_seconds=1.0, others_cores=None)
-    first, second = points_of(rung, steps(0, 1), 64)
+    first, second = points_of(rung, steps(0, 1), 64, limits)
     assert first.ratio == {}
     assert second.ratio["decode_tps"] == pytest.approx(1.1)
     low, high = second.ratio_ci95["decode_tps"]
     assert high - low < 1e-9  # the drift of the rounds cancels
     assert first.ci95["decode_tps"][1] - first.ci95["decode_tps"][0] > 20
-    assert (second.rounds, second.limit_tps, second.value) == (3, 50.0, 64)
+    assert (second.rounds, second.limit_tps, second.prefill_limit_tps, second.value) == (3, 50.0, 50.0, 64)
+    assert {name: second.limit(name) for name in ("decode_tps", "tpot_s", "ttft_s", "e2e_s")} == {
+        "decode_tps": 50.0,
+        "tpot_s": 0.02,
+        "ttft_s": 0.02,
+        "e2e_s": None,
+    }
 
 
 def test_without_the_first_line_there_is_no_ratio() -> None:
     rung = Rung(lines=(rung_line(11.0, 22.0, 44.0),), round_seconds=1.0, others_cores=None)
-    assert points_of(rung, steps(1), 64)[0].ratio == {}
+    assert points_of(rung, steps(1), 64, limits)[0].ratio == {}
 
 
 def test_the_next_value_is_expected_to_grow_as_the_last_did() -> None:
@@ -75,7 +101,12 @@ def test_lines_points_ratios_and_agreement(session: wb.Session) -> None:
     assert [(point.value, point.line) for point in found.points] == [(16, 0), (16, 1), (32, 0), (32, 1)]
     assert (found.ended_by, found.values) == ("values", (16, 32))
     assert {point.resolved.attention for point in found.of(0)} == {"eager"}
-    assert all(point.peak_bytes and point.limit_tps and point.rounds >= 3 for point in found.points)
+    assert all(point.peak_bytes and point.rounds >= 3 for point in found.points)
+    for point in found.points:  # no run is faster than its limit
+        for metric in ("decode_tps", "prefill_tps"):
+            bound = point.limit(metric)
+            assert bound is not None
+            assert point.ci95[metric][0] < bound
     assert all(set(point.ratio) == set(point.mean) for point in found.of(1))
     assert [one.level for one in found.agreement] == ["agrees"]
     assert session.config == CONFIG
@@ -100,6 +131,8 @@ def test_other_parameters(session: wb.Session, parameter: str, values: list[int]
     assert list(found.values) == values
     if parameter == "threads":
         assert [point.resolved.threads for point in found.points] == values
+        assert all(point.limit_tps and point.prefill_limit_tps for point in found.points)
+        assert {f"cpu:{threads}" for threads in values} <= set(session.machine.ceilings)
     assert session.config == CONFIG
 
 

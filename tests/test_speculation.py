@@ -15,9 +15,9 @@ from workbench.decoding import speculation as speculations
 from workbench.engine import drafting
 from workbench.engine.engine import Engine
 from workbench.errors import ModelError, Stopped
+from workbench.probes.clock import Clock, Sample
 from workbench.probes.context import Context
 from workbench.probes.forced import Recorder
-from workbench.probes.timing import Clock, Sample
 from workbench.results import Drafts, Speculation
 from workbench.widgets.tables import show
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import workbench as wb
+from workbench.catalog.random_names import parse
 from workbench.engine import random_model
 from workbench.results import Drafts
 
@@ -55,7 +56,7 @@ def drafter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory, demo_home: Path) -> Path:
     folder = tmp_path_factory.mktemp("models") / "llama"
-    for part in random_model.build(random_model.parse(NAME), torch.float32, torch.device("cpu")):
+    for part in random_model.build(parse(NAME), torch.float32, torch.device("cpu")):
         part.save_pretrained(folder)
     return folder
 

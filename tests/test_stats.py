@@ -6,7 +6,15 @@ import statistics
 
 import pytest
 
-from workbench.stats import mean_interval, percentile, positive_mean_interval, ratio_interval, relative_half_width, t95
+from workbench.stats import (
+    independent_ratio,
+    mean_interval,
+    percentile,
+    positive_mean_interval,
+    ratio_interval,
+    relative_half_width,
+    t95,
+)
 
 
 def student_t_cdf(t: float, degrees: int, steps: int = 20_000) -> float:
@@ -94,3 +102,26 @@ def test_a_rate_is_never_said_to_be_below_zero() -> None:
     assert mean_interval([57.0, 9.0])[0] < 0
     assert positive_mean_interval([57.0, 9.0]) == (0.0, mean_interval([57.0, 9.0])[1])
     assert positive_mean_interval([57.0, 56.0]) == mean_interval([57.0, 56.0])
+
+
+def test_a_ratio_of_independent_means_is_the_same_turned_round() -> None:
+    ratio, (low, high) = independent_ratio(10.0, (9.0, 11.5), 20.0, (19.0, 22.0))
+    back, (back_low, back_high) = independent_ratio(20.0, (19.0, 22.0), 10.0, (9.0, 11.5))
+    assert ratio == 2.0
+    assert (back, back_low, back_high) == pytest.approx((1 / ratio, 1 / high, 1 / low))
+    assert low < ratio < high
+    assert independent_ratio(10.0, (0.0, 20.0), 5.0, (4.0, 6.0))[1][1] == math.inf
+    assert independent_ratio(10.0, (9.0, 11.0), 5.0, (0.0, 10.0))[1][0] == 0.0
+
+
+@pytest.mark.parametrize("count", [3, 5, 20])
+def test_a_ratio_of_independent_means_covers_the_truth(count: int) -> None:
+    generator = random.Random(7)
+    trials, held = 2000, 0
+    for _ in range(trials):
+        a = [generator.gauss(100.0, 6.0) for _ in range(count)]
+        b = [generator.gauss(130.0, 13.0) for _ in range(count)]
+        first, second = mean_interval(a), mean_interval(b)
+        _ratio, (low, high) = independent_ratio(sum(a) / count, first, sum(b) / count, second)
+        held += low <= 1.3 <= high
+    assert 0.94 < held / trials < 0.995

@@ -12,6 +12,7 @@ import torch
 
 import workbench as wb
 from workbench import forecast as forecasts
+from workbench.catalog.random_names import parse
 from workbench.decoding import verify as verifying
 from workbench.engine import random_model
 from workbench.errors import CapabilityError, Stopped
@@ -29,7 +30,7 @@ DRIVER = "clean_driver.py"
 def checkpoint(tmp_path_factory: pytest.TempPathFactory, demo_home: Path) -> Path:
     """One layer with random weights and the demo's tokenizer."""
     folder = tmp_path_factory.mktemp("llama")
-    spec = random_model.parse("random:deepseek-llm-7b-base?scale=tiny&layers=1")
+    spec = parse("random:deepseek-llm-7b-base?scale=tiny&layers=1")
     for part in random_model.build(spec, torch.float32, torch.device("cpu")):
         part.save_pretrained(folder)
     return folder
@@ -113,8 +114,8 @@ def test_code_does_what_its_session_does(session: wb.Session, code: Snippet) -> 
                 {"attention": "eager", "dtype": "bfloat16", "cache": "static", "pad_token": 4, "eos_token_ids": [8, 2]},
                 {"quantization": "bnb-nf4", "bnb_double_quant": True, "skip_modules": ["o_proj"]},
                 {"quantization": "bnb-int8", "bnb_threshold": 2.5, "repetition_penalty": 1.3},
-                {"quantization": "torchao-int8-weight", "dtype": "bfloat16", "tf32": True},
-                {"cache": "quantized", "sdpa_backend": "math", "autocast": "bfloat16", "attention_mask": "ones"},
+                {"quantization": "torchao-int8-weight", "dtype": "bfloat16", "autocast": "bfloat16"},
+                {"cache": "quantized", "sdpa_backend": "math", "attention_mask": "ones"},
                 {"stop_at_sentence": 4, "no_repeat_ngram_size": 3, "compile": "default"},
             )
         ),

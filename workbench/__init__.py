@@ -15,18 +15,25 @@ _HOMES = {
     "Agreement": "workbench.results",
     "CompareCost": "workbench.results",
     "Comparison": "workbench.results",
+    "Check": "workbench.results",
     "Measurement": "workbench.results",
     "Census": "workbench.results",
+    "LatencyRun": "workbench.results",
     "Endpoint": "workbench.results",
     "QualityDiff": "workbench.results",
     "Scan": "workbench.results",
     "Snippet": "workbench.results",
+    "Sweep": "workbench.results",
     "Trace": "workbench.results",
     "Verification": "workbench.results",
     "trace_diff": "workbench.results.trace_diff",
     "Runs": "workbench.runs",
     "Session": "workbench.session",
+    "Pasted": "workbench.pasted",
+    "Sharing": "workbench.results",
+    "check": "workbench.checking",
     "doctor": "workbench.machine",
+    "sharing": "workbench.others",
     "quantize": "workbench.hub.quantize",
     "WorkbenchError": "workbench.errors",
     "ConfigError": "workbench.errors",
@@ -39,7 +46,11 @@ _HOMES = {
     "WorkerDied": "workbench.errors",
     "Stopped": "workbench.errors",
 }
-_ROOMS = ("charts", "endpoint", "export", "forecast", "knobs", "machine", "metrics", "widgets")
+_ROOMS = (
+    *("charts", "endpoint", "export", "forecast", "knobs", "machine", "metrics", "monitor", "pasted", "sweep"),
+    "tips",
+    "widgets",
+)
 
 __all__ = [*_HOMES, *_ROOMS]
 

@@ -9,7 +9,7 @@ from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError
 from workbench.knobs import Cost
 from workbench.pairing import block_of
-from workbench.results import Agreement, Workload, agreement_record
+from workbench.results import Agreement, Workload
 
 Side = Config | Mapping[str, Any]
 
@@ -38,5 +38,4 @@ def agreement(
         "text": text,
     }
     found = Agreement.from_dict(bench.call(job, "probe", parameters)["result"])
-    record = agreement_record(bench.facts.name, bench.machine, sides[1], work, found)
-    return bench.deliver(job, "agreement", found, record)
+    return bench.deliver(job, "agreement", found, config=sides[1], workload=work)

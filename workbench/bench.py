@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from workbench import hub
+from workbench import hub, others
 from workbench import machine as machines
 from workbench.beside import Beside
 from workbench.catalog.sources import Source, needs_hub
@@ -21,9 +21,9 @@ from workbench.hosts.process import ProcessHost
 from workbench.hub.convert import MANIFEST as CONVERTED
 from workbench.keeping import Keeping, R
 from workbench.knobs import Cost
-from workbench.knobs.machine import environment_of
+from workbench.knobs.machine import worker_environment_of
 from workbench.probes.context import Context
-from workbench.results import Applied, Chunk, Completion, Machine, ModelFacts, Resolved
+from workbench.results import AllocatorReading, Applied, Chunk, Completion, Machine, ModelFacts, Resolved, recorded
 from workbench.runs import Runs
 from workbench.words import say
 
@@ -54,17 +54,13 @@ class Bench:
             raise ConfigError("session.unknown_host", host=repr(host))
         self._when_busy = when_busy or os.environ.get("WORKBENCH_WHEN_BUSY", "refuse")
         if self._when_busy not in registry.WHEN_BUSY:
-            raise ConfigError(
-                "engines.unknown_when_busy",
-                given=repr(self._when_busy),
-                allowed=", ".join(map(repr, registry.WHEN_BUSY)),
-            )
+            allowed = ", ".join(map(repr, registry.WHEN_BUSY))
+            raise ConfigError("engines.unknown_when_busy", given=repr(self._when_busy), allowed=allowed)
         self.name = model
         self.revision = revision
         self.machine: Machine = machines.doctor()
         self.last: dict[str, Any] = {}
-        self.attached = False
-        self.closed = False
+        self.attached = self.closed = False
         self.beside = Beside(self._new_worker)
         self.load_seconds: float | None = None  # of the last load
         self.start_seconds: float | None = None  # of a worker before it
@@ -72,11 +68,13 @@ class Bench:
         self._config: Config | None = None
         self._resolved: Resolved | None = None
         self._facts: ModelFacts | None = None
+        self.allocator: AllocatorReading | None = None  # at the end of the last call
         self._dispatcher = dispatcher
         self._show = show
         self._stop = threading.Event()  # of work done here, not in the host
         self._here = 0  # the job that does it
-        self._source: Source | None = None
+        self.on_mark: list[Callable[[str, float], None]] = []  # hear of moments of the work: name, CLOCK_MONOTONIC
+        self.source: Source | None = None  # where the model comes from; None: it was attached
         self._environment: dict[str, str] = {}
         self.host: InlineHost | ProcessHost
         if host == "inline":
@@ -108,14 +106,14 @@ class Bench:
     @property
     def loads_from(self) -> str:
         """What a fresh process loads the same weights by: the name, or the folder of a converted copy."""
-        source = self._source
+        source = self.source
         converted = source is not None and source.path is not None and (source.path / CONVERTED).is_file()
         return str(source.path) if source is not None and converted else self.name
 
     @property
     def commit(self) -> str | None:
         """What the revision of a hub id led to, where its cache records it."""
-        return self._source.commit if self._source else None
+        return self.source.commit if self.source else None
 
     @property
     def resting(self) -> str:
@@ -132,15 +130,15 @@ class Bench:
         """Gets the model onto this machine where it is not yet, and into memory."""
         refuse_impossible(config, self.machine, None)
         context = self.context(job)
-        self._source = hub.prepare(self.name, self.revision, context, allow_pickle=allow_pickle)
+        self.source = hub.prepare(self.name, self.revision, context, allow_pickle=allow_pickle)
+        load = others.Load(config, self.machine, others.describable(self.source), model=self.name)
+        others.make_room(load, self._when_busy, context)
         began = time.monotonic()
-        applied = self._keep(self.host.call("open", self.opening(config), context.emit))
-        self.start_seconds = time.monotonic() - began - applied.seconds if applied and applied.reloaded else None
-        return applied
+        return self._keep(self.host.call("open", self.opening(config), context.emit), began)
 
     def opening(self, config: Config) -> dict[str, Any]:
         """What a host is told to open this model with `config`."""
-        source = self._source.model_dump(mode="json") if self._source else None
+        source = self.source.model_dump(mode="json") if self.source else None
         return {"source": source, "config": config.to_dict(), "claim": self.claim(config)}
 
     def attach(self, job: int, model: Any, tokenizer: Any) -> Applied | None:
@@ -157,6 +155,9 @@ class Bench:
         refuse_impossible(wanted, self.machine, self._facts)
         if self.attached and self.config.cost_to(wanted) is not Cost.LIVE:
             raise CapabilityError("session.attached", knobs=", ".join(self.config.diff(wanted)))
+        if self.config.cost_to(wanted) is not Cost.LIVE:
+            load = others.load_of(self.config, wanted, self.machine, self.facts, self.resolved.weight_bytes)
+            others.make_room(load, self._when_busy, self.context(job))
         parameters = {"config": wanted.to_dict(), "claim": self.claim(wanted)}
         applied = self._keep(self.host.call("apply", parameters, self._events_of(job)))
         self.last["applied"] = applied
@@ -191,9 +192,13 @@ class Bench:
         """Logits processors as a call takes them: a worker is sent import paths only. ConfigError for what is none."""
         return as_processors(given, here=not isinstance(self.host, ProcessHost))
 
-    def deliver(self, job: int, kind: str, found: R, record: dict[str, Any]) -> R:
-        """`found` as what `job` came to: recorded (flagged where not), the last of its kind, told to listeners."""
-        found = self._keeping.keep(found, record, lambda error: self.tell(job, "error", error))
+    def deliver(self, job: int, kind: str, found: R, record: dict[str, Any] | None = None, **given: Any) -> R:
+        """`found` as what `job` came to: recorded (flagged where not), the last of its kind, told to listeners.
+
+        record  what is kept, where that is not the whole result; given: of it what the result does not know itself
+        """
+        kept = record or recorded(self.facts.name, self.machine, found, **given)
+        found = self._keeping.keep(found, kept, lambda error: self.tell(job, "error", error))
         self.last[kind] = found
         self.tell(job, "result", {"kind": kind, "value": found, "config": self.config})
         return found
@@ -224,10 +229,10 @@ class Bench:
         except WorkbenchError as failure:
             self._dispatcher.send("error", job, WorkerDied("worker.not_back", problem=failure.what))
 
-    def revive(self, job: int) -> None:
-        """Brings the model back on the last good config where its process is gone."""
-        if data := self.host.restore(self._events_of(job)):
-            self._keep(data)
+    def revive(self, job: int) -> Applied | None:
+        """Brings the model back on the last good config where its process is gone; None where it is there."""
+        began, data = time.monotonic(), self.host.restore(self._events_of(job))
+        return self._keep(data, began) if data else None
 
     def stop(self) -> None:
         """Asks the work in progress to end, wherever it is done. Returns at once; from any thread."""
@@ -252,13 +257,13 @@ class Bench:
 
     def claim(self, config: Config) -> dict[str, Any]:
         """Whose the device of `config` is to be, and what happens when it is taken."""
-        source = self._source.model_dump(mode="json") if self._source else {}
+        source = self.source.model_dump(mode="json") if self.source else {}
         claim = registry.Claim(
             device=registry.device_key(config.device, self.machine),
             owner_pid=os.getpid(),
             notebook=registry.notebook_name(),
-            model=self._source.label if self._source else self.name,
-            fingerprint=registry.fingerprint(source, {**self._environment, **environment_of(config)}),
+            model=self.source.label if self.source else self.name,
+            fingerprint=registry.fingerprint(source, {**self._environment, **worker_environment_of(config)}),
             when_busy=self._when_busy,
         )
         return asdict(claim)
@@ -271,18 +276,21 @@ class Bench:
         self._dispatcher.send("progress", 0, {"what": said, "done": 0, "total": None, "elapsed_s": 0.0, "left_s": None})
         self._show(self.resting, 0)
 
-    def _keep(self, data: dict[str, Any]) -> Applied | None:
-        """Takes over what a call says of the model's state; returns its Applied, where it has one."""
+    def _keep(self, data: dict[str, Any], began: float | None = None) -> Applied | None:
+        """Takes over what a call, begun then, says of the model's state; returns its Applied, where it has one."""
         self._config = Config(**data["config"])
         self._resolved = Resolved.from_dict(data["resolved"])
         self._facts = ModelFacts.from_dict(data["facts"])
+        self.allocator = AllocatorReading.from_dict(data["allocator"]) if data.get("allocator") else None
         applied = Applied.from_dict(data["applied"]) if "applied" in data else None
         if applied and applied.cost == Cost.RELOAD:  # a restart's seconds hold a start too
             self.load_seconds = applied.seconds
+        if began is not None:
+            self.start_seconds = time.monotonic() - began - applied.seconds if applied and applied.reloaded else None
         return applied
 
     def _events_of(self, job: int, on_chunk: Callable[[Chunk], None] | None = None) -> Callable[[str, Any], None]:
-        pass_on = forwarding(self._dispatcher, job, self._show, on_chunk)
+        pass_on = forwarding(self._dispatcher, job, self._show, on_chunk, self.on_mark)
         return stopping(pass_on, self._stop, self.stop) if job == self._here else pass_on
 
 

@@ -1,5 +1,6 @@
 """What a session checks before it bothers the worker."""
 
+import math
 import re
 from typing import Any
 
@@ -38,6 +39,14 @@ def at_least_one(name: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigError("session.bad_number", name=name, value=repr(value))
     return value
+
+
+def positive(**numbers: Any) -> None:
+    """ConfigError for the first that is no finite number above 0."""
+    for name, value in numbers.items():
+        known = isinstance(value, int | float) and not isinstance(value, bool)
+        if not known or not math.isfinite(value) or value <= 0:
+            raise ConfigError("endpoint.bad_number", name=name, value=repr(value)[:80])
 
 
 def as_seed(seed: Any) -> int:

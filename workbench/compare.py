@@ -13,7 +13,7 @@ from workbench.errors import ConfigError
 from workbench.knobs import Cost
 from workbench.pairing import QUICK_PAIRS, Plan, compared, gather, told
 from workbench.probes.context import Context
-from workbench.results import CompareCost, Comparison, NoiseFloor, Way, Workload, comparison_record
+from workbench.results import CompareCost, Comparison, NoiseFloor, Way, Workload
 from workbench.ways import Sides, Turns, alternating, put, restored, two_engines
 
 Side = Config | Mapping[str, Any]
@@ -58,8 +58,7 @@ def compare(
         else:
             plan = Plan(precision, budget_s, quick=_QUICK[price.way] if quick else 0, expected=price.pairs)
             comparison = _by_turns(bench, job, sides, workload, plan, price.way, earlier, context)
-    record = comparison_record(bench.facts.name, bench.machine, sides[1], comparison)
-    return bench.deliver(job, "comparison", comparison, record)
+    return bench.deliver(job, "comparison", comparison, config=sides[1])
 
 
 def _live(

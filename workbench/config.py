@@ -24,27 +24,13 @@ class Config(Mapping[str, Any]):
 
     def __init__(self, **values: Any) -> None:
         for name in values:
-            if name not in KNOBS:
-                raise ConfigError(
-                    "config.unknown_knob", knob=name, nearest=_nearest(name, KNOBS), knobs=", ".join(KNOBS)
-                )
-        checked = {}
-        for name, knob in KNOBS.items():
-            try:
-                checked[name] = knob.kind.check(values.get(name, knob.default))
-            except ValueError as error:
-                raise ConfigError(
-                    "config.unknown_value",
-                    knob=name,
-                    value=repr(values[name]),
-                    allowed=str(error),
-                    nearest=_nearest(str(values[name]), getattr(knob.kind, "values", ())),
-                ) from None
+            _known(name)
+        checked_values = {name: checked(name, values.get(name, knob.default)) for name, knob in KNOBS.items()}
         for knob in KNOBS.values():
-            contradiction = knob.conflict(checked) if knob.conflict else None
+            contradiction = knob.conflict(checked_values) if knob.conflict else None
             if contradiction:
                 raise ConfigError(contradiction[0], **contradiction[1])
-        object.__setattr__(self, "_values", checked)
+        object.__setattr__(self, "_values", checked_values)
 
     def replace(self, **changes: Any) -> Self:
         return type(self)(**{**self._values, **changes})
@@ -108,6 +94,27 @@ class Config(Mapping[str, Any]):
     def __repr__(self) -> str:
         changed = {name: value for name, value in self._values.items() if value != KNOBS[name].default}
         return f"Config({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+
+
+def checked(name: str, value: Any) -> Any:
+    """`value` as a Config holds it for that knob. ConfigError: an unknown knob or value."""
+    _known(name)
+    kind = KNOBS[name].kind
+    try:
+        return kind.check(value)
+    except ValueError as error:
+        raise ConfigError(
+            "config.unknown_value",
+            knob=name,
+            value=repr(value),
+            allowed=str(error),
+            nearest=_nearest(str(value), getattr(kind, "values", ())),
+        ) from None
+
+
+def _known(name: str) -> None:
+    if name not in KNOBS:
+        raise ConfigError("config.unknown_knob", knob=name, nearest=_nearest(name, KNOBS), knobs=", ".join(KNOBS))
 
 
 def _build(values: dict[str, Any]) -> Config:

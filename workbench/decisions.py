@@ -86,8 +86,7 @@ class Decision:
 def decision_of(runs: Runs, facts: ModelFacts, machine: str) -> Decision:
     """What the store holds of this model on this machine. StoreError when it cannot be read."""
     kinds = ("quality", "measurement", "comparison")
-    stored = {kind: runs.list(kind=kind, model=facts.name, limit=MOST_RECORDS) for kind in kinds}
-    here = {kind: [each for each in found if _machine(each) == machine] for kind, found in stored.items()}
+    here = {kind: runs.filter(kind=kind, model=facts.name, machine=machine, limit=MOST_RECORDS) for kind in kinds}
     return decision_from(here["quality"], here["measurement"], facts, here["comparison"])
 
 
@@ -191,11 +190,6 @@ def _read(documents: Iterable[Mapping[str, Any]], kind: type[Any]) -> tuple[list
             continue
         records.append(_Record(config, document.get("resolved") or {}, result))
     return records, unreadable
-
-
-def _machine(document: Mapping[str, Any]) -> str:
-    machine = document.get("machine") or {}
-    return str(machine.get("label", "") if isinstance(machine, Mapping) else machine)
 
 
 def _basis(found: QualityDiff) -> tuple[Config, str]:

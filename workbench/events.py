@@ -5,7 +5,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from workbench.errors import ConfigError
@@ -79,11 +79,13 @@ def forwarding(
     job: int,
     show: Callable[[str, int], None],
     on_chunk: Callable[[Chunk], None] | None = None,
+    on_mark: Sequence[Callable[[str, float], None]] = (),
 ) -> Callable[[str, Any], None]:
     """What a host's events are handed to: turns wire data into result types and sends them on.
 
     show      sets the state that people see
     on_chunk  called with each token in the working thread, ahead of the listeners
+    on_mark   each called with each moment that a probe marks: its name, CLOCK_MONOTONIC seconds
     """
 
     def pass_on(name: str, data: Any) -> None:
@@ -103,6 +105,9 @@ def forwarding(
                 )
             case "state":
                 show(data["state"], job)
+            case "mark":
+                for hear in tuple(on_mark):
+                    hear(data["mark"], data["monotonic_s"])
 
     return pass_on
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from workbench.results import Comparison, NoiseFloor, Way, Workload
 from workbench.runs import Runs
 
-_LOOKED_AT = 50  # the newest comparisons of the model
+_LOOKED_AT = 50  # the newest comparisons of the model here
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,13 @@ def remembered(runs: Runs, model: str, machine: str, workload: Workload, way: Wa
     """
     alternating = way == "alternating"
     found: list[Comparison] = []
-    for document in runs.list(kind="comparison", model=model, limit=_LOOKED_AT):
-        if (document.get("machine") or {}).get("label") != machine:
-            continue
+    for document in runs.filter(kind="comparison", model=model, machine=machine, limit=_LOOKED_AT):
         comparison = _read(document)
         if (
             comparison
             and comparison.floor.spread
             and not comparison.quick
+            and not comparison.shared
             and (comparison.way == "alternating") is alternating
             and _same_work(comparison.workload, workload)
         ):

@@ -1,11 +1,11 @@
 """One job at a time: futures, the state that people see, Stop, and the error events of work that failed."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from workbench.errors import WorkbenchError
+from workbench.errors import Stopped, WorkbenchError
 from workbench.events import Dispatcher
 
 
@@ -16,6 +16,7 @@ class Jobs:
     halt      asks the work in progress to end; called from any thread
     recover   called in the working thread, with the job's number, after work failed, before the error is passed on
     resting   the state between jobs
+    explain   called with an error and the arguments of the work that failed; what it returns is raised in its place
     """
 
     def __init__(
@@ -26,12 +27,14 @@ class Jobs:
         halt: Callable[[], None],
         recover: Callable[[int, Exception], None],
         resting: Callable[[], str],
+        explain: Callable[[Exception, Iterable[Any]], Exception] = lambda error, _arguments: error,
     ) -> None:
         self._dispatcher = dispatcher
         self._states = states
         self._halt = halt
         self._recover = recover
         self._resting = resting
+        self._explain = explain
         self._numbers = itertools.count(1)
         self._pending: set[Future[Any]] = set()
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="workbench-job")
@@ -64,10 +67,15 @@ class Jobs:
             self.show("stopping")
         self._halt()
 
-    def show(self, state: str, job: int = 0) -> None:
-        """Sets the state that people see."""
+    @property
+    def waiting(self) -> int:
+        """Jobs that have not begun."""
+        return sum(not future.running() and not future.done() for future in tuple(self._pending))
+
+    def show(self, state: str, job: int = 0, **of_job: str) -> None:
+        """Sets the state that people see. `of_job`: operation and how it ended (`results/events.py`)."""
         self.state = state
-        self._dispatcher.send("state", job, {"state": state})
+        self._dispatcher.send("state", job, {"state": state, **of_job})
 
     def close(self) -> None:
         """Ends what runs; nothing can be started afterwards."""
@@ -77,13 +85,18 @@ class Jobs:
 
     def _run(self, operation: str, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         job = next(self._numbers)
-        self.show(self._states[operation], job)
+        self.show(self._states[operation], job, operation=operation)
+        ended = "done"
         try:
             return work(job, *arguments, **options)
         except Exception as error:
-            self._dispatcher.send("error", job, error)
+            ended = "stopped" if isinstance(error, Stopped) else "failed"
+            told = self._explain(error, (*arguments, *options.values()))
+            self._dispatcher.send("error", job, told)
             if not self.closed:
                 self._recover(job, error)
-            raise
+            if told is error:
+                raise
+            raise told from error
         finally:
-            self.show("closed" if self.closed else self._resting(), job)
+            self.show("closed" if self.closed else self._resting(), job, operation=operation, ended=ended)

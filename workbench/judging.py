@@ -53,18 +53,19 @@ def judge(pairs: Sequence[Pair], floor: NoiseFloor, names: tuple[str, str]) -> d
             if known:
                 found[field][metric] = value
         found["verdict"][metric] = (
-            _difference(metric, names, ratio, (low, high)) if differs else _no_difference(metric, smallest)
+            difference(metric, names, ratio, (low, high)) if differs else no_difference(metric, smallest)
         )
     return {**found, "seen": tuple(seen), "samples": {metric: tuple(series(pairs, metric)) for metric in COMPARED}}
 
 
-def estimated(pairs: Sequence[Pair], floor: NoiseFloor, names: tuple[str, str]) -> dict[str, Any]:
-    """The same for a quick look: ratios and what is known of their spread, and no verdict on any of them."""
+def without_verdict(pairs: Sequence[Pair], floor: NoiseFloor, names: tuple[str, str], code: str) -> dict[str, Any]:
+    """The same where no verdict may be given on any of it: ratios, what is known of their spread, and why.
+
+    code  verdict.estimate: a quick look · verdict.shared: other processes were busy meanwhile
+    """
     found = judge(pairs, floor, names)
     said = {
-        metric: say(
-            "verdict.estimate", a=names[0], b=names[1], what=METRICS[metric].label.lower(), ratio=f"{ratio:.2f}"
-        )
+        metric: say(code, a=names[0], b=names[1], what=METRICS[metric].label.lower(), ratio=f"{ratio:.2f}")
         for metric, ratio in found["ratio"].items()
     }
     return {**found, "verdict": said, "seen": ()}
@@ -113,7 +114,8 @@ def _logs(pairs: Sequence[Pair], metric: str) -> list[float]:
     return [math.log(second / first) for first, second in series(pairs, metric)]
 
 
-def _difference(metric: str, names: tuple[str, str], ratio: float, interval: tuple[float, float]) -> Message:
+def difference(metric: str, names: tuple[str, str], ratio: float, interval: tuple[float, float]) -> Message:
+    """The sentence where b ÷ a leaves 1 out; it is turned round where the ratio is below 1."""
     low, high = interval
     better = (ratio > 1) is (METRICS[metric].better is Better.HIGHER)
     if ratio < 1:
@@ -129,6 +131,7 @@ def _difference(metric: str, names: tuple[str, str], ratio: float, interval: tup
     )
 
 
-def _no_difference(metric: str, smallest: float) -> Message:
+def no_difference(metric: str, smallest: float) -> Message:
+    """The sentence where nothing was seen; `smallest`: the ratio (≥ 1) above which it would have been."""
     percent = number(100 * (smallest - 1)) if math.isfinite(smallest) else "?"
     return say("verdict.none", what=METRICS[metric].label.lower(), percent=percent)

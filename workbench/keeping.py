@@ -1,23 +1,14 @@
 """Where a session's records go: the store given to it, or the one in the home directory, opened when needed."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol, Self, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from workbench.errors import StoreError
+from workbench.results import Result
 from workbench.runs import Runs
-from workbench.words import Message, say
+from workbench.words import say
 
-
-class Flagged(Protocol):
-    """A result that can be flagged."""
-
-    @property
-    def flags(self) -> tuple[Message, ...]: ...
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None) -> Self: ...
-
-
-R = TypeVar("R", bound=Flagged)
+R = TypeVar("R", bound=Result)
 
 
 class Keeping:
@@ -42,7 +33,8 @@ class Keeping:
             if error.code != self._refused:
                 self._refused = error.code
                 on_error(error)
-            return found.model_copy(update={"flags": (*found.flags, say("session.not_stored", problem=error.what))})
+            not_stored = say("session.not_stored", problem=error.what)
+            return found.model_copy(update={"flags": (*getattr(found, "flags", ()), not_stored)})
         return found
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ A frame is `magic, version, header length, payload length` (big endian), then th
 payload. Never pickle: nothing that arrives can run. Never stdout: libraries print there.
 
 session → worker   call {job, op, params} · stop {job} · exit
-worker → session   hello {pid, versions} · event {job, seq, time, event, data} · result {job, data} ·
+worker → session   hello {pid, versions, import_s} · event {job, seq, time, event, data} · result {job, data} ·
                    error {job, kind, code, params, detail} · fatal {code, params, detail} · handed_over {to}
 """
 

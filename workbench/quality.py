@@ -6,7 +6,7 @@ from pathlib import Path
 from workbench import references
 from workbench.bench import Bench
 from workbench.config import Config
-from workbench.results import QualityCost, QualityDiff, quality_record
+from workbench.results import QualityCost, QualityDiff
 from workbench.suites import suite as suite_of
 
 
@@ -43,5 +43,4 @@ def quality(bench: Bench, job: int, reference: Config | None = None, suite: str 
             "flags": (*found.flags, *references.notes_of(bench, what)),
         }
     )
-    record = quality_record(bench.facts.name, bench.machine, bench.config, bench.resolved, found)
-    return bench.deliver(job, "quality", found, record)
+    return bench.deliver(job, "quality", found, config=bench.config, resolved=bench.resolved)

@@ -4,8 +4,11 @@ from typing import Any
 
 from workbench.bench import Bench
 from workbench.config import Config
+from workbench.errors import CapabilityError
+from workbench.export import profilers
+from workbench.hosts.process import ProcessHost
 from workbench.jobs import Jobs
-from workbench.results import Machine, ModelFacts, Resolved
+from workbench.results import AllocatorReading, Machine, ModelFacts, Resolved, Snippet, Workload
 from workbench.runs import Runs
 
 
@@ -14,6 +17,7 @@ class Readings:
 
     _bench: Bench
     _jobs: Jobs
+    _nameless: bool
 
     @property
     def name(self) -> str:
@@ -25,13 +29,18 @@ class Readings:
         return self._bench.revision
 
     @property
+    def attached(self) -> bool:
+        """Whether the person loaded the model: it cannot be loaded again."""
+        return self._bench.attached
+
+    @property
     def machine(self) -> Machine:
         """What the doctor found."""
         return self._bench.machine
 
     @property
     def last(self) -> dict[str, Any]:
-        """The last result of each kind: applied, measurement, trace; and measured_config, traced_config."""
+        """The last result of each kind: applied, measurement, trace; and their configs; measured: all measurements."""
         return self._bench.last
 
     @property
@@ -66,9 +75,37 @@ class Readings:
         return self._bench.runs
 
     @property
+    def waiting(self) -> int:
+        """Jobs that wait for the one in progress."""
+        return self._jobs.waiting
+
+    @property
+    def allocator(self) -> AllocatorReading | None:
+        """What torch's allocator held at the end of the last call; None: not on a GPU, or no model is resident."""
+        return self._bench.allocator
+
+    @property
+    def in_process(self) -> bool:
+        """Whether the model is in this process (host="inline") and not in a worker."""
+        return not isinstance(self._bench.host, ProcessHost)
+
+    @property
     def pid(self) -> int | None:
         """The worker's process id; None inline, and while there is no worker."""
         return self._bench.host.pid
+
+    def nsys(self, workload: Workload | None = None, *, whole: bool = False) -> Snippet:
+        """The command line that profiles this model in this config with Nsight Systems, to be run in a shell.
+
+        workload  default: preset "quick"
+        whole     the load, the warm-up and compiling too; else only the requests that are measured
+
+        Beside it, in `.files`, one for Nsight Compute. CapabilityError for a model that only this process has.
+        """
+        if self._nameless:
+            raise CapabilityError("session.nameless", target="nsys")
+        name, revision = self._bench.name, self._bench.commit or self.revision
+        return profilers.nsys(self.config, model=name, revision=revision, workload=workload, whole=whole)
 
     @property
     def model(self) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from workbench.bench import Bench
 from workbench.checks import at_least_one, refuse_impossible
 from workbench.config import Config
-from workbench.results import Attempt, Attempts, Interval, Reasoning, reasoning_record
+from workbench.results import Attempt, Attempts, Interval, Reasoning
 from workbench.stats import clustered, wilson
 from workbench.suites import Question, questions
 from workbench.ways import put, restored
@@ -57,8 +57,7 @@ def reasoning(
             ran[name] = Attempts.from_dict(data["result"])
             resolved = resolved or data["resolved"]
     found = summed_up(ran, asked, seeds, time.monotonic() - began)
-    record = reasoning_record(bench.facts.name, bench.machine, bench.config, resolved, found)
-    return bench.deliver(job, "reasoning", found, record)
+    return bench.deliver(job, "reasoning", found, config=bench.config, resolved=resolved)
 
 
 def summed_up(ran: Mapping[str, Attempts], asked: Sequence[Question], seeds: int, seconds: float) -> Reasoning:

@@ -3,29 +3,34 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from workbench import forecast as forecasts
 from workbench import machine as machines
-from workbench.bandwidth import bandwidth
 from workbench.bench import Bench
+from workbench.ceilings import ceilings_for
 from workbench.checks import refuse_impossible
 from workbench.config import Config
-from workbench.errors import CapabilityError, ConfigError, WorkerDied
+from workbench.errors import CapabilityError, ConfigError, OutOfMemory, WorkerDied
 from workbench.knees import knee_of
 from workbench.knobs import Cost
+from workbench.limits import limits_of, work_of
 from workbench.pairing import SHARED_CORES
 from workbench.results import (
     Agreement,
     Forecast,
     Knee,
+    Phase,
+    PhaseLimit,
     Rung,
+    RungLine,
     Scan,
     ScanEnd,
     ScanLine,
     ScanPoint,
     Workload,
-    scan_record,
+    ceiling_key,
 )
 from workbench.scannable import Parameter, configs_of, labels_of, parameter_of
 from workbench.scanning import Line, Step, next_seconds, points_of
@@ -83,7 +88,7 @@ def scan(
             raise ConfigError("probe.speculation_rows", rows=work.replace(**changes).batch_size)
     context = bench.context(job)
     began = time.monotonic()
-    bandwidth(bench, job)  # for the forecast's limit
+    _prepare_limits(bench, job, scanned, lines, asked)
     so_far, ended_by, ended = _Progress(), "values", say("scan.all_values")
     for at, value in enumerate(asked):
         context.progress(say("progress.scan", parameter=parameter, value=value), at, len(asked))
@@ -97,7 +102,7 @@ def scan(
             break
         try:
             _take(bench, job, steps, value, precision, left_s / (len(asked) - at), so_far)
-        except WorkerDied as error:
+        except (OutOfMemory, WorkerDied) as error:
             if not so_far.points:
                 raise
             bench.revive(job)
@@ -125,7 +130,7 @@ def scan(
         seconds=time.monotonic() - began,
         flags=_flags(bench, so_far),
     )
-    return bench.deliver(job, "scan", found, scan_record(bench.facts.name, bench.machine, lines[0].config, found))
+    return bench.deliver(job, "scan", found, config=lines[0].config)
 
 
 def _lines(bench: Bench, scanned: Parameter, configs: Any, padded: Sequence[float]) -> list[Line]:
@@ -160,8 +165,24 @@ def _remaining(
             reason = say("scan.no_room", needed=size(needed), available=size(forecast.available))
             so_far.ends.append(ScanEnd(line=line.place, value=value, reason=reason))
         else:
-            steps.append(Step(line, config, workload, forecast.decode_limit_tps))
+            steps.append(Step(line, config, workload))
     return steps
+
+
+def _prepare_limits(bench: Bench, job: int, scanned: Parameter, lines: Sequence[Line], asked: Sequence[int]) -> None:
+    """Ceilings of every format and thread count that will be in force."""
+    formats = [line.config["autocast"] for line in lines if line.config["autocast"] != "off"]
+    counts = asked if scanned.name == "threads" and bench.resolved.device == "cpu" else (None,)
+    for threads in counts:
+        ceilings_for(bench, job, formats=formats, threads=threads)
+
+
+def _limits(bench: Bench, step: Step, ran: RungLine) -> dict[Phase, PhaseLimit]:
+    """Of one line at one value, from what ran."""
+    assert ran.resolved is not None
+    work = work_of(bench.facts, ran.resolved, step.workload, step.config, ran.routed)
+    ceilings = bench.machine.ceilings.get(ceiling_key(ran.resolved.device, ran.resolved.threads))
+    return limits_of(work, ceilings, ran.resolved)
 
 
 def _forecast(bench: Bench, config: Config, workload: Workload) -> Forecast:
@@ -191,7 +212,7 @@ def _take(
     for step, one in zip(steps, rung.lines, strict=True):
         if one.failed:
             so_far.ends.append(ScanEnd(line=step.line.place, value=value, reason=one.failed))
-    points = points_of(rung, steps, value)
+    points = points_of(rung, steps, value, partial(_limits, bench))
     if points:
         so_far.points += points
         so_far.done.append(value)

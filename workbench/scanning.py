@@ -1,13 +1,13 @@
 """From the rounds of one rung to the points of a scan, and from a scan to the rows that people read. No torch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from statistics import fmean
 
 from workbench.config import Config
 from workbench.metrics import METRICS
-from workbench.results import Rung, Scan, ScanPoint, Workload
+from workbench.results import Phase, PhaseLimit, Rung, RungLine, Scan, ScanPoint, Workload
 from workbench.stats import positive_mean_interval, ratio_interval
 from workbench.words import text, translate
 from workbench.words.format import interval, measured, quantity, ratio, size
@@ -27,15 +27,19 @@ class Line:
 
 @dataclass(frozen=True)
 class Step:
-    """One line at one value: what runs, and the decode limit that the forecast gives it."""
+    """One line at one value: what runs."""
 
     line: Line
     config: Config
     workload: Workload
-    limit_tps: float | None
 
 
-def points_of(rung: Rung, steps: Sequence[Step], value: int) -> list[ScanPoint]:
+def points_of(
+    rung: Rung,
+    steps: Sequence[Step],
+    value: int,
+    limits: Callable[[Step, RungLine], Mapping[Phase, PhaseLimit]],
+) -> list[ScanPoint]:
     """One point for each line that ran. Ratios need the first line (place 0) in the same rung."""
     first = next((one.samples for step, one in zip(steps, rung.lines, strict=True) if step.line.place == 0), None)
     found = []
@@ -44,6 +48,7 @@ def points_of(rung: Rung, steps: Sequence[Step], value: int) -> list[ScanPoint]:
             continue
         intervals = {metric: positive_mean_interval(values) for metric, values in one.samples.items()}
         ratios = _ratios(first, one.samples) if first and step.line.place else {}
+        bounds, drafts = limits(step, one), one.resolved.speculation != "off"  # drafts: tokens a step are not known
         found.append(
             ScanPoint(
                 line=step.line.place,
@@ -54,7 +59,10 @@ def points_of(rung: Rung, steps: Sequence[Step], value: int) -> list[ScanPoint]:
                 ratio={metric: ratio for metric, (ratio, _) in ratios.items()},
                 ratio_ci95={metric: bounds for metric, (_, bounds) in ratios.items() if isfinite(bounds[1])},
                 peak_bytes=one.peak_bytes,
-                limit_tps=step.limit_tps,
+                limit_tps=None if drafts else bounds["decode"].tps("memory"),
+                prefill_limit_tps=bounds["prefill"].tps("compute"),
+                work={phase: bound.work for phase, bound in bounds.items()},
+                workload=step.workload,
                 resolved=one.resolved,
             )
         )
@@ -69,9 +77,9 @@ def _ratios(first: Samples, other: Samples) -> dict[str, tuple[float, tuple[floa
 
 def rows_of(found: Scan) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[str]]:
     """A scan as a table: the heading, a row for each point by value, and what is to be said under it."""
-    head = ("value", "line", "ratio", "peak", "limit")
-    value, line, against, peak, limit = (text(f"scan.head.{name}") for name in head)
-    heading = (value, line, *(translate(METRICS[name].label) for name in found.shown), against, peak, limit)
+    head = ("value", "line", "ratio", "peak", "limit", "prefill_limit")
+    value, line, against, peak, *limits = (text(f"scan.head.{name}") for name in head)
+    heading = (value, line, *(translate(METRICS[name].label) for name in found.shown), against, peak, *limits)
     rows = [
         (
             str(point.value),
@@ -81,7 +89,7 @@ def rows_of(found: Scan) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[s
             if point.ratio
             else "-",
             size(point.peak_bytes),
-            quantity(point.limit_tps, METRICS["decode_tps"].unit),
+            *(quantity(limit, METRICS["decode_tps"].unit) for limit in (point.limit_tps, point.prefill_limit_tps)),
         )
         for point in sorted(found.points, key=lambda point: (point.value, point.line))
     ]

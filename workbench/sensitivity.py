@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from workbench.bench import Bench
-from workbench.results import Sensitivity, sensitivity_record
+from workbench.results import Sensitivity
 from workbench.suites import Passage, suite
 
 TOKENS = 64  # of each domain: every group of layers takes one pass over all of them
@@ -24,8 +24,7 @@ def sensitivity(
     }
     data = bench.call(job, "probe", parameters)
     found = Sensitivity.from_dict(data["result"])
-    record = sensitivity_record(bench.facts.name, bench.machine, bench.config, data["resolved"], found)
-    return bench.deliver(job, "sensitivity", found, record)
+    return bench.deliver(job, "sensitivity", found, config=bench.config, resolved=data["resolved"])
 
 
 def _part(passages: tuple[Passage, ...], tokens: int) -> list[Passage]:

@@ -13,7 +13,10 @@ from workbench.bench import Bench
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, Stopped
 from workbench.events import Dispatcher, Listener
+from workbench.explaining import explained
+from workbench.from_code import FromCode
 from workbench.generations import GENERATIONS, Generations
+from workbench.guiding import GUIDANCE, Guiding
 from workbench.hosts import registry
 from workbench.jobs import Jobs
 from workbench.judgements import JUDGEMENTS, Judgements
@@ -21,6 +24,7 @@ from workbench.measure import measure
 from workbench.readings import Readings
 from workbench.results import (
     DOING,
+    TIMED,
     Applied,
     Chunk,
     Completion,
@@ -33,10 +37,14 @@ from workbench.results import (
 )
 from workbench.runs import Runs
 from workbench.scan import scan
+from workbench.timed import timed
 from workbench.tracing import trace
+from workbench.watching import WATCHINGS, Watching
+
+_MORE = {**JUDGEMENTS, **GENERATIONS, **WATCHINGS, **GUIDANCE}
 
 
-class Session(Readings, Judgements, Generations):
+class Session(FromCode, Readings, Judgements, Generations, Watching, Guiding):
     """A model on the bench.
 
     model         "demo" | hub id | local directory | .gguf file | "random:<slug>[?layers=2&scale=tiny&seed=0]"
@@ -107,6 +115,7 @@ class Session(Readings, Judgements, Generations):
             halt=self._bench.stop,
             recover=self._bench.bring_back,
             resting=lambda: self._bench.resting,
+            explain=partial(explained, self._bench),
         )
 
     def apply(self, config: Config | None = None, **knobs: Any) -> Applied:
@@ -244,11 +253,14 @@ class Session(Readings, Judgements, Generations):
             "measure": partial(measure, self._bench),
             "trace": partial(trace, self._bench),
             "scan": partial(scan, self._bench),
-            **{name: partial(work, self._bench) for name, work in {**JUDGEMENTS, **GENERATIONS}.items()},
+            **{name: partial(work, self._bench) for name, work in _MORE.items()},
         }
         if operation not in operations:
             raise ConfigError("session.unknown_operation", operation=operation, operations=", ".join(operations))
-        return self._jobs.start(operation, operations[operation], *arguments, **options)
+        work = operations[operation]
+        if operation in TIMED:
+            work = partial(timed, self._bench, operation, work)
+        return self._jobs.start(operation, work, *arguments, **options)
 
     def stop(self) -> None:
         """Asks the job in progress to end and drops those that wait. Returns at once."""

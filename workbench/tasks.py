@@ -6,7 +6,7 @@ from pathlib import Path
 from workbench.bench import Bench
 from workbench.checks import at_least_one
 from workbench.errors import ConfigError
-from workbench.results import TaskScores, tasks_record
+from workbench.results import TaskScores
 
 
 def tasks(
@@ -42,5 +42,4 @@ def tasks(
     }
     data = bench.call(job, "probe", parameters)
     found = TaskScores.from_dict(data["result"])
-    record = tasks_record(bench.facts.name, bench.machine, bench.config, data["resolved"], found)
-    return bench.deliver(job, "tasks", found, record)
+    return bench.deliver(job, "tasks", found, config=bench.config, resolved=data["resolved"])

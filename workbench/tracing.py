@@ -2,7 +2,7 @@
 
 from workbench.bench import Bench
 from workbench.errors import ConfigError
-from workbench.results import Trace, Workload, trace_record
+from workbench.results import Trace, Workload
 
 MOST_STEPS = 16  # every one lengthens the file and says the same
 
@@ -17,4 +17,4 @@ def trace(bench: Bench, job: int, workload: Workload | None = None, *, steps: in
     parameters = {"probe": "trace", "workload": (workload or Workload()).to_dict(), "steps": steps}
     found = Trace.from_dict(bench.call(job, "probe", parameters)["result"])
     bench.last["traced_config"] = bench.config
-    return bench.deliver(job, "trace", found, trace_record(bench.facts.name, bench.machine, found))
+    return bench.deliver(job, "trace", found)

@@ -134,7 +134,7 @@ def _block(turns: Turns, side: int, call: Call, context: Context, **options: Any
     turns.resolved[side] = Resolved.from_dict(data["resolved"])
     turns.workload = block.workload
     context.check()
-    return Half(block.run, block.seconds, block.others_cores)
+    return Half(block.run, block.seconds, block.conditions)
 
 
 def _live(bench: Bench, config: Config) -> bool:

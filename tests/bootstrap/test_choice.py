@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from workbench.bootstrap import room
-from workbench.bootstrap.builds import BUILDS, DEMO, OTHERS, QUANT, Size, System, torch_size
+from workbench.bootstrap.builds import BUILDS, DEMO, OTHERS, QUANT, RAY, Size, System, torch_size
 from workbench.bootstrap.choice import Choice, holds, parse, pick
 from workbench.bootstrap.environment import LAYERS
 from workbench.bootstrap.existing import quoted, requirements
@@ -76,6 +76,7 @@ def test_sizes_add_up() -> None:
     assert room.sizes(["base", "demo"], BUILDS["cpu"], LINUX) == (OTHERS + torch + DEMO, True)
     assert room.sizes(["demo"], None, LINUX) == (DEMO, False)
     assert room.sizes(["demo", "quant"], None, LINUX) == (DEMO + QUANT, False)
+    assert room.sizes(["demo", "ray"], None, LINUX) == (DEMO + RAY, False)
     assert torch_size(BUILDS["cu130"], System("linux", "aarch64")) is None
 
 
@@ -88,6 +89,12 @@ def test_the_slow_tests_have_the_optional_quantisers() -> None:
     assert "gptqmodel" not in wanted
     for target in TARGETS.values():
         assert set(target.layers) <= set(LAYERS)
+
+
+def test_the_tests_have_a_cluster_to_sweep_on_and_who_opens_the_lab_does_not_download_it() -> None:
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    assert [name for name, target in TARGETS.items() if "ray" in target.layers] == ["test"]
+    assert "ray>=" in " ".join(requirements(project, TARGETS["test"].layers))
 
 
 def test_a_small_disk_is_refused_and_what_is_there_is_not_needed_again(

@@ -20,8 +20,7 @@ from workbench.results import (
     Share,
     Statistics,
     TokenPair,
-    measurement_record,
-    quality_record,
+    recorded,
 )
 from workbench.words import say
 
@@ -122,13 +121,13 @@ def quality(kld: float = 0.3, config: Config = NF4, **changes: Any) -> QualityDi
 def judged(number: int, config: Config, kld: float, ran: str = "none", **changes: Any) -> dict[str, Any]:
     """A stored quality record; a higher `number` is newer."""
     state = resolved(dtype=config["dtype"], quantization=ran)
-    record = quality_record("demo", MACHINE, config, state, quality(kld, config, **changes))
+    record = recorded("demo", MACHINE, quality(kld, config, **changes), config=config, resolved=state)
     return {"id": number, "time": "2026-01-01T00:00:00+00:00", **_plain(record)}
 
 
 def timed(number: int, config: Config, decode_tps: float, **changes: Any) -> dict[str, Any]:
     """A stored measurement."""
-    record = measurement_record("demo", MACHINE, config, measurement(decode_tps, **changes))
+    record = recorded("demo", MACHINE, measurement(decode_tps, **changes), config=config)
     return {"id": number, "time": "2026-01-01T00:00:00+00:00", **_plain(record)}
 
 

@@ -15,7 +15,7 @@ from workbench.charts.decision import CLASSES, class_of
 from workbench.charts.labels import LINE, Mark, Pane, labels
 from workbench.config import Config
 from workbench.decisions import decision_from
-from workbench.results import QualityFloor, Workload, comparison_record
+from workbench.results import QualityFloor, Workload, recorded
 from workbench.runs import Runs
 
 FULL = Config(dtype="float32")
@@ -50,7 +50,7 @@ def shown(spec: dict[str, Any], pane: int) -> dict[str, tuple[float, float]]:
 def compared(a: Config, b: Config, ran: tuple[str, str], **changes: Any) -> dict[str, Any]:
     sides = {"a": a.to_dict(), "b": b.to_dict()}
     states = {f"resolved_{side}": resolved(quantization=word) for side, word in zip("ab", ran, strict=True)}
-    return comparison_record("demo", MACHINE, b, comparison(1.0, 0.8, **sides, **states, **changes))
+    return recorded("demo", MACHINE, comparison(1.0, 0.8, **sides, **states, **changes), config=b)
 
 
 @pytest.mark.parametrize(
@@ -220,9 +220,11 @@ def test_labels_do_not_lie_on_each_other() -> None:
     pane = Pane(30.0, 1e-5, 1.0, 400, 320, "x", "y")
     marks = [Mark(10 + step / 10, 0.3 + step / 1000, "bnb-nf4, double") for step in range(8)]
     made = labels(marks, pane, LIGHT)
-    heights = sorted(pane.place(mark)[1] + note["ay"] for mark, note in zip(_by_height(marks, pane), made, strict=True))
+    heights = sorted(
+        pane.height_of(mark) + note["ay"] for mark, note in zip(_by_height(marks, pane), made, strict=True)
+    )
     assert all(later - earlier >= LINE - 1 for earlier, later in pairwise(heights))
 
 
 def _by_height(marks: list[Mark], pane: Pane) -> list[Mark]:
-    return sorted(marks, key=lambda mark: pane.place(mark)[1])
+    return sorted(marks, key=lambda mark: pane.height_of(mark))

@@ -95,10 +95,32 @@ def test_a_gpu_adds_its_two_lines_in_words_that_do_not_call_it_utilisation() -> 
     spec = utilisation([sample], LIGHT, 45.0, gpus=(HOSTILE,), cores=2)
     by_name = {trace["name"]: trace["y"] for trace in spec["data"]}
     assert [90.0] in by_name.values()
-    assert any("kernel" in name for name in by_name)
+    assert any(name.endswith("share of time any kernel ran") for name in by_name)
     assert not any("<img" in name for name in by_name)
     assert "throttled: hw_slowdown" in utilisation_words(sample)
     go.Figure(spec)
+
+
+def test_a_gpu_without_values_says_why_in_place_of_a_blank() -> None:
+    silent = GpuSample(index=0, missing={"kernel_time_share": "not_supported", "memory_used_bytes": "<img src=x>"})
+    spec = utilisation([look(1.0, gpus=(silent,))], LIGHT, 45.0, gpus=("A", "B"), cores=2)
+    named = [trace["name"] for trace in spec["data"] if trace["name"].startswith(("A", "B"))]
+    assert named[0] == "A: share of time any kernel ran: not available: this GPU or its driver does not tell it"
+    assert "not available" in named[1]
+    assert named[2] == "A: used: not available: &lt;img src=x&gt;"
+    assert all(trace["showlegend"] for trace in spec["data"] if trace["name"] in named)
+    words = utilisation_words(look(1.0, gpus=(silent,)))
+    assert "any kernel ran: not available: this GPU or its driver does not tell it" in words
+    lost = GpuSample(index=3, state="lost", missing={"power_w": "lost"})
+    assert "GPU 3: not available: the GPU does not answer any more" in utilisation_words(look(1.0, gpus=(lost,)))
+
+
+def test_the_gpus_names_stand_in_the_order_of_the_samples() -> None:
+    """Which is torch's, and need not be NVML's."""
+    gpus = (GpuSample(index=5, kernel_time_share=0.1), GpuSample(index=2, kernel_time_share=0.2))
+    spec = utilisation([look(1.0, gpus=gpus)], LIGHT, 45.0, gpus=("first", "second"), cores=2)
+    shares = {trace["name"]: trace["y"] for trace in spec["data"] if "kernel" in trace["name"]}
+    assert list(shares.values()) == [[10.0], [20.0]]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2000])

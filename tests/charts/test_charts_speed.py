@@ -60,9 +60,16 @@ def test_a_limit_that_was_not_measured_is_not_drawn_as_one() -> None:
 
 
 def test_prefill_is_another_symbol_another_colour_and_has_no_bandwidth_limit() -> None:
+    """The forecast's limit is decode's; prefill's is that of its products, from its own share."""
     decode, prefill = speed([run()], LIGHT), speed([run()], LIGHT, "prefill_tps", limit_tps=61.0)
     assert traces(prefill)[1]["y"] == [512.0]
-    assert traces(prefill)[2]["y"] == []
+    assert traces(prefill)[2]["y"] == [None, None]
+    assert "not measured" in prefill["layout"]["title"]["text"]
+    known = speed([run(prefill_limit_share=0.5)], LIGHT, "prefill_tps", limit_tps=61.0)
+    assert traces(known)[2]["y"] == [1024.0, 1024.0]
+    assert traces(known)[2]["line"]["dash"] == "dash"
+    assert traces(known)[2]["name"].startswith("limit of products, 1")
+    assert "limit of this device's products" in traces(known)[1]["hovertext"][0]
     for key in ("symbol", "color"):
         assert traces(decode)[1]["marker"][key] != traces(prefill)[1]["marker"][key]
     assert decode["layout"]["title"]["text"] != prefill["layout"]["title"]["text"]

@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 
 from workbench.cli import VERBS, main
-from workbench.cli.gpu_check import _SECTIONS
 from workbench.config import Config
-from workbench.gpu_check import SECTIONS
 
 
 def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,10 +112,6 @@ def test_without_a_gpu_the_check_refuses_or_rehearses(
     page = (out / "gpu-check.md").read_text()
     assert page.startswith("# CPU rehearsal")
     assert "| device | cuda | no | needs a CUDA GPU" in page
-
-
-def test_the_sections_offered_are_the_sections_there_are() -> None:
-    assert tuple(SECTIONS) == _SECTIONS
 
 
 @pytest.mark.model

@@ -13,7 +13,7 @@ from tests.endpoint.misbehaving import KEY, SHORT
 from tests.endpoint.serving import Server
 from workbench.endpoint import check
 from workbench.errors import ConfigError, EndpointError
-from workbench.results import endpoint_record
+from workbench.results import recorded
 
 
 def test_nobody_listens() -> None:
@@ -123,7 +123,7 @@ def test_user_and_query_of_an_address_are_sent_and_never_kept() -> None:
         found = check(address, concurrency=(1,), requests=1)
     assert all(talk.path.endswith(f"?api-version={KEY}") for talk in server.asked)
     assert all(talk.headers["authorization"].startswith("Basic ") for talk in server.asked)
-    record = json.dumps(endpoint_record(None, None, None, None, found))
+    record = json.dumps(recorded(None, None, found, config=None, resolved=None))
     assert KEY not in record
     assert "127.0.0.1" not in record
     assert str(server.port) not in record

@@ -16,7 +16,7 @@ from workbench import charts
 from workbench.cli import main
 from workbench.endpoint import check, checking
 from workbench.endpoint.client import KEY_VARIABLE
-from workbench.results import Endpoint, endpoint_record
+from workbench.results import Endpoint, recorded
 from workbench.widgets import tables
 from workbench.words import say
 
@@ -32,7 +32,7 @@ def measured() -> Endpoint:
 
 
 def test_it_survives_json_and_the_store(measured: Endpoint, workbench_home: Path) -> None:
-    record = endpoint_record("demo", None, None, None, measured)
+    record = recorded("demo", None, measured, config=None, resolved=None)
     assert Endpoint.from_dict(json.loads(json.dumps(record["result"], allow_nan=False))) == measured
     assert "/home/ann" not in json.dumps(record)
     with wb.Runs() as runs:

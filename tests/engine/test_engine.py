@@ -15,7 +15,7 @@ from workbench.engine.engine import Engine
 from workbench.errors import CapabilityError, ConfigError, ModelError, OutOfMemory, Stopped
 from workbench.probes import timing
 from workbench.probes.context import Context
-from workbench.results import Workload
+from workbench.results import MatmulRate, Workload, of_bandwidth
 
 pytestmark = pytest.mark.model
 
@@ -175,7 +175,10 @@ def test_a_prompt_beyond_the_context_is_refused_before_the_run(engine: Engine) -
 
 def test_measure_counts_what_it_says(engine: Engine) -> None:
     workload = Workload(prompt_tokens=24, new_tokens=6, batch_size=2)
-    result = engine.probe(timing.run, {"workload": workload.to_dict(), "precision": 0.5, "bandwidth": 1e10}, context())
+    rate = MatmulRate(format=engine.resolved().dtype, flops_per_s=1e12, ci95=(9e11, 1.1e12))
+    ceilings = of_bandwidth("cpu:1", 1e10).model_copy(update={"matmul": (rate,)})
+    parameters = {"workload": workload.to_dict(), "precision": 0.5, "ceilings": ceilings.to_dict()}
+    result = engine.probe(timing.run, parameters, context())
     assert result.repeats >= timing.MIN_REPEATS
     assert result.itl_s.n == result.repeats * 5
     for ttft, tpot, e2e in zip(*(result.samples[name] for name in ("ttft_s", "tpot_s", "e2e_s")), strict=True):
@@ -184,6 +187,9 @@ def test_measure_counts_what_it_says(engine: Engine) -> None:
     assert result.samples["prefill_tps"][0] == pytest.approx(2 * 24 / result.samples["ttft_s"][0])
     low, high = result.ci95["decode_tps"]
     assert low < result.decode_tps < high
+    step, prompt = result.work["decode"], result.work["prefill"]
+    assert result.decode_limit_share == pytest.approx(step.bytes / 1e10 / result.tpot_s)
+    assert result.prefill_limit_share == pytest.approx(prompt.flops / 1e12 / result.ttft_s)
     assert result.peak_bytes > result.resolved.weight_bytes
     assert "model.random_weights" in [flag.code for flag in result.flags]
     assert result.itl_s.p99 is None or result.itl_s.n >= 100

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from workbench.catalog import MODELS, hf_config, parameters
-from workbench.engine.random_model import RandomSpec, build, parse
+from workbench.catalog.random_names import RandomSpec, parse
+from workbench.engine.random_model import build
 from workbench.errors import CapabilityError, ModelError
 
 CPU = torch.device("cpu")

@@ -9,6 +9,7 @@ from torch._dynamo.utils import counters
 from transformers import StopStringCriteria
 from transformers.generation.streamers import BaseStreamer
 
+from workbench.catalog.random_names import parse
 from workbench.engine import random_model, static_loop
 from workbench.engine.static_loop import StaticLoop
 from workbench.errors import Stopped
@@ -25,7 +26,7 @@ def made(demo_home: Any) -> Iterator[Made]:
     def make(slug: str, dtype: str = "float32", attention: str = "sdpa") -> Any:
         key = (slug, dtype)
         if key not in kept:
-            spec = random_model.parse(f"random:{slug}?scale=tiny")
+            spec = parse(f"random:{slug}?scale=tiny")
             kept[key] = random_model.build(spec, getattr(torch, dtype), torch.device("cpu"))
         kept[key][0].set_attn_implementation(attention)
         return kept[key]

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tests.export.running import Ask, forking
+from workbench.catalog.random_names import parse
 from workbench.engine import random_model
 from workbench.results import Latencies, Measurement, Resolved, WarmUp, Workload
 
@@ -73,7 +74,7 @@ def measurement() -> Callable[..., Measurement]:
 def random_llama(tmp_path_factory: pytest.TempPathFactory, demo_home: Path) -> Path:
     """One layer with random weights and the demo's tokenizer, which the engine opens as any model. Read it only."""
     folder = tmp_path_factory.mktemp("llama")
-    spec = random_model.parse("random:deepseek-llm-7b-base?scale=tiny&layers=1")
+    spec = parse("random:deepseek-llm-7b-base?scale=tiny&layers=1")
     for part in random_model.build(spec, torch.float32, torch.device("cpu")):
         part.save_pretrained(folder)
     return folder

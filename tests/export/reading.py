@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.export.quantised import quantised
 from workbench.engine.scope import SDPA_BACKENDS
+from workbench.knobs.budgets import written
 
 
 def call_of(tree: ast.AST, name: str) -> ast.Call:
@@ -49,9 +50,11 @@ def read_back(tree: ast.Module) -> dict[str, Any]:
         "pad_token": pad_token(values["tokenizer.pad_token"], text),
         "tf32": "torch.set_float32_matmul_precision('high')" in text,
         "offloaded_layers": literal_of(values["OFFLOADED_LAYERS"]) if "OFFLOADED_LAYERS" in values else 0,
+        **spread(load, values),
         "cudnn_benchmark": "torch.backends.cudnn.benchmark = True" in text,
         "waiting": literal_of(values["os.environ['OMP_WAIT_POLICY']"]).lower(),
         "pinning": "cores" if "os.environ['OMP_PROC_BIND']" in values else "off",
+        "allocator": allocator(values.get("os.environ['PYTORCH_CUDA_ALLOC_CONF']")),
         **quantised(tree),
         **drafts(tree, generation),
         **around_run(tree),
@@ -67,6 +70,18 @@ def read_back(tree: ast.Module) -> dict[str, Any]:
         generation["min_p"] = generation["min_p"] or 0.0
         found["seed"] = literal_of(call_of(tree, "torch.manual_seed").args[0]) or "random"
     return {**found, **generation}
+
+
+def spread(load: ast.Call, values: dict[str, ast.expr]) -> dict[str, Any]:
+    """Over places by the libraries, or over ranks."""
+    said, ranks = literals(load), "distributed_config" in keywords(load)
+    word = said.get("device_map")
+    return {
+        "device_map": word if isinstance(word, str) else "none",
+        "max_memory": written(said["max_memory"]) if "max_memory" in said else "auto",
+        "tp_plan": "auto" if ranks else "none",
+        "tp_size": literal_of(values["TP_SIZE"]) if ranks else 2,
+    }
 
 
 def stops(tree: ast.Module) -> dict[str, Any]:
@@ -116,6 +131,10 @@ def literal_of(node: ast.expr) -> Any:
     except ValueError:
         return None
     return tuple(value) if isinstance(value, list) else value
+
+
+def allocator(node: ast.expr | None) -> str:
+    return "default" if node is None else str(literal_of(node)).removesuffix(":True")
 
 
 def pad_token(node: ast.expr, text: str) -> Any:

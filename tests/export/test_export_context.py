@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from workbench import export
+from workbench.catalog.random_names import parse
 from workbench.config import Config
 from workbench.engine import random_model
 
@@ -33,7 +34,7 @@ print(json.dumps({"prompt": prompt_tokens, "said": said, "new": len(ids)}))
 
 def test_what_does_not_fit_the_context_is_refused_with_the_numbers(tmp_path: Path, demo_home: Path) -> None:
     folder = tmp_path / "llama"
-    spec = random_model.parse("random:deepseek-llm-7b-base?scale=tiny&layers=1")
+    spec = parse("random:deepseek-llm-7b-base?scale=tiny&layers=1")
     for part in random_model.build(spec, torch.float32, torch.device("cpu")):
         part.save_pretrained(folder)
     fields = json.loads((folder / "config.json").read_text())

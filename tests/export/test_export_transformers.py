@@ -16,6 +16,7 @@ from workbench.config import Config
 from workbench.engine import scope
 from workbench.errors import ConfigError
 from workbench.knobs import KNOBS, Choice, Number, Toggle, TokenIds
+from workbench.knobs.budgets import Budgets
 from workbench.knobs.decoding import CACHE_BITS
 from workbench.knobs.formats import FORMATS
 from workbench.knobs.kinds import Names, Texts
@@ -35,6 +36,11 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
         return st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20), max_size=4)
     if isinstance(kind, Names):
         return st.one_of(st.sampled_from(kind.words), st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
+    if isinstance(kind, Budgets):
+        places = st.one_of(st.just("cpu"), st.integers(0, 7))
+        return st.one_of(
+            st.sampled_from(kind.words), st.dictionaries(places, st.integers(0, 2**40), min_size=1, max_size=3)
+        )
     ids = st.lists(st.integers(0, 200_000), min_size=1, max_size=4) if kind.many else st.integers(0, 200_000)
     assert isinstance(kind, TokenIds)
     return st.one_of(st.sampled_from(kind.words), ids)
@@ -54,6 +60,19 @@ def configs(draw: st.DrawFn) -> Config:
         values |= {"compile": "off", "cache": "dynamic", "stop_strings": (), "stop_at_sentence": "off"}
     if values["compile"] != "off" or values["quantization"] not in ("none", "auto"):
         values["offloaded_layers"] = 0
+    if values["compile"] != "off" or values["device"] != "auto" or values["offloaded_layers"]:
+        values["device_map"] = "none"
+    if values["device_map"] != "none" and not values["quantization"].startswith("bnb-"):
+        values["quantization"] = "none"
+    if (
+        values["device_map"] != "none"
+        or values["compile"] != "off"
+        or values["offloaded_layers"]
+        or values["cache"] not in ("dynamic", "static")
+        or values["quantization"] not in ("none", "auto")
+        or values["speculation"] != "off"
+    ):
+        values["tp_plan"] = "none"
     if values["speculation"] == "assistant":
         values["assistant_model"] = draw(st.sampled_from(ASSISTANTS))
     if values["quantization"] in CALIBRATED:  # of a model that is not on this disk there is no copy
@@ -112,4 +131,14 @@ def test_waiting_and_pinning_go_home_with_the_loader() -> None:
     )[0]
     for line in ('["OMP_WAIT_POLICY"] = "ACTIVE"', '["OMP_PROC_BIND"] = "close"', '["OMP_PLACES"] = "cores"'):
         assert f"os.environ{line}" in before
-    assert "OMP_PROC_BIND" not in export.render("transformers", Config(), model=HUB_ID)
+    plain = export.render("transformers", Config(), model=HUB_ID)
+    assert "OMP_PROC_BIND" not in plain
+    assert "ALLOC_CONF" not in plain
+
+
+def test_the_allocator_goes_home_with_the_loader() -> None:
+    code = export.render("transformers", Config(allocator="expandable_segments", device="cuda"), model=HUB_ID)
+    before = code.partition("import torch")[0]
+    assert 'os.environ["PYTORCH_CUDA_ALLOC_CONF"] = "expandable_segments:True"' in before
+    on_cpu = export.render("transformers", Config(allocator="expandable_segments", device="cpu"), model=HUB_ID)
+    assert "ALLOC_CONF" not in on_cpu

@@ -4,17 +4,34 @@ import json
 import shutil
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.nvml_standin import H100, T4, Standin
 from workbench import machine as machines
 from workbench.errors import CapabilityError, ConfigError, ModelError
-from workbench.gpu_check import SECTIONS, Report, attention, check, decoding, quantisation, reuse
+from workbench.gpu_check import (
+    SECTIONS,
+    Report,
+    attention,
+    check,
+    decoding,
+    device,
+    experts,
+    guides,
+    memory,
+    quantisation,
+    report,
+    reuse,
+    seven_b,
+    spread,
+)
 from workbench.gpu_check.plan import Findings, Plan
 from workbench.machine import doctor
-from workbench.results import COMPILED_LOOP, TRANSFORMERS_LOOP
+from workbench.results import COMPILED_LOOP, TRANSFORMERS_LOOP, Gpu, Torch
 from workbench.session import Session
 
 
@@ -56,7 +73,7 @@ def test_a_failed_section_keeps_the_others(known_home: Path, tmp_path: Path, mon
     def broken(_plan: Any) -> dict[str, Any]:
         raise ModelError("model.no_such_path", path="lost | <b>model</b>")
 
-    monkeypatch.setitem(SECTIONS, "switches", broken)
+    monkeypatch.setattr(attention, "switches", broken)
     report = check(["environment", "switches", "capabilities"], allow_cpu=True, out=tmp_path)
     assert [section.ok for section in report.sections] == [True, False, True]
     assert not report.ok
@@ -75,7 +92,7 @@ def test_a_bug_of_ours_is_not_swallowed_and_loses_nothing_before_it(
     def wrong(_plan: Any) -> dict[str, Any]:
         return {}["missing"]  # type: ignore[no-any-return]
 
-    monkeypatch.setitem(SECTIONS, "switches", wrong)
+    monkeypatch.setattr(attention, "switches", wrong)
     with pytest.raises(KeyError):
         check(["environment", "switches"], allow_cpu=True, out=tmp_path)
     kept = json.loads((tmp_path / "gpu-check.json").read_text())
@@ -94,8 +111,8 @@ def test_resuming_keeps_what_was_done_under_the_same_conditions(
 
         return section
 
-    monkeypatch.setitem(SECTIONS, "switches", counted("switches", failed=False))
-    monkeypatch.setitem(SECTIONS, "kernels", counted("kernels", failed=True))
+    monkeypatch.setattr(attention, "switches", counted("switches", failed=False))
+    monkeypatch.setattr(attention, "kernels", counted("kernels", failed=True))
     wanted = ["switches", "kernels"]
     assert [section.ok for section in check(wanted, allow_cpu=True, out=tmp_path).sections] == [True, False]
     check(wanted, allow_cpu=True, out=tmp_path, resume=True)
@@ -126,13 +143,44 @@ def test_a_part_that_fails_is_its_own_failure(known_home: Path) -> None:
     assert "illegal memory access" in findings.failed[0]["why"]
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_gpu_is_too_few_to_spread_over(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Loading(Exception):
+        pass
+
+    def session(*_arguments: Any, **_named: Any) -> Any:
+        raise Loading
+
+    monkeypatch.setattr(spread, "Session", session)
+    gpus = tuple(Gpu(index=at, name="GPU", memory_bytes=2**34) for at in range(count))
+    where = doctor().model_copy(
+        update={"gpus": gpus, "torch": Torch(version="2.13.0+cu130", cuda_runtime="13.0", cuda_available=True)}
+    )
+    if count > 1:
+        with pytest.raises(Loading):
+            spread.spread(Plan(where, "cuda"))
+    else:
+        assert "torch sees 1" in spread.spread(Plan(where, "cuda"))["skipped"][0]["why"]
+
+
 @pytest.mark.model
 @pytest.mark.timeout(900)
 def test_a_rehearsal_does_every_section_for_real(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for room in (attention, decoding, reuse):  # the other sections load in workers, as all do in a check
+    for room in (
+        attention,
+        decoding,
+        device,
+        experts,
+        guides,
+        memory,
+        reuse,
+        seven_b,
+    ):  # the other sections load in workers, as all do in a check
         monkeypatch.setattr(room, "Session", partial(Session, host="inline"))
     monkeypatch.setattr(attention, "_MODELS", attention._MODELS[:1])
     monkeypatch.setattr(attention, "_TOGGLES", 4)
+    monkeypatch.setattr(device, "_LOOK_S", 0.5)
+    monkeypatch.setattr(seven_b, "_changes", lambda _plan: [{"attention": "eager"}])  # compiling takes its minute
     wanted = [name for name in SECTIONS if name not in ("compiled", "caches", "judged")]
     monkeypatch.setattr(quantisation, "_FORMATS", ("bnb-nf4", "fp8"))
     seen: list[str] = []
@@ -151,6 +199,12 @@ def test_a_rehearsal_does_every_section_for_real(tiny: str, tmp_path: Path, monk
     assert any("flash_attention_2" in skipped["what"] for skipped in found["kernels"]["skipped"])
     assert {row["level"] for row in found["agreement"]["rows"]} <= {"same", "agrees", "rounding"}
     assert found["lengths"]["rows"][0]["scan"]["points"]
+    ways = {row["part"]: row for row in found["spread"]["rows"]}
+    assert {name: row["same_tokens"] == row["of"] for name, row in ways.items()} == {
+        "device_map": True,
+        "tp_plan": True,
+    }
+    assert all(row["crossings"] for row in ways.values())
     formats = {row["part"].rpartition(" ")[2]: row for row in found["quantised"]["rows"]}
     assert formats["bnb-nf4"]["ran"] == "bnb-nf4"
     assert formats["bnb-nf4"]["bytes"] < formats["full"]["bytes"]
@@ -160,10 +214,118 @@ def test_a_rehearsal_does_every_section_for_real(tiny: str, tmp_path: Path, monk
         assert 0 < row["forecast_to_peak"] < 1  # the peak is the whole process's here
     skipped = {entry["what"].rpartition(" ")[2]: entry["why"] for entry in found["quantised"]["skipped"]}
     assert "CPU" in skipped["fp8"]
+    _check_device(found)
+    _check_guides(found)
+    _check_models(found)
     page = (tmp_path / "gpu-check.md").read_text()
     assert page.startswith("# CPU rehearsal of the GPU check")
     assert "no number here is a GPU's" in page
     assert "Left out:" in page
+
+
+def _check_device(found: dict[str, dict[str, Any]]) -> None:
+    """What the sections about the device found on a CPU."""
+    fields = {row["part"]: row for row in found["sampler"]["rows"]}
+    assert fields["available_bytes"]["value"] > 0
+    assert all((row["value"] is None) == (row["missing"] is not None) for row in fields.values())
+    assert 0 < fields["cost of looking, share of one core"]["value"] < 1
+    assert found["sampler"]["skipped"][0]["what"] == "GPU"
+    rates = {row["part"]: row["value"] for row in found["ceilings"]["rows"]}
+    assert rates["products of float32"] > 1e8
+    assert any(part.startswith("memory bandwidth of cpu") for part in rates)
+    assert 0 < rates["launch latency (call)"] < 1e-3
+    assert "launch latency, alone and waited for" not in rates  # on a CPU nothing is waited for
+    before, load, after = found["throttle"]["rows"]
+    assert [row["part"] for row in (before, load, after)] == ["before the load", "under load", "after the load"]
+    assert before["looks"] >= 2
+    assert load["looks"] >= 2
+    assert load["decode_tps"] > 0
+    assert "throttle" not in load
+    assert [left["what"] for left in found["throttle"]["skipped"]] == ["what holds clocks back"]
+    (kept,) = found["memory"]["rows"]
+    assert kept["requests"] >= 1
+    assert kept["need_bytes"] > 0
+    assert 0 <= kept["unused_share"] < 1
+    assert [left["what"] for left in found["memory"]["skipped"]] == ["a request that no memory holds"]
+
+
+def _check_guides(found: dict[str, dict[str, Any]]) -> None:
+    """Limits, advice and the race, on a tiny model."""
+    floors = {row["part"]: row for row in found["limits"]["rows"]}
+    assert floors["decode, memory"]["floor_s"] > 0
+    assert floors["prefill, compute"]["floor_s"] > 0
+    assert all(row["took_s"] > 0 for row in floors.values())
+    rules = {row["part"]: row for row in found["advice"]["rows"]}
+    assert rules["eager"]["change"] == "{'attention': 'sdpa'}"
+    assert rules["eager, cured"]["got"] > 0
+    *points, verdict = found["swept"]["rows"]
+    assert {row["state"] for row in points} >= {"best"}
+    assert verdict["said"]
+    assert any("flash_attention_2" in left["what"] for left in found["swept"]["skipped"])
+
+
+def _check_models(found: dict[str, dict[str, Any]]) -> None:
+    """The 7B's section and that of the experts, on tiny models."""
+    default, rows, eager, best = found["seven_b"]["rows"]
+    assert default["share_of_limit"] > 0
+    assert rows["scan"]["points"]
+    assert eager["decode_tps"] > 0
+    assert best["best"] == ["attention=eager"]
+    assert best["pairs"] >= 1
+    assert len(best["verdict"]) == 2
+    cache, *ways, summary = found["experts"]["rows"]
+    assert 1 <= cache["forecast_to_held"] < 1.01  # the last token is never in the cache
+    assert [way["part"] for way in ways] == ["eager", "batched_mm", "grouped_mm"]
+    assert all((way["prefill"], way["decode"]) == (way["part"], way["part"]) for way in ways)
+    assert 0 < summary["step_bytes"] < 1.1 * summary["weight_bytes"]
+
+
+@pytest.mark.model
+def test_a_gpu_that_nvml_tells_of_is_in_the_sections_about_the_device(
+    tiny: str, nvml: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "Session", partial(Session, host="inline"))
+    monkeypatch.setattr(device, "_LOOK_S", 0.5)
+    hot = 0x40  # nvmlClocksEventReasonHwThermalSlowdown
+    nvml.play(gpus=[H100, T4 | {"reasons": hot, "power_mw": 60_000}])
+    plan = Plan(machine=doctor(), device="cpu", model=tiny, budget_s=1)
+    fields = {row["part"]: row for row in device.sampler(plan)["rows"]}
+    assert fields["GPU 0 sm_clock_mhz"]["value"] > 0
+    assert fields["GPU 1 power_w"]["value"] == 60
+    assert fields["GPU 1 throttle"]["value"] == ["hw_thermal_slowdown"]
+    assert fields["GPU 1 sm_active_share"]["missing"] == "not_supported"  # a T4 has no GPM
+    assert {(row["value"] is None) == bool(row["missing"]) for row in fields.values()} == {True}
+    found = device.throttle(plan)
+    load = found["rows"][1]
+    assert load["GPU 1 throttle"] == ["hw_thermal_slowdown 1"]
+    assert (load["GPU 1 throttled"], load["GPU 0 throttled"]) == (True, False)
+    assert load["GPU 1 power_mean_w"] == pytest.approx(60)
+    assert found["skipped"] == []
+
+
+def test_every_section_is_a_function_that_says_what_it_does() -> None:
+    for name, module in SECTIONS.items():
+        section = getattr(import_module(f"workbench.gpu_check.{module}"), name)
+        assert section.__doc__, name
+        assert section.__name__ == name
+
+
+def test_a_card_that_is_too_small_for_the_7b_is_told_so(known_home: Path) -> None:
+    machine = doctor()
+    small = machine.model_copy(update={"gpus": (Gpu(index=0, name="small", memory_bytes=8 << 30),)})
+    found = seven_b.seven_b(Plan(machine=small, device="cuda"))
+    assert found["rows"] == []
+    assert found["skipped"][0]["why"].startswith("needs 18 GB of GPU memory")
+
+
+def test_rows_of_another_kind_begin_another_table() -> None:
+    alike = [{"part": "a", "x": 1.0, "y": [1.0, 2.0], "seconds": 1.0}, {"part": "b", "x": None, "z": 3}]
+    other = {"part": "c", "u": 1, "v": {"a": "document"}, "w": "|", "x": 2.0, "seconds": 2.0}
+    lines = report._rows([*alike, other])
+    assert lines[0] == "| part | x | y | seconds | z |"
+    assert lines[3] == "| b |  |  |  | 3 |"
+    assert lines[5] == "| part | u | w | x | seconds |"
+    assert "document" not in "".join(lines)
 
 
 LOOPS = {"compiled": COMPILED_LOOP, "caches": TRANSFORMERS_LOOP}

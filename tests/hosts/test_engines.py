@@ -139,7 +139,8 @@ def test_another_model_is_refused_by_name_then_takes_the_device(others: list[Oth
 
 
 def test_an_attached_model_stands_beside_and_stays_usable(others: list[Other]) -> None:
-    from workbench.engine.random_model import build, parse, tokenizer_of
+    from workbench.catalog.random_names import parse
+    from workbench.engine.random_model import build, tokenizer_of
 
     others.append(other := Other(SLOW))
     assert other.hear()["state"] == "idle"

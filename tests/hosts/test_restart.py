@@ -62,6 +62,18 @@ def test_another_policy_is_another_worker_and_really_waits_so(worker: ProcessHos
     assert worker.pid == second
 
 
+def test_the_allocators_setting_reaches_a_new_worker_and_goes_with_it(worker: ProcessHost) -> None:
+    """What torch makes of it only a GPU shows: tests/gpu/test_cuda_memory.py."""
+    wanted = BASE.replace(waiting="passive", allocator="expandable_segments")
+    first, data = worker.pid, put(worker, wanted)
+    assert data["applied"]["cost"] == "restart"
+    assert worker.pid != first
+    assert psutil.Process(worker.pid).environ()["PYTORCH_CUDA_ALLOC_CONF"] == "expandable_segments:True"
+    assert data["resolved"]["allocator"] == ""  # no GPU: nothing is in force
+    put(worker, wanted.replace(allocator="default"))
+    assert "PYTORCH_CUDA_ALLOC_CONF" not in psutil.Process(worker.pid).environ()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not PINS, reason="needs Linux and two cores")
 def test_pins_are_read_back_kept_by_a_new_process_and_by_a_failure(worker: ProcessHost) -> None:

@@ -256,10 +256,37 @@ def test_threads_are_pinned_where_the_system_can(platform: str, cores: int, reas
     assert ask("pinning", "off", where).ok
 
 
+@pytest.mark.parametrize(
+    ("gpus", "platform", "device", "ok", "said"),
+    [
+        ((A100,), "Linux 6.12 x86_64", "auto", True, None),
+        ((A100,), "Linux WSL2 x86_64", "auto", True, "capability.note.expandable_wsl"),
+        ((A100,), "Windows 11 AMD64", "cuda", False, "capability.no_expandable_segments"),
+        ((A100,), "Linux 6.12 x86_64", "cpu", False, "capability.on_cpu"),
+        ((), "Linux 6.12 x86_64", "auto", False, "capability.no_gpu"),
+    ],
+)
+def test_segments_that_grow_are_for_gpus_on_linux(
+    gpus: tuple[Gpu, ...], platform: str, device: str, ok: bool, said: str | None
+) -> None:
+    where = machine(gpus, CUDA_TORCH if gpus else None).model_copy(update={"platform": platform})
+    found = ask("allocator", "expandable_segments", where, device=device)
+    message = found.note if ok else found.reason
+    assert found.ok is ok
+    assert (message.code if message else None) == said
+    assert ok or found.remedy
+    assert ask("allocator", "default", where, device=device).ok
+    assert KNOBS["allocator"].when({**Config(), "device": device}) is (device != "cpu")
+
+
 def test_what_torch_reads_at_import_costs_a_new_worker() -> None:
     restarts = {name for name, knob in KNOBS.items() if knob.cost is Cost.RESTART}
-    assert restarts == {"waiting", "pinning"}
+    assert restarts == {"waiting", "pinning", "allocator", "tp_plan", "tp_size"}
     assert environment_of(Config()) == {}
     assert environment_of(Config(waiting="active")) == {"OMP_WAIT_POLICY": "ACTIVE"}
     both = environment_of(Config(waiting="passive", pinning="cores"))
+    assert environment_of(Config(allocator="expandable_segments")) == {
+        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"
+    }
+    assert environment_of(Config(allocator="expandable_segments", device="cpu")) == {}  # no new worker for nothing
     assert both == {"OMP_WAIT_POLICY": "PASSIVE", "OMP_PROC_BIND": "close", "OMP_PLACES": "cores"}

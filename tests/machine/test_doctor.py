@@ -4,14 +4,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import workbench as wb
 from tests.machine.facts import CPU, PLAIN, with_gpu
-from workbench.machine import examine, remember_bandwidth, torch_process
+from workbench.machine import examine, remember_ceilings, torch_process
 from workbench.machine.child import Told
-from workbench.results import Machine, Power, Storage
+from workbench.machine.gpus import Driver
+from workbench.results import Ceilings, Gpu, Launch, Machine, MatmulRate, Power, Storage, of_bandwidth
 from workbench.results.machine_report import html, plain, problems
 
 
@@ -106,14 +108,87 @@ def test_a_damaged_cache_is_rebuilt_and_libraries_that_print_do_not_disturb(work
     assert json.loads((workbench_home / "machine.json").read_text())["sections"]["torch"]
 
 
-def test_bandwidth_is_remembered_for_this_machine(known_home: Path) -> None:
-    assert remember_bandwidth("cpu:1", 25e9) is None
-    assert remember_bandwidth("cpu:2", 33e9) is None
-    assert wb.doctor().copy_bandwidth == {"cpu:1": 25e9, "cpu:2": 33e9}
+def reached(key: str, bytes_per_s: float) -> Ceilings:
+    """As a probe tells it, samples and all."""
+    alone = of_bandwidth(key, bytes_per_s)
+    assert alone.bandwidth is not None
+    return alone.model_copy(
+        update={
+            "bandwidth": alone.bandwidth.model_copy(update={"samples": {"copy": (bytes_per_s,)}}),
+            "matmul": (
+                MatmulRate(format="float32", flops_per_s=6e10, ci95=(5e10, 7e10), size=512, samples=(6e10,)),
+                MatmulRate(format="float16", missing="RuntimeError: no"),
+            ),
+            "launch": Launch(method="call", seconds=2.5e-7, ci95=(2e-7, 3e-7), samples={"view": (2.5e-7,)}),
+            "versions": {"torch": "2.13.0"},
+            "complete": True,
+        }
+    )
+
+
+def test_ceilings_are_remembered_for_this_machine_without_their_samples(known_home: Path) -> None:
+    for key, rate in (("cpu:1", 25e9), ("cpu:2", 33e9)):
+        assert remember_ceilings(reached(key, rate)) is None
+    machine = wb.doctor()
+    assert machine.copy_bandwidth == {"cpu:1": 25e9, "cpu:2": 33e9}
+    assert machine.ceilings["cpu:2"] == reached("cpu:2", 33e9).lean() != reached("cpu:2", 33e9)
+    assert Machine.from_json(machine.to_json()) == machine
+    values = {topic: value for topic, value, _ in machine.rows()}
+    assert values["Memory bandwidth"] == "25.0 GB/s on cpu:1; 33.0 GB/s on cpu:2"
+    assert values["Products"] == "GFLOP/s on cpu:1: float32 60.0; GFLOP/s on cpu:2: float32 60.0"
+    assert values["Launch latency"].startswith("0.250\u2009µs an operation on cpu:1")
+
+
+@pytest.mark.parametrize(
+    ("driver", "torch", "cores", "kept"),
+    [
+        (Driver(version="580.1"), None, None, True),
+        (Driver(version="999.1"), None, None, False),
+        (Driver(version="580.1", gpus=(Gpu(index=0, name="another", memory_bytes=1),)), None, None, False),
+        (Driver(version="580.1"), "9.9.9", None, False),
+        (Driver(version="580.1"), None, 4096, False),
+    ],
+    ids=["same", "another driver", "another GPU", "another torch", "another processor"],
+)
+def test_ceilings_of_another_torch_driver_or_machine_are_not_taken_for_its_own(
+    known_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    driver: Driver,
+    torch: str | None,
+    cores: int | None,
+    kept: bool,
+) -> None:
+    monkeypatch.setattr(examine, "read_driver", lambda: Driver(version="580.1"))
+    remember_ceilings(reached("cpu:1", 25e9))
+    real = examine.metadata.version
+    monkeypatch.setattr(examine.metadata, "version", lambda name: torch or real(name))
+    cpu = examine._cpu()
+    asked = cpu.model_copy(update={"cores": cores or cpu.cores})
+    assert bool(examine._kept_ceilings(examine._ceilings_key(asked, driver))) is kept
+
+
+@pytest.mark.parametrize("value", [["damaged"], {"cpu:1": {"of": "another version"}}, 7])
+def test_ceilings_that_cannot_be_read_are_as_if_not_measured(known_home: Path, value: Any) -> None:
+    remember_ceilings(reached("cpu:1", 25e9))
+    file = known_home / "machine.json"
+    document = json.loads(file.read_text())
+    document["sections"]["ceilings"]["value"] = value
+    file.write_text(json.dumps(document))
+    assert wb.doctor().ceilings == {}
+
+
+def test_a_record_of_before_still_has_its_bandwidth() -> None:
+    machine = examine.report(with_gpu(), {})
+    old = {**machine.to_dict(), "copy_bandwidth": {"cpu:1": 25e9, "cuda:0": 1.4e12}}
+    del old["ceilings"]
+    again = Machine.from_dict(old)
+    assert again.copy_bandwidth == {"cpu:1": 25e9, "cuda:0": 1.4e12}
+    assert (again.ceilings["cpu:1"].threads, again.ceilings["cuda:0"].threads) == (1, None)
+    assert Machine.from_json(again.to_json()) == again
 
 
 def test_report_of_a_machine_with_a_gpu() -> None:
-    machine = examine.report(with_gpu(), {"cuda:0": 1.4e12})
+    machine = examine.report(with_gpu(), {"cuda:0": of_bandwidth("cuda:0", 1.4e12)})
     assert machine.label == "NVIDIA A100"
     assert machine.driver_cuda == "12.8"
     values = {topic: (value, consequence) for topic, value, consequence in machine.rows()}

@@ -2,7 +2,12 @@ import pynvml
 import pytest
 
 from tests.fake_nvml import FakeNvml
-from workbench.machine.gpus import Driver, cuda_version, read_driver, visible_gpus
+from tests.machine.facts import PLAIN, with_gpu
+from tests.nvml_standin import H100 as H100_PLAYED
+from tests.nvml_standin import T4 as T4_PLAYED
+from tests.nvml_standin import Standin
+from workbench.machine.examine import report
+from workbench.machine.gpus import Driver, cuda_version, read_driver, sampled_uuids, visible_gpus
 from workbench.machine.nvml import Nvml
 from workbench.results import Gpu, MigInstance, Torch
 
@@ -74,12 +79,27 @@ def test_each_refusal_of_nvml_is_a_message(monkeypatch: pytest.MonkeyPatch, refu
     assert str(driver.problem)
 
 
+def test_a_gpu_that_cannot_be_reached_keeps_its_place(nvml: Standin) -> None:
+    lost = T4_PLAYED | {"error": {"nvmlDeviceGetHandleByIndex_v2": pynvml.NVML_ERROR_GPU_IS_LOST}}
+    nvml.play(gpus=[lost, H100_PLAYED])
+    (gpu,) = read_driver().gpus
+    assert (gpu.index, gpu.uuid) == (1, "GPU-aa11"), "NVML's number, as nvidia-smi shows it"
+
+
 def test_a_function_the_driver_lacks_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     FakeNvml([H100]).install(monkeypatch)
     with Nvml() as nvml:
         assert nvml.ask("nvmlDeviceGetFanSpeed", nvml.handles[0]) is None  # not in the library
         assert nvml.ask("nvmlNoSuchFunction") is None  # not in pynvml
         assert nvml.ask("nvmlDeviceGetPowerUsage", nvml.handles[0]) is None  # not supported by the GPU
+        asked = [
+            ("nvmlDeviceGetFanSpeed", nvml.handles[0]),
+            ("nvmlNoSuchFunction",),
+            ("nvmlDeviceGetUUID", nvml.handles[0]),
+        ]
+        assert [nvml.query(*each).missing for each in asked] == ["old_driver", "old_driver", None]
+        assert nvml.query("nvmlDeviceGetPowerUsage", nvml.handles[0]).missing == "not_supported"
+    assert nvml.query("nvmlDeviceGetCount").missing == "lost", "it is closed"
 
 
 @pytest.mark.parametrize(("number", "version"), [(12080, (12, 8)), (13000, (13, 0)), (11040, (11, 4)), (None, None)])
@@ -104,3 +124,14 @@ def test_nvmls_list_stands_where_torch_sees_no_gpu() -> None:
     gpu = Gpu(index=0, name="Tesla T4", memory_bytes=1)
     assert visible_gpus(Driver(gpus=(gpu,)), _torch()) == (gpu,)
     assert visible_gpus(Driver(gpus=(gpu,)), None) == (gpu,)
+
+
+def test_what_the_sampler_is_asked_for_comes_in_torchs_order() -> None:
+    part = Gpu(index=0, name="H100 MIG 1g.10gb", memory_bytes=1, uuid="33cc")  # as torch writes the instance's own
+    whole = Gpu(index=0, name="H100", memory_bytes=2, uuid="GPU-aa11", mig=True)
+    machine = report(with_gpu(torch=_torch(part)), {})
+    assert sampled_uuids(machine) == ("33cc",)
+    assert sampled_uuids(machine.model_copy(update={"torch": None, "gpus": (whole,)})) == ("GPU-aa11",)
+    nameless = Gpu(index=0, name="old", memory_bytes=1)
+    assert sampled_uuids(machine.model_copy(update={"torch": _torch(part, nameless)})) is None
+    assert sampled_uuids(report(PLAIN, {})) is None

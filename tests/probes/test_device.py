@@ -1,13 +1,15 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
+import pynvml
 import pytest
 
-from tests.fake_nvml import FakeNvml
-from workbench.machine.nvml import Nvml
+from tests.nvml_standin import H100, T4, Standin
 from workbench.probes.device import Sampler, sampler
 from workbench.probes.device.cpu import Counters, Watched, rates, read_counters
 from workbench.probes.device.gpu import Gpus
@@ -134,15 +136,21 @@ def test_a_look_that_costs_much_makes_looks_rarer(monkeypatch: pytest.MonkeyPatc
 
     looking = Sampler(period_s=0.001)
     monkeypatch.setattr(Gpus, "read", costly)
-    monkeypatch.setattr(looking._stop, "wait", lambda seconds: waits.append(seconds) or len(waits) > 2)
+
+    def pause(stop: threading.Event, seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) > 2:
+            stop.set()
+
+    monkeypatch.setattr(looking, "_pause", pause)
     looking.start()
     _until(lambda: len(waits) > 2)
     looking.stop()
     assert min(waits) >= 2.0, "0.02 s of work in 0.01 of one core is a look every 2 s"
 
 
-def test_without_a_gpu_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    FakeNvml([], start=9).install(monkeypatch)
+def test_without_a_gpu_it_says_why(nvml: Standin) -> None:
+    nvml.play(error={"nvmlInitWithFlags": pynvml.NVML_ERROR_DRIVER_NOT_LOADED})
     with Sampler(period_s=0.01) as looking:
         _until(lambda: looking.latest is not None)
     assert looking.gpu_problem is not None
@@ -150,32 +158,108 @@ def test_without_a_gpu_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     assert looking.latest.gpus == ()
 
 
-def test_gpu_values_and_their_units(monkeypatch: pytest.MonkeyPatch) -> None:
-    full = {
-        "name": "A100", "uuid": "GPU-1", "total": 40 << 30, "used": 10 << 30, "utilisation": 87, "sm_mhz": 1410,
-        "memory_mhz": 1215, "temperature": 61, "milliwatts": 250500, "millijoules": 12_000, "reasons": 0x4 | 0x1 | 0x20,
-        "processes": {4321: 9 << 30},
-    }  # fmt: skip
-    FakeNvml([full, {"uuid": "GPU-2"}]).install(monkeypatch)
-    with Nvml() as nvml:
-        one, two = Gpus(nvml).read(4321)
-        (only,) = Gpus(nvml, ("GPU-2",)).read(None)
-    assert one.kernel_time_share == 0.87
-    assert (one.memory_used_bytes, one.memory_total_bytes, one.process_bytes) == (10 << 30, 40 << 30, 9 << 30)
-    assert (one.sm_clock_mhz, one.memory_clock_mhz, one.temperature_c) == (1410, 1215, 61)
-    assert (one.power_w, one.energy_j) == (250.5, 12.0)
-    assert one.throttle == ("sw_power_cap", "sw_thermal_slowdown")
-    assert one.throttled
-    silent = two.model_dump(exclude={"index", "uuid", "throttled"})
-    assert set(silent.values()) == {None}
-    assert two.throttled is None
-    assert only.uuid == "GPU-2"
-    assert only.index == 1
+def test_the_looks_cost_is_told_by_the_threads_own_clock() -> None:
+    looking = Sampler(period_s=0.005)
+    assert (looking.look_cpu_s, looking.cost_share) == (None, None)
+    with looking:
+        _until(lambda: len(looking.samples) >= 3 and looking.cost_share is not None)
+    assert looking.look_cpu_s is not None
+    assert looking.look_cpu_s > 0
 
 
-@pytest.mark.parametrize(("bits", "throttled"), [(0x0, False), (0x1, False), (0x4, False), (0x8, True), (0x40, True)])
-def test_a_power_cap_alone_is_no_fault(monkeypatch: pytest.MonkeyPatch, bits: int, throttled: bool) -> None:
-    FakeNvml([{"reasons": bits}]).install(monkeypatch)
-    with Nvml() as nvml:
-        (sample,) = Gpus(nvml).read(None)
-    assert sample.throttled is throttled
+def test_more_looks_are_kept_for_a_long_run() -> None:
+    with Sampler(period_s=0.001, length=7) as looking:
+        _until(lambda: len(looking.samples) == 7)
+        last = looking.samples[0].time_s
+        _until(lambda: looking.samples[0].time_s > last)
+    assert len(looking.samples) == 7
+
+
+def test_cores_frequency_and_what_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampler, "mean_mhz", lambda: None)
+    with Sampler(period_s=0.02, pid=os.getpid()) as looking:
+        _until(lambda: looking.latest is not None and looking.latest.core_shares is not None)
+    sample = looking.latest
+    assert sample is not None
+    assert sample.core_shares is not None
+    assert len(sample.core_shares) == os.cpu_count()
+    assert all(0 <= share <= 1 for share in sample.core_shares)
+    assert sample.process_major_faults is not None
+    assert (sample.cpu_mhz, sample.missing["cpu_mhz"]) == (None, "not_supported")
+    values = (sample.cpu_mhz, sample.cpu_energy_j, sample.cpu_held_back_s)
+    assert [value is None for value in values] == [
+        name in sample.missing for name in ("cpu_mhz", "cpu_energy_j", "cpu_held_back_s")
+    ]
+
+
+def test_a_call_that_takes_long_delays_looks_and_none_pile_up(nvml: Standin) -> None:
+    """The driver takes 20 periods for one call: looks come one after the other, with a rest in between."""
+    nvml.play(gpus=[T4 | {"sleep_ms": {"nvmlDeviceGetPowerUsage": 200}}])
+    with Sampler(period_s=0.01) as looking:
+        _until(lambda: len(looking.samples) >= 3)
+        asked = nvml.calls("nvmlDeviceGetPowerUsage")
+    times = [sample.time_s for sample in looking.samples]
+    assert asked <= len(times) + 1
+    assert all(later - earlier >= 0.2 for earlier, later in pairwise(times))
+    assert all(sample.gpus[0].power_w == 27.0 for sample in looking.samples)
+
+
+def test_stop_does_not_wait_for_a_driver_that_hangs(nvml: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampler, "_STOP_S", 0.05)
+    nvml.play(gpus=[T4 | {"sleep_ms": {"nvmlDeviceGetPowerUsage": 1500}}])
+    looking = Sampler(period_s=0.01).start()
+    _until(lambda: nvml.calls("nvmlDeviceGetPowerUsage") >= 1)
+    hung = looking._thread
+    looking.stop()
+    assert hung is not None
+    assert hung.is_alive(), "stop came back while the call was still in the driver"
+    nvml.play(gpus=[T4])
+    with looking:
+        _until(lambda: len(looking.samples) >= 2)
+        hung.join(30)
+        assert not hung.is_alive(), "a run that was stopped does not go on beside the new one"
+    times = [sample.time_s for sample in looking.samples]
+    assert times == sorted(times)
+
+
+def test_a_gpu_lost_mid_run_and_back_again(nvml: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.probes.device.gpu._REOPEN_S", 0.05)
+    nvml.play(gpus=[H100, T4])
+    with Sampler(period_s=0.01) as looking:
+
+        def states() -> list[str]:
+            return [gpu.state for gpu in looking.latest.gpus] if looking.latest else []
+
+        _until(lambda: states() == ["ok", "ok"])
+        nvml.play(gpus=[H100 | {"error": {"*": pynvml.NVML_ERROR_GPU_IS_LOST}}, T4])
+        _until(lambda: states() == ["lost", "ok"])
+        lost = looking.latest.gpus[0] if looking.latest else None
+        nvml.play(gpus=[H100, T4])
+        _until(lambda: states() == ["ok", "ok"])
+        _until(lambda: looking.latest is not None and looking.latest.gpus[0].sm_active_share is not None)
+    assert lost is not None
+    assert lost.uuid == "GPU-aa11"
+    assert {value for name, value in lost if name not in ("index", "uuid", "state", "missing")} == {None}
+    assert set(lost.missing.values()) == {"lost"}
+    assert nvml.opened == 0, "closed again, however often it was opened"
+
+
+def test_no_such_gpu_is_said(nvml: Standin) -> None:
+    nvml.play(gpus=[T4])
+    with Sampler(period_s=0.01, gpu_uuids=("GPU-none",)) as looking:
+        _until(lambda: looking.latest is not None)
+    assert looking.gpu_problem is not None
+    assert "GPU-none" in str(looking.gpu_problem)
+
+
+def test_the_sampler_in_a_process_of_its_own(nvml: Standin) -> None:
+    """The library is found by its name, as on a machine with a driver."""
+    nvml.play(gpus=[H100, T4])
+    code = (
+        "import time\nfrom workbench.probes.device import Sampler\n"
+        "with Sampler(period_s=0.01) as looking:\n"
+        "    while len(looking.samples) < 3: time.sleep(0.01)\n"
+        "print([(gpu.uuid, gpu.power_w) for gpu in looking.latest.gpus], looking.gpu_problem)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], env=nvml.environment(), capture_output=True, text=True)
+    assert ran.stdout.strip() == "[('GPU-aa11', 120.0), ('GPU-bb22', 27.0)] None", ran.stderr

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from workbench.catalog.random_names import parse
 from workbench.engine import random_model
 from workbench.probes.sentence_end import SentenceEnd, ends_sentence
 
@@ -66,7 +67,7 @@ def test_no_sentence_ends(text: str) -> None:
 
 @pytest.fixture(scope="module")
 def tokenizer(demo_home: Any) -> Any:
-    spec = random_model.parse("random:deepseek-llm-7b-base?scale=tiny")
+    spec = parse("random:deepseek-llm-7b-base?scale=tiny")
     return random_model.build(spec, torch.float32, torch.device("cpu"))[1]
 
 

@@ -151,9 +151,13 @@ def test_the_file_is_what_perfetto_and_tensorboard_read(llama: wb.Session) -> No
     assert len(document["traceEvents"]) > 100
     marks = {event["name"] for event in document["traceEvents"] if event["name"].startswith("workbench::")}
     assert {"workbench::forward", "workbench::norm", "workbench::rotary", "workbench::attention[sdpa]"} <= marks
+    steps = Counter(event["name"] for event in document["traceEvents"] if event["name"].startswith("workbench."))
+    assert steps == {"workbench.prefill": 1, "workbench.decode": STEPS, "workbench.sampling": FORWARDS}
     assert document["host_name"] == ""
     assert document["traceName"] == first.artifact
     assert not list(first.path.parent.glob(".*"))
+    assert [said.code for said in first.how_to_open] == ["trace.open_perfetto", "trace.open_others"]
+    assert first.path.name in str(first.how_to_open[0])
 
 
 @pytest.mark.parametrize(
@@ -166,7 +170,7 @@ def test_a_file_that_would_be_too_large_is_not_kept_and_that_is_said(
     before = sorted(folder.iterdir())
     monkeypatch.setattr(trace_file, limit, 100)
     trace = llama.trace(WORK)
-    assert (trace.artifact, trace.path) == (None, None)
+    assert (trace.artifact, trace.path, trace.how_to_open) == (None, None, ())
     assert [note.code for note in trace.notes] == [code]
     assert trace.backend["decode"] == "CPU flash"
     assert sorted(folder.iterdir()) == before

@@ -1,8 +1,11 @@
 """Summing events: nesting, marks, phases, and the kernels of a GPU, from events written by hand."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from workbench.probes.trace_events import Event, phases_of
+from workbench.probes.trace_events import Event, events_of, phases_of
 
 DRIVER = 7
 
@@ -48,6 +51,34 @@ def test_phases_end_at_the_tokens_and_steps_are_counted() -> None:
     assert (prefill.launches, decode.launches) == (1, 2)
     assert ns(decode.time_by_category) == {"linear": 70, "python": 1930}
     assert ns(decode.per_step)["linear"] == 35
+
+
+class Kineto:
+    """One of the profiler's own events."""
+
+    def __init__(self, name: str, start: int, end: int, on_host: bool = True) -> None:
+        self._name, self._start, self._end, self._on_host = name, start, end, on_host
+
+    def __getattr__(self, method: str) -> Callable[[], Any]:
+        values = {
+            "name": self._name,
+            "device_type": "cpu" if self._on_host else "cuda",
+            "is_user_annotation": not self._on_host,
+            "start_ns": self._start,
+            "duration_ns": self._end - self._start,
+        }
+        return lambda: values.get(method, 0)
+
+
+def test_ranges_for_people_count_nothing() -> None:
+    ran = [
+        Kineto("workbench::begin", 0, 1),
+        Kineto("aten::mm", 10, 20),
+        *(Kineto("workbench::token", at, at + 1) for at in (1000, 2000)),
+    ]
+    shown = [Kineto("workbench.prefill", 5, 900), Kineto("workbench.sampling", 800, 900)]
+    shown.append(Kineto("workbench.prefill", 8, 600, on_host=False))
+    assert phases_of(events_of([*ran, *shown], "cpu")) == phases_of(events_of(ran, "cpu"))
 
 
 def test_what_is_outside_the_run_does_not_count() -> None:
@@ -118,6 +149,7 @@ def test_kernels_of_a_gpu_count_as_what_launched_them() -> None:
     # two kernels at once are busy once
     assert ns(decode.time_by_category)["idle"] == 2000 - 200
     assert (decode.backend, decode.launches) == ("FlashAttention 2", 1)
+    assert (prefill.graph_launches, decode.graph_launches) == (0, 1)  # proof that CUDA graphs ran
 
 
 def test_eager_attention_on_a_gpu_is_its_matmuls_and_softmax() -> None:

@@ -38,5 +38,8 @@ def test_flags_say_what_it_cost_and_what_went_wrong() -> None:
         "compiling the decode step took 85.0 s, for a cache of 512 tokens",
         "compiling has paid for itself after 2833 new tokens",
     ]
-    codes = [flag.code for flag in report(recompiles=2, graph_breaks=3).flags(None)]
-    assert codes == ["flag.compiled", "flag.compile_no_gain", "flag.recompiled", "flag.graph_breaks"]
+    codes = [flag.code for flag in report(recompiles=2, graph_breaks=3, graph_skips=1).flags(None)]
+    worse = ["flag.recompiled", "flag.graph_skips", "flag.graph_breaks"]
+    assert codes == ["flag.compiled", "flag.compile_no_gain", *worse]
+    assert "ran without CUDA graphs" in str(report(graph_skips=1).flags(1)[-1])
+    assert report().graph_skips is None  # of records that are older

@@ -20,6 +20,7 @@ def test_a_document_comes_back_as_it_went_in(tmp_path: Path) -> None:
         found = runs.get(number)
     assert found.pop("id") == number
     assert found.pop("time").endswith("+00:00")
+    assert found.pop("tags") == []
     assert found == given
 
 

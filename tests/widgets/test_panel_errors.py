@@ -69,6 +69,19 @@ def test_a_failed_apply_leaves_nothing_pending_and_shows_the_value_in_force(pane
     assert panel.session.resolved.dtype == "float32"
 
 
+def test_refused_memory_is_told_with_what_would_fit(panel: Driver) -> None:
+    panel["work-batch_size"].value = 10**9
+    panel["work-prompt_tokens"].value = 4000
+    panel.press("measure")
+    said = html.unescape(panel["error"].value)
+    assert "Out of memory while" in said
+    assert "It asked for" in said
+    assert "batch_size=" in said
+    assert "Traceback" in panel["details"].children[0].value
+    assert panel["details"].selected_index is None
+    assert panel.session.generate("The sea", max_new_tokens=2)[0].token_ids
+
+
 def test_an_error_of_the_work_has_its_details_folded_away(panel: Driver) -> None:
     panel["workload"].value = "report"
     panel["work-prompt_tokens"].value = 1_000_000

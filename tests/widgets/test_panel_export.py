@@ -31,7 +31,7 @@ def shown() -> dict[str, Any]:
 
 def test_the_main_file_is_shown_and_the_others_are_named(shown: dict[str, Any]) -> None:
     assert shown["snippet"].code == "main"
-    assert "check_model.py" in shown["note"].value
+    assert "check_model.py" in shown["export-note"].value
     assert shown["made"].snippet is SNIPPET
     shown["made"].toggle_snippet(lambda: pytest.fail("it was hidden, not made anew"))
 

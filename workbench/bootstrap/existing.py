@@ -37,7 +37,7 @@ print(json.dumps({"lacking": lacking, "workbench": spec.origin if spec else None
 _VERSION = "import sys; print(*sys.version_info[:2])"
 
 # What each layer means for an environment that we do not install.
-_EXTRAS = {"base": (), "tools": ("dev",), "demo": ("demo",), "quant": ("quant",)}
+_EXTRAS = {"base": (), "tools": ("dev",), "demo": ("demo",), "quant": ("quant",), "ray": ("ray",)}
 
 
 def requirements(project: Path, layers: Sequence[str]) -> list[str]:

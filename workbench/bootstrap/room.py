@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from workbench.bootstrap.builds import DEMO, OTHERS, QUANT, Build, Size, System, torch_size
+from workbench.bootstrap.builds import DEMO, OTHERS, QUANT, RAY, Build, Size, System, torch_size
 from workbench.errors import WorkbenchError
 from workbench.words import text
 
@@ -23,6 +23,8 @@ def sizes(layers: Sequence[str], build: Build | None, system: System) -> tuple[S
         known += DEMO
     if "quant" in layers:
         known += QUANT
+    if "ray" in layers:
+        known += RAY
     return known, torch is not None
 
 

@@ -92,7 +92,7 @@ def _fmt(tools: Tools) -> tuple[Command, ...]:
 TARGETS: dict[str, Target] = {
     "lab": Target("install.help.lab", _lab, ("base", "demo")),
     "install": Target("install.help.install", _nothing, ("base", "demo")),
-    "test": Target("install.help.test", _test, ("base", "demo"), in_test_home=True, browser=True),
+    "test": Target("install.help.test", _test, ("base", "demo", "ray"), in_test_home=True, browser=True),
     "check": Target("install.help.check", _check, in_test_home=True),
     "test-slow": Target(
         "install.help.test_slow", _test_slow, ("base", "demo", "quant"), in_test_home=True, browser=True

@@ -7,7 +7,10 @@ from typing import Any, Literal
 
 from workbench.catalog.data import read
 
-CATEGORIES = ("attention", "linear", "norm", "rotary", "elementwise", "memory", "sampling", "compiled", "other")
+CATEGORIES = (
+    *("attention", "linear", "norm", "rotary", "elementwise", "memory", "sampling", "communication", "compiled"),
+    "other",
+)
 # an operation of these counts whole, with all that it calls; what it calls elsewhere counts as what it is
 WHOLE = frozenset({"attention", "linear", "norm", "rotary", "sampling"})
 BACKENDS = (

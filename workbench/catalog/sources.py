@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from workbench.catalog.local import local_model
 from workbench.errors import ModelError
+from workbench.home import home
 from workbench.results.folders import is_path, label
 
 DEMO_NAME = "SmolLM2-135M-Instruct"
@@ -48,6 +49,27 @@ class Source(BaseModel):
         if self.kind == "demo":
             return DEMO_NAME
         return label(self.path) if self.path and self.kind != "hub" else self.name
+
+
+def stored_name(model: str) -> str:
+    """What records call the model that is opened by this name."""
+    if model == "demo":
+        return DEMO_NAME
+    return label(Path(model).expanduser()) if is_path(model) else model
+
+
+def opened_by(stored: str) -> str | None:
+    """What opens the model that a record names; None: it lies in a folder, and records do not tell which."""
+    if stored in ("demo", DEMO_NAME):
+        return "demo"
+    return stored if stored.startswith("random:") or stored.count("/") == 1 else None
+
+
+def demo_folder() -> Path | None:
+    """Where the demo model lies since its conversion, which is made when it is opened first."""
+    folders = (home() / "models").glob(f"{DEMO_NAME}-????????")
+    made = [folder for folder in folders if (folder / "config.json").is_file()]
+    return max(made, key=lambda folder: folder.stat().st_mtime, default=None)
 
 
 def needs_hub(name: str) -> bool:

@@ -60,9 +60,14 @@ def compare(comparison: Comparison | None, theme: Theme) -> dict[str, Any]:
             "showlegend": False,
         },
         _points(comparison, seen, places, "diamond", theme.first, text("chart.compare.seen")),
-        _points(comparison, rest, places, "circle-open", theme.second, text("chart.compare.not_seen")),
+        _points(comparison, rest, places, "circle-open", theme.second, text(f"chart.compare.{_rest(comparison)}")),
     ]
     return {"data": traces, "layout": spec}
+
+
+def _rest(comparison: Comparison | None) -> str:
+    """What is said of the points that show no difference."""
+    return "no_verdict" if comparison is not None and (comparison.quick or comparison.shared) else "not_seen"
 
 
 def speed_ratio(comparison: Comparison, metric: str) -> tuple[float, tuple[float, float] | None]:
@@ -78,6 +83,8 @@ def _title(comparison: Comparison | None) -> str:
         return text("chart.compare.title_empty")
     a, b = names_of(Config(**comparison.a), Config(**comparison.b))
     code = "chart.compare.title_quick" if comparison.quick else "chart.compare.title"
+    if comparison.shared:
+        code = "chart.compare.title_shared"
     question = text(code, a=escape(a, 60), b=escape(b, 60))
     return f"{question}<br><span style='font-size:12px'>{escape(_work(comparison))}</span>"
 

@@ -12,12 +12,17 @@ from workbench.charts.crossover import crossover
 from workbench.charts.decision import decision
 from workbench.charts.decoding import decoding, stopping, windows
 from workbench.charts.endpoint import endpoint
+from workbench.charts.energy import energy
+from workbench.charts.latency import latency
+from workbench.charts.memory_health import memory_health
 from workbench.charts.offload import offload
 from workbench.charts.prefix import prefix
 from workbench.charts.quality import quality
+from workbench.charts.roofline import roofline
 from workbench.charts.scan import scan
 from workbench.charts.sensitivity import sensitivity
 from workbench.charts.speculation import speculation
+from workbench.charts.sweep import sweep
 from workbench.charts.theme import EITHER, Theme
 from workbench.charts.trace import trace, trace_diff
 from workbench.charts.verification import verification
@@ -29,6 +34,10 @@ from workbench.results import (
     Crossover,
     DecodingEffects,
     Endpoint,
+    Energy,
+    LatencyRun,
+    Limits,
+    MemoryHealth,
     Offload,
     PrefixReuse,
     QualityDiff,
@@ -37,6 +46,7 @@ from workbench.results import (
     Sensitivity,
     Speculation,
     Stopping,
+    Sweep,
     Trace,
     TraceDiff,
     Verification,
@@ -54,11 +64,16 @@ _CHARTS: dict[type[Any], Callable[[Any, Theme], dict[str, Any]]] = {
     Offload: offload,
     PrefixReuse: prefix,
     Endpoint: endpoint,
+    Energy: energy,
+    LatencyRun: latency,
+    Limits: roofline,
+    MemoryHealth: memory_health,
     QualityDiff: quality,
     Scan: scan,
     Sensitivity: sensitivity,
     Speculation: speculation,
     Stopping: stopping,
+    Sweep: sweep,
     Trace: trace,
     TraceDiff: trace_diff,
     Verification: verification,

@@ -15,16 +15,23 @@ _SIZE = 11
 
 @dataclass(frozen=True)
 class Mark:
-    """A point with its label, already escaped. `x` on a linear axis from 0, `y` on a logarithmic one."""
+    """A point with its label, already escaped. `x` on a linear axis from 0, `y` on a logarithmic one.
+
+    ends  of its error bar on x: a label that lies on a bar looks struck out
+    """
 
     x: float
     y: float
     label: str
+    ends: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Pane:
-    """Where the marks stand: the axes' ends, about how many pixels they span, and plotly's names of the axes."""
+    """Where the marks stand: the axes' ends, about how many pixels they span, and plotly's names of the axes.
+
+    also  widths that other pages give: labels are kept apart there too
+    """
 
     x_end: float
     y_low: float
@@ -33,11 +40,16 @@ class Pane:
     height: float
     xref: str
     yref: str
+    also: tuple[float, ...] = ()
 
-    def place(self, mark: Mark) -> tuple[float, float]:
-        """Pixels from the left and from the top."""
+    @property
+    def widths(self) -> tuple[float, ...]:
+        return (self.width, *self.also)
+
+    def height_of(self, mark: Mark) -> float:
+        """Pixels from the top."""
         above = log10(mark.y / self.y_low) / log10(self.y_high / self.y_low)
-        return mark.x / self.x_end * self.width, (1 - above) * self.height
+        return (1 - above) * self.height
 
 
 _Box = tuple[float, float, float, float]  # left, top, right, bottom
@@ -45,16 +57,18 @@ _Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 def labels(marks: Sequence[Mark], pane: Pane, theme: Theme) -> list[dict[str, Any]]:
     """Annotations for plotly, one a mark. The width is a guess (the page decides it): crowding is judged by height."""
-    places = [pane.place(mark) for mark in marks]
-    taken: list[_Box] = [(x - 7, y - 6, x + 7, y + 6) for x, y in places]
+    taken: list[list[_Box]] = [
+        [box for mark in marks for box in _ink(mark, width / pane.x_end, pane.height_of(mark))] for width in pane.widths
+    ]
     made = []
-    for mark, (x, y) in sorted(zip(marks, places, strict=True), key=lambda each: each[1][1]):
-        length = _LETTER * len(mark.label)
-        fits = x + _BESIDE + length < pane.width, x - _BESIDE - length > 0  # to the right, to the left
-        to_right = fits[0] if fits[0] != fits[1] else fits[0] or x < pane.width / 2
-        left = x + _BESIDE if to_right else x - _BESIDE - length
-        shift = _free(left, y, length, pane.height, taken)
-        taken.append(_box(left, y + shift, length))
+    for mark in sorted(marks, key=pane.height_of):
+        y, length = pane.height_of(mark), _LETTER * len(mark.label)
+        at = [mark.x / pane.x_end * width for width in pane.widths]
+        to_right = _to_right(at, length, pane.widths)
+        lefts = [x + _BESIDE if to_right else x - _BESIDE - length for x in at]
+        shift = _free(lefts, y, length, pane.height, taken)
+        for boxes, left in zip(taken, lefts, strict=True):
+            boxes.append(_box(left, y + shift, length))
         made.append(
             {
                 "text": mark.label,
@@ -76,12 +90,27 @@ def labels(marks: Sequence[Mark], pane: Pane, theme: Theme) -> list[dict[str, An
     return made
 
 
-def _free(left: float, y: float, length: float, height: float, taken: Sequence[_Box]) -> float:
-    """The smallest shift, up or down, at which the label lies on nothing; 0 where there is no room anywhere."""
+def _ink(mark: Mark, scale: float, y: float) -> list[_Box]:
+    """What is drawn there: the symbol, and its bar."""
+    x = mark.x * scale
+    symbol = (x - 7, y - 6, x + 7, y + 6)
+    return [symbol] if mark.ends is None else [symbol, (mark.ends[0] * scale, y - 3, mark.ends[1] * scale, y + 3)]
+
+
+def _to_right(at: Sequence[float], length: float, widths: Sequence[float]) -> bool:
+    """Where there is room in every width; with room on both sides or on neither, away from the nearer edge."""
+    right = all(x + _BESIDE + length < width for x, width in zip(at, widths, strict=True))
+    left = all(x - _BESIDE - length > 0 for x in at)
+    return right if right != left else right or at[-1] < widths[-1] / 2
+
+
+def _free(lefts: Sequence[float], y: float, length: float, height: float, taken: Sequence[Sequence[_Box]]) -> float:
+    """The smallest shift, up or down, at which the label lies on nothing in any width; 0 where there is no room."""
     steps = (step * LINE * sign for step in range(int(height / LINE)) for sign in (-1, 1))
     for shift in steps:
-        box = _box(left, y + shift, length)
-        if box[1] >= 0 and box[3] <= height and not any(_overlap(box, other) for other in taken):
+        boxes = [_box(left, y + shift, length) for left in lefts]
+        inside = boxes[0][1] >= 0 and boxes[0][3] <= height
+        if inside and not any(_overlap(box, other) for box, own in zip(boxes, taken, strict=True) for other in own):
             return float(shift)
     return 0.0
 

@@ -39,7 +39,7 @@ class Run:
 def runs_of(records: Iterable[Any]) -> list[Run]:
     """Runs in the order they were measured, from Run objects or stored records."""
     runs = [record if isinstance(record, Run) else Run.of_document(record) for record in records]
-    return sorted(runs, key=lambda run: (run.id is None, run.id or 0))
+    return sorted(runs, key=lambda run: (run.id is None, str(run.time or ""), run.id or 0))
 
 
 def changes(before: Run, after: Run) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The scan chart: prefill above, decode below; over the batch throughput above, latencies below.
 
-One line a configuration, the forecast's limit dashed, the knee and memory's end dotted.
+One line a configuration, the first one's limit dashed, the knee and memory's end dotted.
 """
 
 import math
@@ -19,7 +19,7 @@ _GAP = 0.1  # of the height, between the panes
 
 
 def scan(found: Scan | None, theme: Theme) -> dict[str, Any]:
-    """A plotly figure as a dictionary: for each pane its lines in the scan's order, then the decode limit.
+    """A plotly figure as a dictionary: for each pane its lines in the scan's order, then each pane's limit.
 
     Symbol and colour both tell the lines apart; bars are 95 % intervals; None: an empty chart that says so.
     """
@@ -31,7 +31,7 @@ def scan(found: Scan | None, theme: Theme) -> dict[str, Any]:
         for place in range(len(lines))
         if found
     ]
-    limit = _limit(found, _axis(panes.index("decode_tps")), theme)
+    limits = [_limit(found, pane, metric, theme) for pane, metric in enumerate(panes)]
     spec = layout(theme, text("chart.scan.title", parameter=parameter), height=100 + 180 * len(panes))
     values = list(found.values) if found else []
     ticks = {"type": "log", "tickvals": values, "ticktext": [str(value) for value in values], "fixedrange": True}
@@ -55,7 +55,7 @@ def scan(found: Scan | None, theme: Theme) -> dict[str, Any]:
     shapes, marks = _marks(found, _axis(lowest), theme)
     spec["shapes"] = shapes
     spec["annotations"] += marks
-    return {"data": [*traces, limit], "layout": spec}
+    return {"data": [*traces, *limits], "layout": spec}
 
 
 def _axis(pane: int) -> str:
@@ -113,20 +113,22 @@ def _hover(found: Scan, point: ScanPoint, name: str, metric: str) -> str:
     return f"{said}<br>{against}"
 
 
-def _limit(found: Scan | None, axis: str, theme: Theme) -> dict[str, Any]:
-    """Of the first line: what its weights and cache leave of the memory's bandwidth."""
-    points = [point for point in found.of(0) if point.limit_tps is not None] if found else []
+def _limit(found: Scan | None, pane: int, metric: str, theme: Theme) -> dict[str, Any]:
+    """Of the first line: what weights and cache leave of the memory's bandwidth, or FLOP of the rate of products."""
+    points = [point for point in found.of(0) if point.limit(metric) is not None] if found else []
+    axis = _axis(pane)
     return {
         "type": "scatter",
-        "mode": "lines",
-        "name": text("chart.scan.limit"),
+        "mode": "lines" if len(points) > 1 else "markers",  # a line through one place would not be seen
+        "marker": {"symbol": "line-ew-open", "size": 30, "color": theme.muted, "line": {"width": 2}},
+        "name": text(f"chart.scan.limit.{metric}"),
         "x": [point.value for point in points],
-        "y": [point.limit_tps for point in points],
+        "y": [point.limit(metric) for point in points],
         "xaxis": f"x{axis}",
         "yaxis": f"y{axis}",
         "line": {"dash": "dash", "width": 2, "color": theme.muted},
         "hoverinfo": "name+y",
-        "showlegend": bool(points),
+        "showlegend": bool(points) and metric in PANES,  # those of latencies say the same
     }
 
 

@@ -1,4 +1,4 @@
-"""The speed chart: tokens per second of each run in order, its interval, and the limit of the memory's bandwidth."""
+"""The speed chart: tokens per second of each run in order, its interval, and its limit: bandwidth, or products."""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
@@ -13,6 +13,7 @@ from workbench.words.format import THIN, escape, measured, number, quantity
 MOST_RUNS = 40
 MOST_LABELS = 9
 SYMBOLS = {"decode_tps": ("circle", "circle-open"), "prefill_tps": ("square", "square-open")}
+SHARES = {"decode_tps": "decode_limit_share", "prefill_tps": "prefill_limit_share"}
 
 
 def speed(
@@ -25,14 +26,14 @@ def speed(
     """A plotly figure as a dictionary: traces "another config", "config in force", "limit": always in this order.
 
     metric     decode_tps or prefill_tps
-    limit_tps  forecast for the config in force; stands where its run has no measured share of the limit
+    limit_tps  of decode, forecast for the config in force; stands where its run has no measured share of the limit
     in_force   the config whose runs are filled; None: that of the last run
     """
     skipped = max(0, len(runs) - MOST_RUNS)
     runs = runs[skipped:]
     if in_force is None:
         in_force = runs[-1].config if runs else {}
-    limits = _limits(runs, limit_tps) if metric == "decode_tps" else []
+    limits = _limits(runs, metric, limit_tps if metric == "decode_tps" else None)
     colour = theme.first if metric == "decode_tps" else theme.second
     filled, hollow = SYMBOLS[metric]
     now = [index for index, run in enumerate(runs) if same_config(run.config, in_force)]
@@ -40,10 +41,10 @@ def speed(
     traces = [
         _points(runs, others, skipped, metric, hollow, colour, text("chart.speed.before")),
         _points(runs, now, skipped, metric, filled, colour, text("chart.speed.now")),
-        _limit_line(limits, len(runs), theme),
+        _limit_line(limits, len(runs), metric, theme),
     ]
     known = any(limit is not None for limit in limits)
-    question = "decode_tps_no_limit" if metric == "decode_tps" and runs and not known else metric
+    question = f"{metric}_no_limit" if runs and not known else metric
     spec = layout(theme, text(f"chart.speed.{question}"))
     numbered = len(runs) > MOST_LABELS
     spec["xaxis"] = {
@@ -65,14 +66,17 @@ def speed(
     return {"data": traces, "layout": spec}
 
 
-def limit_of(run: Run) -> float | None:
-    """Decode tokens/s at the full measured copy bandwidth, from this run's share of it; None: not measured."""
-    share = run.measurement.decode_limit_share
-    return run.measurement.decode_tps / share if share else None
+def limit_of(run: Run, metric: str = "decode_tps") -> float | None:
+    """Tokens/s at the full measured bandwidth (decode) or rate of products (prefill), from this run's share of it.
+
+    None: not measured.
+    """
+    share = getattr(run.measurement, SHARES[metric])
+    return getattr(run.measurement, metric) / share if share else None
 
 
-def _limits(runs: Sequence[Run], limit_tps: float | None) -> list[float | None]:
-    limits = [limit_of(run) for run in runs]
+def _limits(runs: Sequence[Run], metric: str, limit_tps: float | None) -> list[float | None]:
+    limits = [limit_of(run, metric) for run in runs]
     if not limits:
         return [limit_tps]
     if limits[-1] is None:
@@ -131,11 +135,13 @@ def _hover(runs: Sequence[Run], index: int, metric: str) -> str:
         workload=workload_words(measurement.workload),
         changes="<br>".join(escape(phrase, 80) for phrase in phrases or (text("chart.same"),)),
     )
-    limit = limit_of(runs[index]) if metric == "decode_tps" else None
-    return lines if limit is None else f"{lines}<br>{text('chart.speed.hover_limit', limit=quantity(limit, 'tok/s'))}"
+    limit = limit_of(runs[index], metric)
+    if limit is None:
+        return lines
+    return f"{lines}<br>{text(f'chart.speed.hover_limit.{metric}', limit=quantity(limit, 'tok/s'))}"
 
 
-def _limit_line(limits: Sequence[float | None], count: int, theme: Theme) -> dict[str, Any]:
+def _limit_line(limits: Sequence[float | None], count: int, metric: str, theme: Theme) -> dict[str, Any]:
     """Each run's own limit as a dashed level: another dtype has another limit."""
     x: list[float | None] = []
     y: list[float | None] = []
@@ -144,7 +150,7 @@ def _limit_line(limits: Sequence[float | None], count: int, theme: Theme) -> dic
         x += [0.4 if index == 0 else index + 0.5, right]
         y += [limit, limit]
     known = [limit for limit in limits if limit is not None]
-    name = text("chart.speed.limit") + (f", {quantity(known[-1], 'tok/s')}" if known else "")
+    name = text(f"chart.speed.limit.{metric}") + (f", {quantity(known[-1], 'tok/s')}" if known else "")
     return {
         "type": "scatter",
         "mode": "lines",

@@ -18,12 +18,13 @@ CATEGORIES = (
     "elementwise",
     "memory",
     "sampling",
+    "communication",
     "compiled",
     "other",
     "python",
     "idle",
 )
-_PATTERNS = ("", "", "", "", "", "", "/", "/", "/", "x", "x")
+_PATTERNS = ("", "", "", "", "", "", "/", "/", "/", "/", "x", "x")
 _GAPS = ("python", "idle")
 _TOLD_SHARE = 0.06  # a smaller part has no room for a number
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.charts.theme import Theme, layout, note
-from workbench.results import DeviceSample
+from workbench.results import DeviceSample, GpuSample
 from workbench.words import text
-from workbench.words.format import escape, quantity, size
+from workbench.words.format import escape, not_available, quantity, size
 
 GIB = 1 << 30
 DASHES = ("solid", "dot", "dash", "dashdot", "longdashdot", "longdash")
@@ -20,6 +20,7 @@ class _Line:
     axis: str
     unit: str
     value: Callable[[DeviceSample], float | None]
+    missing: Callable[[DeviceSample], str | None] = lambda _: None  # why it has none, in words
 
 
 def utilisation(
@@ -27,7 +28,8 @@ def utilisation(
 ) -> dict[str, Any]:
     """A plotly figure as a dictionary: shares of time on top, memory below, against seconds ago.
 
-    gpus   names by index; each adds one line to both halves, so that the traces stay the same over time
+    gpus   names in the order of the samples' own; each adds one line to both halves, so that the traces stay the same
+           over time. One that tells nothing says why in its name
     cores  logical CPUs; with it the watched process and the others are drawn as shares of the machine too
     """
     samples = samples[-MOST_POINTS:]
@@ -38,21 +40,20 @@ def utilisation(
         _Line(text("chart.live.process"), "y", "%", lambda look: _percent(_share(look.process_cores, cores))),
         _Line(text("chart.live.others"), "y", "%", lambda look: _percent(_share(_others(look), cores))),
         *(
-            _Line(text("chart.live.gpu", gpu=escape(name, 40)), "y", "%", _busy_of(index))
-            for index, name in enumerate(gpus)
+            _Line(text("chart.live.gpu", gpu=escape(name, 40)), "y", "%", _busy_of(place), _busy_missing(place))
+            for place, name in enumerate(gpus)
         ),
         _Line(text("chart.live.rss"), "y2", "GiB", lambda look: _gib(look.process_rss_bytes)),
         _Line(text("chart.live.available"), "y2", "GiB", lambda look: _gib(look.available_bytes)),
         *(
-            _Line(text("chart.live.gpu_memory", gpu=escape(name, 40)), "y2", "GiB", _held_on(index))
-            for index, name in enumerate(gpus)
+            _Line(
+                text("chart.live.gpu_memory", gpu=escape(name, 40)), "y2", "GiB", _held_on(place), _held_missing(place)
+            )
+            for place, name in enumerate(gpus)
         ),
     ]
     dashes = {axis: [DASHES[place % len(DASHES)] for place in range(len(lines))] for axis in ("y", "y2")}
-    traces = [
-        _trace(place, dashes[line.axis].pop(0), line, ago, [line.value(sample) for sample in samples], theme)
-        for place, line in enumerate(lines)
-    ]
+    traces = [_trace(place, dashes[line.axis].pop(0), line, ago, samples, theme) for place, line in enumerate(lines)]
     spec = layout(theme, text("chart.live.title"), height=360)
     x = {"range": [-window_s, 0], "fixedrange": True, "zeroline": False}
     spec["xaxis"] = {**x, "anchor": "y2", "title": {"text": text("chart.live.ago")}}
@@ -88,26 +89,36 @@ def utilisation_words(sample: DeviceSample | None) -> str:
     if sample.process_rss_bytes is not None:
         words.append(text("chart.live.say_process", rss=size(sample.process_rss_bytes)))
     for gpu in sample.gpus:
-        words.append(
-            text(
-                "chart.live.say_gpu",
-                index=gpu.index,
-                busy=quantity(_percent(gpu.kernel_time_share), "%"),
-                used=size(gpu.memory_used_bytes),
-                total=size(gpu.memory_total_bytes),
-            )
-        )
+        words.append(_gpu_words(gpu))
         if gpu.throttle:
             words.append(text("chart.live.say_throttle", index=gpu.index, reasons=", ".join(gpu.throttle)))
     return " · ".join(words)
 
 
-def _trace(place: int, dash: str, line: _Line, x: list[float], y: list[float | None], theme: Theme) -> dict[str, Any]:
-    known = any(value is not None for value in y)
+def _gpu_words(gpu: GpuSample) -> str:
+    if gpu.state == "lost":
+        return text("chart.live.say_lost", index=gpu.index, why=not_available("lost"))
+    busy = quantity(_percent(gpu.kernel_time_share), "%")
+    used = size(gpu.memory_used_bytes)
+    return text(
+        "chart.live.say_gpu",
+        index=gpu.index,
+        busy=busy if gpu.kernel_time_share is not None else not_available(gpu.missing.get("kernel_time_share")),
+        used=used if gpu.memory_used_bytes is not None else not_available(gpu.missing.get("memory_used_bytes")),
+        total=size(gpu.memory_total_bytes),
+    )
+
+
+def _trace(
+    place: int, dash: str, line: _Line, x: list[float], samples: Sequence[DeviceSample], theme: Theme
+) -> dict[str, Any]:
+    y = [line.value(sample) for sample in samples]
+    missing = line.missing(samples[-1]) if samples else None
+    known = any(value is not None for value in y) or missing is not None
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": line.name,
+        "name": line.name if missing is None else f"{line.name}: {missing}",
         "x": x,
         "y": y,
         "xaxis": "x",
@@ -139,13 +150,30 @@ def _gib(count: int | None) -> float | None:
     return None if count is None else count / GIB
 
 
-def _busy_of(index: int) -> Callable[[DeviceSample], float | None]:
-    return lambda look: _percent(_gpu(look, index, "kernel_time_share"))
+def _busy_of(place: int) -> Callable[[DeviceSample], float | None]:
+    return lambda look: _percent(_gpu(look, place, "kernel_time_share"))
 
 
-def _held_on(index: int) -> Callable[[DeviceSample], float | None]:
-    return lambda look: _gib(_gpu(look, index, "memory_used_bytes"))
+def _busy_missing(place: int) -> Callable[[DeviceSample], str | None]:
+    return lambda look: _missing(look, place, "kernel_time_share")
 
 
-def _gpu(sample: DeviceSample, index: int, field: str) -> Any:
-    return next((getattr(gpu, field) for gpu in sample.gpus if gpu.index == index), None)
+def _held_on(place: int) -> Callable[[DeviceSample], float | None]:
+    return lambda look: _gib(_gpu(look, place, "memory_used_bytes"))
+
+
+def _held_missing(place: int) -> Callable[[DeviceSample], str | None]:
+    return lambda look: _missing(look, place, "memory_used_bytes")
+
+
+def _gpu(sample: DeviceSample, place: int, field: str) -> Any:
+    return getattr(sample.gpus[place], field) if place < len(sample.gpus) else None
+
+
+def _missing(sample: DeviceSample, place: int, field: str) -> str | None:
+    """Why the newest look has no value; None where it has one."""
+    if place >= len(sample.gpus):
+        return not_available(None)
+    return (
+        None if _gpu(sample, place, field) is not None else escape(not_available(sample.gpus[place].missing.get(field)))
+    )

@@ -4,7 +4,7 @@ import argparse
 
 from workbench.cli.shared import add_bench, add_repeats, add_workload, config_of, emit, opened, table, workload_of
 from workbench.decoding.batching import NEW_TOKENS
-from workbench.results import Batching, batching_record
+from workbench.results import Batching, recorded
 from workbench.results.batching import WAYS
 from workbench.served import rows_of
 from workbench.words import text
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
             precision=args.precision,
             budget_s=args.budget,
         )
-        emit(args, batching_record(session.facts.name, session.machine, session.config, found), lines(found))
+        emit(args, recorded(session.facts.name, session.machine, found, config=session.config), lines(found))
     return 0
 
 

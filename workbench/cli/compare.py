@@ -16,7 +16,7 @@ from workbench.cli.shared import (
 )
 from workbench.judging import COMPARED
 from workbench.metrics import METRICS
-from workbench.results import Comparison, Way, comparison_record
+from workbench.results import Comparison, Way, recorded
 from workbench.words import text
 from workbench.words.format import interval, ratio
 
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     with opened(args, first) as session:
         options = {"precision": args.precision, "budget_s": args.budget, "way": args.way}
         comparison = session.compare(second, first, workload, quick=args.quick, **options)
-        record = comparison_record(session.facts.name, session.machine, first, comparison)
+        record = recorded(session.facts.name, session.machine, comparison, config=first)
         emit(args, record, lines(comparison))
     return 0
 

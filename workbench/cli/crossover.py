@@ -4,7 +4,7 @@ import argparse
 
 from workbench.cli.shared import add_bench, add_repeats, config_of, emit, knobs_of, opened, table
 from workbench.export import reuse
-from workbench.results import Crossover, crossover_record
+from workbench.results import Crossover, recorded
 from workbench.words import text
 
 HELP = "Find the prompt length at which the GPU overtakes the CPU, or one configuration another."
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     with opened(args, config) as session:
         options = {"new_tokens": args.new_tokens, "precision": args.precision, "budget_s": args.budget}
         found = session.crossover(a, b, args.lengths, **options)
-        emit(args, crossover_record(session.facts.name, session.machine, found), lines(found))
+        emit(args, recorded(session.facts.name, session.machine, found), lines(found))
     return 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from workbench.cli.shared import add_bench, config_of, emit, knobs_of, opened, table
 from workbench.decoding.effects import NEW_TOKENS, SEEDS
 from workbench.export import chosen
-from workbench.results import decoding_record
+from workbench.results import recorded
 from workbench.suites import suite
 from workbench.words import text
 
@@ -34,11 +34,15 @@ def run(args: argparse.Namespace) -> int:
             texts = [prompt.shown for prompt in own] if own else None
             found = session.stopping(args.stop_after, prompts=texts, max_new_tokens=args.new_tokens)
             told, first = chosen.stopping(found), text("stopping.head.prompt")
-            record = decoding_record(session.facts.name, session.machine, session.config, session.resolved, found)
+            record = recorded(
+                session.facts.name, session.machine, found, config=session.config, resolved=session.resolved
+            )
         else:
             prompts = [prompt.content for prompt in own] if own else None
             effects = session.decoding(changes, prompts=prompts, seeds=args.seeds, max_new_tokens=args.new_tokens)
             told, first = chosen.effects(effects), text("decoding.head.setting")
-            record = decoding_record(session.facts.name, session.machine, session.config, session.resolved, effects)
+            record = recorded(
+                session.facts.name, session.machine, effects, config=session.config, resolved=session.resolved
+            )
         emit(args, record, [*table(told.rows, (first, *told.heading)), "", *told.remarks])
     return 0

@@ -9,7 +9,7 @@ from workbench.cli.shared import add_json, add_knobs, config_of, emit, opened, p
 from workbench.hosts.registry import WHEN_BUSY
 from workbench.machine import doctor
 from workbench.probes.context import Context
-from workbench.results import Endpoint, Event, endpoint_record
+from workbench.results import Endpoint, Event, recorded
 from workbench.runs import Runs
 from workbench.words import text
 
@@ -50,10 +50,12 @@ def run(args: argparse.Namespace) -> int:
     if args.model:
         with opened(args, config_of(args)) as session:
             found = session.endpoint(args.url, **options)
-            record = endpoint_record(session.facts.name, session.machine, session.config, session.resolved, found)
+            record = recorded(
+                session.facts.name, session.machine, found, config=session.config, resolved=session.resolved
+            )
     else:
         found = check(args.url, context=_shown(), **options)
-        record = endpoint_record(None, doctor(), None, None, found)
+        record = recorded(None, doctor(), found, config=None, resolved=None)
         with Runs() as runs:
             runs.add(record)
     emit(args, record, lines(found))

@@ -96,6 +96,7 @@ def _list(args: argparse.Namespace) -> int:
 
 def _stored(run_id: int) -> tuple[Config, dict[str, Any], str | None]:
     """A stored run's config, what was read back and measured, and its model."""
+    from workbench.catalog.sources import opened_by
     from workbench.results import Machine, Measurement, Resolved
     from workbench.runs import Runs
 
@@ -109,7 +110,8 @@ def _stored(run_id: int) -> tuple[Config, dict[str, Any], str | None]:
         "machine": Machine.from_dict(record["machine"]) if record.get("machine") else None,
         "versions": record.get("versions"),
     }
-    return Config(**record["config"]), known, record.get("model")
+    model = record.get("model")
+    return Config(**record["config"]), known, model and (opened_by(model) or model)
 
 
 def _document(made: Snippet) -> dict[str, Any]:

@@ -5,33 +5,17 @@ import sys
 from pathlib import Path
 
 from workbench.cli.shared import add_json, emit
+from workbench.gpu_check.names import SECTIONS
 from workbench.words import text
 
 HELP = "Check on the GPU what only a GPU can show, in sections of at most four minutes; one report."
 
-_SECTIONS = (
-    "environment",
-    "capabilities",
-    "switches",
-    "kernels",
-    "agreement",
-    "measurement",
-    "comparison",
-    "quantised",
-    "judged",
-    "compiled",
-    "caches",
-    "reuse",
-    "offloading",
-    "crossing",
-    "lengths",
-    "tokens",
-)
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    help_text = text("gpu.section_help", sections=", ".join(_SECTIONS))
-    parser.add_argument("--section", action="append", default=[], choices=_SECTIONS, dest="sections", help=help_text)
+    help_text = text("gpu.section_help", sections=", ".join(SECTIONS))
+    parser.add_argument(
+        "--section", action="append", default=[], choices=tuple(SECTIONS), dest="sections", help=help_text
+    )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help=text("gpu.out_help"))
     parser.add_argument("--resume", action="store_true", help=text("gpu.resume_help"))
     parser.add_argument("--allow-cpu", action="store_true", help=text("gpu.allow_cpu_help"))

@@ -14,7 +14,7 @@ from workbench.cli.shared import (
     workload_of,
 )
 from workbench.export.numbers import conditions, rows
-from workbench.results import Measurement, measurement_record
+from workbench.results import Measurement, recorded
 from workbench.words import text
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     config, workload = config_of(args), workload_of(args)
     with opened(args, config, host=args.host) as session:
         measurement = session.measure(workload, precision=args.precision, budget_s=args.budget)
-        record = measurement_record(session.facts.name, session.machine, session.config, measurement)
+        record = recorded(session.facts.name, session.machine, measurement, config=session.config)
         emit(args, record, lines(measurement, session))
     return 0
 

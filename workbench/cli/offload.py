@@ -4,7 +4,7 @@ import argparse
 
 from workbench.cli.shared import add_bench, add_repeats, add_workload, config_of, emit, opened, table, workload_of
 from workbench.export import reuse
-from workbench.results import Offload, offload_record
+from workbench.results import Offload, recorded
 from workbench.words import text
 
 HELP = "Measure what layers kept away cost: in memory beside a GPU, on disk beside a CPU."
@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     workload = workload_of(args)
     with opened(args, config_of(args)) as session:
         found = session.offload(args.layers, workload, precision=args.precision, budget_s=args.budget)
-        emit(args, offload_record(session.facts.name, session.machine, found), lines(found))
+        emit(args, recorded(session.facts.name, session.machine, found), lines(found))
     return 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from workbench.cli.shared import add_bench, add_repeats, config_of, emit, opened, table
 from workbench.errors import ConfigError
 from workbench.export import reuse
-from workbench.results import PrefixReuse, prefix_record
+from workbench.results import PrefixReuse, recorded
 from workbench.runs.prefixes import MOST_BYTES
 from workbench.words import text
 from workbench.words.format import seconds, size
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
             return 0
         options = {"new_tokens": args.new_tokens, "precision": args.precision, "budget_s": args.budget}
         found = session.prefix(asked, args.prompt, saved=args.saved, **options)
-        emit(args, prefix_record(session.facts.name, session.machine, found), lines(found))
+        emit(args, recorded(session.facts.name, session.machine, found), lines(found))
     return 0
 
 

@@ -5,7 +5,7 @@ import argparse
 from workbench.cli.shared import add_bench, config_of, emit, knobs_of, opened, table
 from workbench.decisions import Decision, decision_of
 from workbench.export import judged
-from workbench.results import QualityDiff, quality_record
+from workbench.results import QualityDiff, recorded
 from workbench.words import text
 
 HELP = "Compare the answers of a configuration with those of the full model: KLD by domain, with intervals and floor."
@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     reference = config.replace(**knobs_of(args.reference)) if args.reference else None
     with opened(args, config) as session:
         found = session.quality(reference, args.suite)
-        record = quality_record(session.facts.name, session.machine, session.config, session.resolved, found)
+        record = recorded(session.facts.name, session.machine, found, config=session.config, resolved=session.resolved)
         emit(args, record, lines(found, decision_of(session.runs, session.facts, session.machine.label)))
     return 0
 

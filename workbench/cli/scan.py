@@ -13,7 +13,7 @@ from workbench.cli.shared import (
     table,
     workload_of,
 )
-from workbench.results import Scan, scan_record
+from workbench.results import Scan, recorded
 from workbench.scannable import PARAMETERS
 from workbench.scanning import rows_of
 from workbench.words import text
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
             precision=args.precision,
             budget_s=args.budget,
         )
-        record = scan_record(session.facts.name, session.machine, found.lines[0].config, found)
+        record = recorded(session.facts.name, session.machine, found, config=found.lines[0].config)
         emit(args, record, lines(found))
     return 0
 

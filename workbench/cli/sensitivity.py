@@ -4,8 +4,7 @@ import argparse
 
 from workbench.cli.shared import add_bench, config_of, emit, opened, table
 from workbench.export import judged
-from workbench.results import Sensitivity
-from workbench.results.quality import sensitivity_record
+from workbench.results import Sensitivity, recorded
 from workbench.words import text
 
 HELP = "Rank the modules of a quantised model by what leaving each of them in full would give."
@@ -19,7 +18,7 @@ def run(args: argparse.Namespace) -> int:
     config = config_of(args)
     with opened(args, config) as session:
         found = session.sensitivity()
-        record = sensitivity_record(session.facts.name, session.machine, session.config, session.resolved, found)
+        record = recorded(session.facts.name, session.machine, found, config=session.config, resolved=session.resolved)
         emit(args, record, lines(found))
     return 0
 

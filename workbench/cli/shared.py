@@ -62,7 +62,7 @@ def add_knobs(parser: argparse.ArgumentParser) -> None:
 
 
 def add_workload(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--preset", help=text("cli.preset_help"))
+    parser.add_argument("--preset", "--workload", help=text("cli.preset_help"))
     parser.add_argument("--prompt-tokens", type=int, metavar="N", help=text("cli.prompt_tokens_help"))
     parser.add_argument("--new-tokens", type=int, metavar="N", help=text("cli.new_tokens_help"))
     parser.add_argument("--batch-size", type=int, metavar="N", help=text("cli.batch_size_help"))

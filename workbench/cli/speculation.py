@@ -4,7 +4,7 @@ import argparse
 
 from workbench.cli.shared import add_bench, add_repeats, config_of, emit, opened, table
 from workbench.export import reuse
-from workbench.results import Speculation, speculation_record
+from workbench.results import Speculation, recorded
 from workbench.words import text
 
 HELP = "Measure speculation against plain decoding: drafts kept, passes, speed by pairs, the same tokens or not."
@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     with opened(args, config_of(args)) as session:
         options = {"new_tokens": args.new_tokens, "precision": args.precision, "budget_s": args.budget}
         found = session.speculation(modes, args.prompt, **options)
-        emit(args, speculation_record(session.facts.name, session.machine, found), lines(found))
+        emit(args, recorded(session.facts.name, session.machine, found), lines(found))
     return 0
 
 

@@ -5,7 +5,7 @@ import argparse
 from workbench.cli.shared import add_bench, config_of, emit, opened, table
 from workbench.decoding.tokens import ANSWER_TOKENS
 from workbench.export import aligned
-from workbench.results import TokenReport, tokens_record
+from workbench.results import TokenReport, recorded
 from workbench.words import text
 from workbench.words.format import knob_value
 
@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     config = config_of(args)
     with opened(args, config) as session:
         found = session.repair(args.max_new_tokens) if args.repair else session.tokens(args.max_new_tokens)
-        record = tokens_record(session.facts.name, session.machine, session.config, session.resolved, found)
+        record = recorded(session.facts.name, session.machine, found, config=session.config, resolved=session.resolved)
         emit(args, record, lines(found))
     return 0
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from workbench.cli.shared import add_bench, config_of, emit, opened, table
 from workbench.export import chosen
-from workbench.results import windows_record
+from workbench.results import recorded
 from workbench.suites import read
 from workbench.words import text
 
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     with opened(args, config_of(args)) as session:
         found = session.windows(own, args.size, args.overlap, tokens=args.tokens, rounds=args.rounds)
         told = chosen.windows(found)
-        record = windows_record(session.facts.name, session.machine, session.config, session.resolved, found)
+        record = recorded(session.facts.name, session.machine, found, config=session.config, resolved=session.resolved)
         emit(args, record, [*table(told.rows, (text("windows.head.way"), *told.heading)), "", *told.remarks])
     return 0
 

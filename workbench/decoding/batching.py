@@ -7,7 +7,7 @@ from workbench import machine as machines
 from workbench.bench import Bench
 from workbench.buckets import by_count, by_width
 from workbench.errors import CapabilityError, ConfigError
-from workbench.results import Batching, Requests, Workload, batching_record
+from workbench.results import Batching, Requests, Workload
 from workbench.results.batching import WAYS
 from workbench.words import Message, say
 from workbench.words.format import size
@@ -69,7 +69,7 @@ def batching(
     found = Batching.from_dict(bench.call(job, "probe", parameters)["result"])
     if all(way.why_not is not None for way in found.ways):
         raise CapabilityError("batching.nothing", reasons="; ".join(str(way.why_not) for way in found.ways))
-    return bench.deliver(job, "batching", found, batching_record(bench.facts.name, bench.machine, bench.config, found))
+    return bench.deliver(job, "batching", found, config=bench.config)
 
 
 def _refuse(bench: Bench, ways: Sequence[str], buckets: int | None, width: int | None) -> None:

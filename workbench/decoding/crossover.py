@@ -11,12 +11,12 @@ from workbench.config import Config
 from workbench.costs import cost_of
 from workbench.crossing import crossing
 from workbench.errors import CapabilityError, ConfigError
-from workbench.judging import floor_of, judge, names_of
+from workbench.judging import floor_of, names_of
 from workbench.knobs.conditions import on_cuda
 from workbench.metrics import METRICS, Better
-from workbench.pairing import SHARED_CORES, Gathered, Plan, gather, told
+from workbench.pairing import SHARED_CORES, Gathered, Plan, gather, judged_of, told
 from workbench.probes.context import Context
-from workbench.results import Crossover, CrossoverPoint, Workload, crossover_record
+from workbench.results import Crossover, CrossoverPoint, Workload
 from workbench.ways import Sides, Turns, one_engine, restored, two_engines
 from workbench.words import Message, say, translate
 from workbench.words.format import interval, number
@@ -53,7 +53,7 @@ def crossover(
         raise CapabilityError("crossover.one_engine", reason=str(say("crossover.no_room")))
     context.progress(price.text, 0)
     began = time.monotonic()
-    points, cores = [], []
+    points, cores, unjudged = [], [], 0
     names = names_of(*sides)
     engines = one_engine if price.way == "live" else two_engines
     with restored(bench, job), engines(bench, job, sides, work, context) as turns:
@@ -62,12 +62,14 @@ def crossover(
             gathered = _gathered(turns, work.replace(prompt_tokens=length), precision, budget_s / len(lengths), context)
             points.append(_point(length, gathered, names))
             cores += [gathered.others_cores] if gathered.others_cores is not None else []
+            unjudged += gathered.shared
     crossings = {
         metric: crossing([(point.prompt_tokens, point.ratio[metric], point.ci95.get(metric)) for point in points])
         for metric in CROSSED
     }
     busy = fmean(cores) if cores else None
     shared = [say("flag.shared", cores=f"{busy:.1f}")] if busy is not None and busy > SHARED_CORES else []
+    shared += [say("crossover.shared", lengths=unjudged, all=len(lengths))] if unjudged else []
     found = Crossover(
         a=sides[0].to_dict(),
         b=sides[1].to_dict(),
@@ -84,7 +86,7 @@ def crossover(
         seconds=time.monotonic() - began,
         flags=(*bench.facts.notes, *shared),
     )
-    return bench.deliver(job, "crossover", found, crossover_record(bench.facts.name, bench.machine, found))
+    return bench.deliver(job, "crossover", found)
 
 
 def sentence(metric: str, names: tuple[str, str], points: Sequence[CrossoverPoint], crosses: Any) -> Message:
@@ -120,7 +122,7 @@ def _gathered(turns: Turns, work: Workload, precision: float, budget_s: float, c
 
 def _point(length: int, gathered: Gathered, names: tuple[str, str]) -> CrossoverPoint:
     floor = floor_of(gathered.same)
-    judged = judge(gathered.pairs, floor, names)
+    judged = judged_of(gathered, floor, names)
     kept = ("ratio", "ci95", "mean_a", "mean_b", "noise_floor", "seen")
     return CrossoverPoint(
         prompt_tokens=length,

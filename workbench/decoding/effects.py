@@ -21,7 +21,6 @@ from workbench.results import (
     Effect,
     Interval,
     SettingEffects,
-    decoding_record,
 )
 from workbench.results.decoding import METRICS
 from workbench.stats import FEWEST_CLUSTERS, clustered, wilson
@@ -74,8 +73,7 @@ def decoding(
     ran = DecodedRuns.from_dict(data["result"])
     found = summed_up(ran, len(texts), version, seeds, max_new_tokens, time.monotonic() - began)
     found = found.model_copy(update={"flags": (*found.flags, *bench.facts.notes)})
-    record = decoding_record(bench.facts.name, bench.machine, bench.config, data["resolved"], found)
-    return bench.deliver(job, "decoding", found, record)
+    return bench.deliver(job, "decoding", found, config=bench.config, resolved=data["resolved"])
 
 
 def _configs(bench: Bench, asked: Sequence[Mapping[str, Any]]) -> list[Config]:

@@ -8,7 +8,7 @@ from workbench.bench import Bench
 from workbench.endpoint import check
 from workbench.endpoint.checking import GREEDY_ANSWERS, GREEDY_TOKENS, request
 from workbench.endpoint.prompts import Ask, asks, telling
-from workbench.results import Endpoint, EndpointReference, endpoint_record
+from workbench.results import Endpoint, EndpointReference
 
 
 def endpoint(
@@ -29,8 +29,7 @@ def endpoint(
 
     found = check(url, prompts=prompts, reference=reference, count=count, context=bench.context(job), **options)
     found = found.model_copy(update={"bench": _own_numbers(bench)})
-    record = endpoint_record(bench.facts.name, bench.machine, bench.config, bench.resolved, found)
-    return bench.deliver(job, "endpoint", found, record)
+    return bench.deliver(job, "endpoint", found, config=bench.config, resolved=bench.resolved)
 
 
 def _reference(

@@ -10,7 +10,7 @@ from workbench.checks import refuse_impossible
 from workbench.costs import RUNS_PER_LOAD
 from workbench.errors import CapabilityError, ConfigError
 from workbench.pairing import SHARED_CORES
-from workbench.results import Block, Offload, OffloadPoint, Resolved, Workload, offload_record
+from workbench.results import Block, Offload, OffloadPoint, Resolved, Workload
 from workbench.stats import positive_mean_interval, ratio_interval, relative_half_width
 from workbench.ways import put, restored
 from workbench.words import Message, say
@@ -75,7 +75,7 @@ def offload(
         seconds=time.monotonic() - began,
         flags=_flags(bench, resolved[0], cores),
     )
-    return bench.deliver(job, "offload", found, offload_record(bench.facts.name, bench.machine, found))
+    return bench.deliver(job, "offload", found)
 
 
 def _enough(blocks: list[list[Block]], rounds: int, precision: float, spent_s: float, budget_s: float) -> bool:

@@ -8,7 +8,7 @@ from workbench.bench import Bench
 from workbench.checks import at_least_one
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError
-from workbench.results import PrefixPoint, PrefixReuse, SavedPrefix, prefix_record
+from workbench.results import PrefixPoint, PrefixReuse, SavedPrefix
 from workbench.runs.prefixes import MOST_BYTES
 from workbench.words import say
 
@@ -63,7 +63,7 @@ def prefix(
         seconds=time.monotonic() - began,
         flags=bench.facts.notes,
     )
-    return bench.deliver(job, "prefix", found, prefix_record(bench.facts.name, bench.machine, found))
+    return bench.deliver(job, "prefix", found)
 
 
 def save_prefix(bench: Bench, job: int, prefix: Prefix, name: str, *, most_bytes: int = MOST_BYTES) -> SavedPrefix:

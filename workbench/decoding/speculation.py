@@ -11,7 +11,7 @@ from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError
 from workbench.knobs import Cost
 from workbench.knobs.speculation import MODES, NO_ASSISTANT
-from workbench.results import Speculation, SpeculationRun, speculation_record
+from workbench.results import Speculation, SpeculationRun
 from workbench.words import Message, say, text
 
 Mode = str | Mapping[str, Any] | Config
@@ -60,7 +60,7 @@ def speculation(
         seconds=time.monotonic() - began,
         flags=tuple(dict.fromkeys(flag for run in runs for flag in run.comparison.flags)),
     )
-    return bench.deliver(job, "speculation", found, speculation_record(bench.facts.name, bench.machine, found))
+    return bench.deliver(job, "speculation", found)
 
 
 def _sides(plain: Config, modes: Any, bench: Bench) -> tuple[list[Config], tuple[Message, ...]]:

@@ -7,7 +7,7 @@ from statistics import fmean
 from workbench.bench import Bench
 from workbench.checks import at_least_one
 from workbench.errors import ConfigError
-from workbench.results import StoppedAnswer, StoppedRuns, Stopping, decoding_record
+from workbench.results import StoppedAnswer, StoppedRuns, Stopping
 from workbench.stats import ratio_interval
 from workbench.suites import decoding_prompts
 from workbench.words import Message, say
@@ -45,8 +45,7 @@ def stopping(
     answers = StoppedRuns.from_dict(data["result"]).answers
     found = summed_up(answers, after, max_new_tokens, rounds, time.monotonic() - began)
     found = found.model_copy(update={"flags": (*found.flags, *bench.facts.notes)})
-    record = decoding_record(bench.facts.name, bench.machine, bench.config, data["resolved"], found)
-    return bench.deliver(job, "stopping", found, record)
+    return bench.deliver(job, "stopping", found, config=bench.config, resolved=data["resolved"])
 
 
 def summed_up(

@@ -3,7 +3,7 @@
 from workbench.bench import Bench
 from workbench.checks import at_least_one
 from workbench.decoding.alignment import findings, repair_of, sentence_of
-from workbench.results import TokenFacts, TokenReport, tokens_record
+from workbench.results import TokenFacts, TokenReport
 
 ANSWER_TOKENS = 48
 
@@ -32,11 +32,17 @@ def repair(bench: Bench, job: int, max_new_tokens: int = ANSWER_TOKENS) -> Token
     return _kept(bench, job, after.model_copy(update={"repaired": before.diff(bench.config)}))
 
 
-def _look(bench: Bench, job: int, max_new_tokens: int) -> TokenReport:
+def stated(bench: Bench, job: int) -> TokenReport:
+    """By the ids of every source alone: in a moment, nothing tried and nothing kept."""
+    return _look(bench, job, ANSWER_TOKENS, tried=False)
+
+
+def _look(bench: Bench, job: int, max_new_tokens: int, tried: bool = True) -> TokenReport:
     parameters = {
         "probe": "tokens",
         "max_new_tokens": at_least_one("max_new_tokens", max_new_tokens),
         "threads": bench.machine.cpu.cores,
+        "tried": tried,
     }
     facts = TokenFacts.from_dict(bench.call(job, "probe", parameters)["result"])
     found = findings(facts)
@@ -46,6 +52,5 @@ def _look(bench: Bench, job: int, max_new_tokens: int) -> TokenReport:
 
 
 def _kept(bench: Bench, job: int, report: TokenReport) -> TokenReport:
-    record = tokens_record(bench.facts.name, bench.machine, bench.config, bench.resolved, report)
     bench.last["tokens_config"] = bench.config
-    return bench.deliver(job, "tokens", report, record)
+    return bench.deliver(job, "tokens", report, config=bench.config, resolved=bench.resolved)

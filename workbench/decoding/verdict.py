@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.judging import estimated, floor_of, judge
-from workbench.pairing import SHARED_CORES, Gathered
+from workbench.judging import floor_of
+from workbench.pairing import Gathered, judged_of
 from workbench.results import Answers, Verification
 from workbench.results.verification import Speed
 from workbench.words import Message, say
@@ -32,17 +32,13 @@ def judged(
 
     ok: nothing differs, and decode is known, and not seen to lie more than `tolerance` away. An interval that reaches
     out of the tolerance from within is said in words and does not fail it, as long as it is narrow enough to say
-    anything; nor does an estimate, which has none.
+    anything; nor does an estimate, which has none, nor a machine too busy for a verdict, which is said.
     """
     pairs = _of_pairs(gathered, estimate)
     ratio, bounds = pairs.get("ratio", {}).get(JUDGED), pairs.get("ci95", {}).get(JUDGED)
-    speed = _speed(bounds, tolerance)
+    speed = "shared" if gathered and gathered.shared and bounds is not None else _speed(bounds, tolerance)
     same = all(each.parts_at is None for each in answers) if answers else None
-    noted = [*flags]
-    if gathered and gathered.others_cores is not None and gathered.others_cores > SHARED_CORES:
-        noted.append(say("flag.shared", cores=f"{gathered.others_cores:.1f}"))
-    if gathered and gathered.set_aside:
-        noted.append(say("flag.set_aside", pairs=gathered.set_aside))
+    noted = [*flags, *(gathered.flags if gathered else ())]
     wrong = _wrong(problem, without_workbench, differences, answers)
     if wrong is not None:
         verdict = say("verify.not", problem=str(wrong))
@@ -69,7 +65,7 @@ def judged(
 def _of_pairs(gathered: Gathered | None, estimate: bool) -> dict[str, Any]:
     if gathered is None:
         return {}
-    found = (estimated if estimate else judge)(gathered.pairs, floor_of(gathered.same), _NAMES)
+    found = judged_of(gathered, floor_of(gathered.same), _NAMES, quick=estimate)
     kept = {name: found[name] for name in ("ratio", "ci95", "noise_floor", "samples")}
     return {**kept, "pairs": len(gathered.pairs), "set_aside": gathered.set_aside, "stopped_by": gathered.stopped_by}
 
@@ -120,6 +116,8 @@ def _of_speed(
             return say("verify.unknown", **counted, **shown)
         case "open":
             return say("verify.ok_open", **counted, **shown)
+        case "shared":
+            return say("verify.ok_shared", **counted, **shown)
         case "within":
             return say("verify.ok", **counted, **shown)
     return say("verify.ok_estimate", **counted, **shown)

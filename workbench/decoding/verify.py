@@ -21,10 +21,11 @@ from workbench.errors import CapabilityError
 from workbench.export.check import work_of
 from workbench.hosts.clean_process import CleanProcess, SnippetFailed
 from workbench.hosts.process import ProcessHost
+from workbench.hosts.registry import device_key, gpu_uuid
 from workbench.knobs.generation import PLAIN, generation_arguments
 from workbench.pairing import Gathered, Half, Plan, block_of, gather, told
 from workbench.probes.context import Context
-from workbench.probes.device.cpu import Watched, rates, read_counters
+from workbench.probes.device.gate import between, gate
 from workbench.results import Answers, Block, Completion, Snippet, Verification, Workload, verification_record
 from workbench.ways import put, restored
 from workbench.words import Message, say
@@ -156,13 +157,14 @@ class Work:
         parameters = {"probe": "block", "workload": self.workload.to_dict(), "warm_up": warm_up}
         data = self._ask_session("probe", parameters)
         block = Block.from_dict(data["result"])
-        return Half(block.run, block.seconds, block.others_cores)
+        return Half(block.run, block.seconds, block.conditions)
 
     def snippet_runs(self, process: CleanProcess) -> Half:
-        before = read_counters(Watched(process.pid))
+        uuid = gpu_uuid(device_key(self.config.device, self.bench.machine))
+        looking = gate(uuid, process.pid)
+        before = looking.look()
         block = process.ask("block", self.patience.answer_s, work=work_of(self.workload, self.config))
-        others = rates(before, read_counters(Watched(process.pid))).others_cores
-        return Half(block["run"], block["seconds"], others)
+        return Half(block["run"], block["seconds"], between(before, looking.look()))
 
     def _ask_session(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         began = time.monotonic()

@@ -6,7 +6,7 @@ from typing import Any
 from workbench.bench import Bench
 from workbench.checks import at_least_one
 from workbench.errors import ConfigError
-from workbench.results import Windows, windows_record
+from workbench.results import Windows
 
 BUILT_IN_TOKENS = 1024
 
@@ -42,8 +42,7 @@ def windows(
     }
     data = bench.call(job, "probe", parameters)
     found = Windows.from_dict(data["result"])
-    record = windows_record(bench.facts.name, bench.machine, bench.config, data["resolved"], found)
-    return bench.deliver(job, "windows", found, record)
+    return bench.deliver(job, "windows", found, config=bench.config, resolved=data["resolved"])
 
 
 def _built_in() -> str:

@@ -14,6 +14,7 @@ from workbench.cache_room import loop_cache_tokens
 from workbench.engine import memory
 from workbench.engine.static_loop import RECOMPILES, StaticLoop
 from workbench.errors import CapabilityError
+from workbench.probes.failures import refuses_memory
 from workbench.results import COMPILED_LOOP, NO_LOOP_YET, TRANSFORMERS_LOOP, CompileReport
 from workbench.words import say
 
@@ -56,6 +57,11 @@ class Loops:
         self._kept[key] = self._last = loop
         return loop.serve(streamer)
 
+    @property
+    def latest(self) -> "Counted | None":
+        """The loop that `options` was last asked for."""
+        return self._last
+
     def ran(self, config: Mapping[str, Any]) -> str:
         """The loop that decoded in the call that just ended."""
         if config["compile"] == "off":
@@ -89,6 +95,10 @@ class Counted(StaticLoop):
     def __init__(self, model: Any, batch_size: int, cache_length: int, mode: str, freezing: bool, backend: Any) -> None:
         super().__init__(model, batch_size, cache_length, mode, freezing, backend)
         self.mode = mode
+        self.recording = model.device.type == "cuda" and torch._inductor.list_mode_options(mode).get(
+            "triton.cudagraphs", False
+        )
+        self.graph_skips: int | None = None
         self.graphs = self.graph_breaks = self.recompiles = self.runs = self.held_bytes = 0
         self.compile_s = self.last_run_s = 0.0
         self._modules: list[Any] = []
@@ -111,7 +121,7 @@ class Counted(StaticLoop):
                 self.recompiles += _graphs() - graphs
                 self._count(time.perf_counter() - began)
             return logits
-        graphs, breaks = _graphs(), sum(counters["graph_break"].values())
+        graphs, breaks, skips = _graphs(), sum(counters["graph_break"].values()), _skips()
         before, modules = memory.held_bytes(self.model.device), len(PyCodeCache.modules)
         doing = self._context.doing if self._context else None
         if self._context:
@@ -123,6 +133,7 @@ class Counted(StaticLoop):
         self._modules = PyCodeCache.modules[modules:]
         self.graphs = _graphs() - graphs
         self.graph_breaks = sum(counters["graph_break"].values()) - breaks
+        self.graph_skips = _skips() - skips if self.recording else None
         self.held_bytes = max(memory.held_bytes(self.model.device) - before, 0)
         if doing:
             self._context.enter(doing)
@@ -136,6 +147,7 @@ class Counted(StaticLoop):
             cache_tokens=self.cache_length,
             graphs=self.graphs,
             graph_breaks=self.graph_breaks,
+            graph_skips=self.graph_skips,
             recompiles=self.recompiles,
             compile_s=self.compile_s,
             last_run_s=self.last_run_s,
@@ -162,7 +174,7 @@ class Counted(StaticLoop):
             raise CapabilityError("compile.never_ends", limit=RECOMPILES, problem=_last_line(error)) from error
         except TorchDynamoException as error:
             inner = getattr(error, "inner_exception", None)
-            if isinstance(inner, torch.OutOfMemoryError | MemoryError):
+            if inner is not None and refuses_memory(inner):
                 raise inner from error
             raise CapabilityError("compile.failed", mode=self.mode, problem=_last_line(inner or error)) from error
         return logits
@@ -171,6 +183,11 @@ class Counted(StaticLoop):
 def _graphs() -> int:
     """Graphs that torch has compiled in this process."""
     return int(counters["stats"]["unique_graphs"])
+
+
+def _skips() -> int:
+    """Graphs that Inductor did not record as CUDA graphs although it was to, in this process."""
+    return int(counters["inductor"]["cudagraph_skips"])
 
 
 def _last_line(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from workbench.engine import compiled, drafting, live, readback, scope
 from workbench.engine.cache_bytes import cache_bytes
 from workbench.errors import ConfigError
 from workbench.knobs.generation import PLAIN, generation_arguments
+from workbench.probes import ranges
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
 from workbench.probes.forced import Recorder
@@ -23,6 +24,7 @@ class Decoder:
     assistant  the model that drafts
     seen       what the last call under the config in force showed
     kv_bytes   of the cache, for one token of one row; 0: not counted yet
+    asked      what a call that failed was to do: rows, prompt_tokens, new_tokens; empty where none did
     """
 
     def __init__(self) -> None:
@@ -30,6 +32,7 @@ class Decoder:
         self.assistant = drafting.Assistant()
         self.seen = readback.Seen()
         self.kv_bytes = 0
+        self.asked: dict[str, int] = {}
         self._seen_with: dict[Config, readback.Seen] = {}
 
     def produce(
@@ -39,6 +42,7 @@ class Decoder:
         config = bench.config.replace(**PLAIN) if fixed else bench.config
         rows, prompt_tokens = batch["input_ids"].shape
         live.check_cache_length(config, prompt_tokens + new_tokens)
+        self.asked = {"rows": rows, "prompt_tokens": prompt_tokens, "new_tokens": new_tokens}
         led = any(isinstance(each, Recorder) for each in options.get("logits_processor", ()))
         speculates = config.speculation != "off" and not led
         if not speculates:
@@ -54,6 +58,8 @@ class Decoder:
             arguments |= {"min_new_tokens": new_tokens, "eos_token_id": None}
         else:
             options = {"stopping_criteria": bench.stops.criteria(prompt_tokens), **options}
+        marks = ranges.Steps(streamer) if ranges.asked() else None
+        streamer = marks or streamer
         if config.compile != "off":
             arguments |= self.loops.options(config, bench.model, rows, prompt_tokens + new_tokens, streamer)
         try:
@@ -61,6 +67,11 @@ class Decoder:
                 around.enter_context(scope.in_force(config, bench.device))
                 if speculates:
                     watch = around.enter_context(drafting.watched(bench.model, arguments.get("assistant_model")))
+                if marks and config.compile != "off":
+                    around.enter_context(marks.over_loop(self.loops.latest))
+                elif marks:
+                    drafts = (lambda: watch.drafting) if speculates else (lambda: False)
+                    around.enter_context(marks.over_model(bench.model, drafts))
                 output = bench.model.generate(
                     **scope.masked(batch, config.attention_mask),
                     streamer=streamer,
@@ -71,7 +82,7 @@ class Decoder:
                 )
         finally:  # whoever ends it early, a trace or Stop, has seen the loop too
             self.seen = replace(self.seen, loop=self.loops.ran(config))
-        cache = output.past_key_values
+        self.asked, cache = {}, output.past_key_values
         self.seen = replace(self.seen, cache=readback.cache_word(cache), cache_bytes=cache_bytes(cache))
         if speculates:
             self.seen = replace(self.seen, drafts=watch.drafts())

@@ -135,11 +135,11 @@ def watched(model: Any, drafter: Any) -> Iterator["Watch"]:
 
 
 class Watch:
-    """Counts of one `generate`."""
+    """Counts of one `generate`. `drafting`: a draft is being made just now."""
 
     def __init__(self) -> None:
         self._kind = "off"
-        self._drafting = False
+        self.drafting = False
         self._last = 0
         self._steps: list[tuple[int, int]] = []  # (drafted, kept)
         self._passes = self._draft_passes = 0
@@ -150,11 +150,11 @@ class Watch:
         draft, update = generator.get_candidates, generator.update_candidate_strategy
 
         def get_candidates(input_ids: torch.Tensor, **options: Any) -> Any:
-            self._drafting = True
+            self.drafting = True
             try:
                 found = draft(input_ids, **options)
             finally:
-                self._drafting = False
+                self.drafting = False
             self._last = found[0].shape[1] - input_ids.shape[1]
             return found
 
@@ -167,7 +167,7 @@ class Watch:
         return generator
 
     def on_pass(self, _module: Any, _inputs: Any) -> None:
-        if self._drafting:
+        if self.drafting:
             self._draft_passes += 1
         else:
             self._passes += 1

@@ -2,21 +2,20 @@
 
 import gc
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 
 from workbench.catalog.sources import Source
 from workbench.config import Config
-from workbench.engine import attached, census, generation, live, memory, quantizing, readback, scope, warm_up
+from workbench.engine import attached, census, generation, live, memory, placing, quantizing, readback, scope, warm_up
 from workbench.engine.decoder import Decoder
 from workbench.engine.interrupt import between_layers
 from workbench.engine.loading import Checkpoint, Way, choose_device
 from workbench.engine.originals import twins
 from workbench.engine.weights import Weights
-from workbench.errors import ModelError, WorkbenchError
+from workbench.errors import ModelError, OutOfMemory, WorkbenchError
 from workbench.knobs import Cost
 from workbench.probes.context import Context
 from workbench.probes.quality.twins import Twin
@@ -48,8 +47,7 @@ class Engine:
         self._found: attached.Found | None = None  # of a model that the person loaded
         self.model: Any = None
         self.tokenizer: Any = None
-        self.device = torch.device("cpu")
-        self.config = Config()
+        self.device, self.config = torch.device("cpu"), Config()
         self.stops = Stops(None)
 
     @property
@@ -126,7 +124,7 @@ class Engine:
 
     def generate(self, context: Context, prompts: list[Any], max_new_tokens: int, **options: Any) -> list[Completion]:
         """Completions; each token is emitted as a Chunk. Options: those of `engine.generation.generate`."""
-        with memory.refusals_told(self.device, say("phase.generating")):
+        with self.refusals("phase.generating"):
             return generation.generate(self, context, prompts, max_new_tokens, **options)
 
     def produce(
@@ -168,11 +166,9 @@ class Engine:
         """
         return generation.encode(self.tokenizer, list(prompts), self.device, chat=chat)
 
-    @contextmanager
-    def interruptible(self, context: Context) -> Iterator[Any]:
+    def interruptible(self, context: Context) -> AbstractContextManager[Any]:
         """Within it Stop is noticed between two layers; yields the guard to lift after prefill."""
-        with between_layers(self.model, context) as guard:
-            yield guard
+        return between_layers(self.model, context)
 
     def resolved(self) -> Resolved:
         drafter = self.decoder.assistant
@@ -185,7 +181,12 @@ class Engine:
             self._why,
             self.stops.in_force,
             (drafter.name, drafter.bytes),
+            self.held_by_rank(),
         )
+
+    def held_by_rank(self) -> dict[str, int] | None:
+        """Bytes of weights by rank and device, where the model is cut over several; else None."""
+        return None
 
     def twins(self) -> tuple[Twin, ...]:
         """The quantised layers, each with its weights in full (`engine.originals`)."""
@@ -193,7 +194,7 @@ class Engine:
 
     def probe(self, run: Any, params: dict[str, Any], context: Context) -> Any:
         """Runs one probe on this bench."""
-        with memory.refusals_told(self.device, say("phase.measuring")):
+        with self.refusals("phase.measuring"):
             return run(self, params, context)
 
     def close(self) -> None:
@@ -207,10 +208,9 @@ class Engine:
         memory.release(self.device)
 
     def _reload(self, config: Config, context: Context) -> int:
-        old = self.config
         assert self._checkpoint is not None, "an attached model has no checkpoint; the session refuses reloads"
         context.enter(say("phase.loading"), killable=True)
-        before = memory.model_memory(self.device)
+        old, before = self.config, memory.model_memory(self.device)
         # What cannot be is refused here, while the old model is resident.
         way = self._checkpoint.way(config, choose_device(config.device)[0])
         self._base_bytes += max(memory.model_memory(self.device) - before, 0)  # a library that came in for it
@@ -220,9 +220,12 @@ class Engine:
             memory.refuse_residue(residue, model_bytes)
         try:
             self._load(config, context, way)
-        except Exception:
+        except Exception as error:
             self._drop()
-            self._load(old, Context(context.emit), self._checkpoint.way(old, choose_device(old.device)[0]))
+            try:
+                self._load(old, Context(context.emit), self._checkpoint.way(old, choose_device(old.device)[0]))
+            except OutOfMemory as refused:
+                raise OutOfMemory("model.not_back", **refused.params) from error
             raise
         return residue
 
@@ -236,18 +239,22 @@ class Engine:
     def _load(self, config: Config, context: Context, way: Way) -> None:
         assert self._checkpoint is not None, "open() comes first"
         self.device, why_device = choose_device(config.device)
-        with memory.refusals_told(self.device, say("phase.loading")):
+        with self.refusals("phase.loading", config):
             self.model = self._checkpoint.model(config, self.device, way)
+            if config.device_map != "none":
+                self.device = placing.main_device(self.model, self.device)
+            self._came()
             loaded = census.count(self.model)
             self._settle(config, self._checkpoint.source.label, self._checkpoint.source.revision, context, loaded)
         self._why |= way.whys(config, self.device, self.model.dtype) | ({"device": why_device} if why_device else {})
+
+    def _came(self) -> None:
+        """The model was loaded, and nothing has run on it."""
 
     def _settle(
         self, config: Config, name: str, revision: str | None, context: Context, loaded: tuple[Share, ...] = ()
     ) -> None:
         self.originals = live.Originals.of(self.model, self.tokenizer, self.originals)
-        checkpoint = self._checkpoint
-        random = checkpoint.random if checkpoint else None
         self._why = {}
         self._set_live(config, context, fresh=True)
         self._weights = Weights.of(self.model, loaded)
@@ -258,10 +265,7 @@ class Engine:
             revision,
             weights=self._weights,
             kv_bytes_per_token=self.decoder.kv_bytes,
-            checkpoint_dtype=checkpoint.dtype if checkpoint else None,
-            checkpoint_quantization=checkpoint.stated.word if checkpoint and checkpoint.stated else None,
-            random_weights=random is not None,
-            notes=random.notes if random else (),
+            **(self._checkpoint.facts if self._checkpoint else {}),
         )
 
     def _set_live(self, config: Config, context: Context, *, fresh: bool = False, proven: bool = False) -> None:
@@ -279,14 +283,21 @@ class Engine:
         why_threads = live.set_threads(config.threads, self._threads)
         scope.ProcessFlags.of(config).put()
         if changed & live.PROVED and not proven:
-            with memory.refusals_told(self.device, say("phase.switching")), between_layers(self.model, context):
+            with self.refusals("phase.switching", config), between_layers(self.model, context):
                 self.decoder.prove(self.model, self.tokenizer, config, context, changed)
         elif changed & live.PROVED:
             self.decoder.recall(config)
         kept = {name: said for name, said in self._why.items() if name in _OF_THE_LOAD}
         self._why = kept | why | ({"threads": why_threads} if why_threads else {})
-        self.stops = stops
-        self.config = config
+        self.stops, self.config = stops, config
+
+    def refusals(self, doing: str, config: Config | None = None) -> AbstractContextManager[None]:
+        """Within it refused memory is told with what was asked: the work, `config` (default: in force), the model."""
+        self.decoder.asked = {}
+        wanted, described = config or self.config, self._checkpoint.described if self._checkpoint else {}
+        return memory.refusals_told(
+            self.device, say(doing), lambda: memory.asked(self.model, wanted, self.decoder.asked, described)
+        )
 
     def _applied(self, cost: Cost, began: float, before: int, residue: int | None) -> Applied:
         return Applied(

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from transformers.generation.streamers import BaseStreamer
 
+from workbench.engine.sharding import ranks
 from workbench.probes.context import Context
 
 
@@ -36,7 +37,9 @@ class Guard:
         def check(_module: torch.nn.Module, _arguments: Any) -> None:
             context.check()
 
-        self._handles = [layer.register_forward_pre_hook(check) for layer in decoder_layers(model)]
+        # of several ranks none may end inside a pass: the others would wait for it
+        layers = decoder_layers(model) if ranks(model) == 1 else []
+        self._handles = [layer.register_forward_pre_hook(check) for layer in layers]
 
     def lift(self) -> None:
         for handle in self._handles:

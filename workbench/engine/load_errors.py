@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 
 from workbench.catalog.sources import Source
 from workbench.errors import ModelError, WorkbenchError
+from workbench.probes.failures import refuses_memory
 
 # what transformers, tokenizers, the hub client and the quantisers raise while they load
 _RAISED = (
@@ -72,7 +73,7 @@ class translated:  # noqa: N801  # reads as a word in `with translated(source):`
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _traceback: Any) -> None:
         self._reports.__exit__(kind)
-        if error is None or isinstance(error, WorkbenchError | MemoryError | torch.OutOfMemoryError):
+        if error is None or isinstance(error, WorkbenchError) or refuses_memory(error):
             return
         if not isinstance(error, _RAISED):
             return
@@ -80,7 +81,8 @@ class translated:  # noqa: N801  # reads as a word in `with translated(source):`
         name = self._source.label
         last_line = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), type(error).__name__)
         if cause := self._reports.cause():  # transformers itself only says that there is a report
-            if cause[0] in ("OutOfMemoryError", "MemoryError"):
+            told = RuntimeError(cause[1])
+            if cause[0] in ("OutOfMemoryError", "MemoryError") or refuses_memory(told):
                 raise torch.OutOfMemoryError(cause[1]) from error
             raise ModelError("model.load_failed", name=name, problem=": ".join(cause)) from error
         if "trust_remote_code" in text or "custom code" in text:

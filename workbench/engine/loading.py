@@ -8,16 +8,18 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufCo
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from workbench.catalog.quantized import Stated, stated
+from workbench.catalog.random_names import parse
 from workbench.catalog.sources import Source
 from workbench.config import Config
-from workbench.engine import memory, offloading
+from workbench.engine import memory, offloading, placing, sharding
 from workbench.engine.demo import ensure_demo
 from workbench.engine.load_errors import translated
 from workbench.engine.quantizing import Plan
 from workbench.engine.quantizing.checkpoint import Files
 from workbench.engine.quantizing.outline import Outline
-from workbench.engine.random_model import build, describe, parse, tokenizer_of
+from workbench.engine.random_model import build, describe, tokenizer_of
 from workbench.errors import ModelError
+from workbench.probes import ranges
 from workbench.probes.context import Context
 from workbench.probes.tokenizer_check import check_round_trip
 from workbench.words import Message, say
@@ -27,11 +29,12 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 def choose_device(asked: str) -> tuple[torch.device, Message | None]:
     """The device for `asked`, and the reason when it was chosen here."""
+    own = f"cuda:{sharding.local_rank()}"
     if asked == "auto":
         if torch.cuda.is_available():
-            return torch.device("cuda:0"), say("session.auto_gpu")
+            return torch.device(own), say("session.auto_gpu")
         return torch.device("cpu"), say("session.auto_cpu")
-    return torch.device("cuda:0" if asked == "cuda" else asked), None
+    return torch.device(own if asked == "cuda" else asked), None
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,18 @@ class Checkpoint:
         self._tokenizer: Any = None
         self._outline: Outline | None = None
         self.stated: Stated | None = None  # what the files are quantised to
+        # transformers' config; of a file that holds it inside, none until it is loaded
+        self.described: dict[str, Any] = dict(self.random.config) if self.random else {}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the files say of themselves, for `readback.facts`."""
+        return {
+            "checkpoint_dtype": self.dtype,
+            "checkpoint_quantization": self.stated.word if self.stated else None,
+            "random_weights": self.random is not None,
+            "notes": self.random.notes if self.random else (),
+        }
 
     def tokenizer(self) -> Any:
         """The model's own tokenizer (random models borrow the demo's); loaded and checked once."""
@@ -88,7 +103,8 @@ class Checkpoint:
                     self.source.location, trust_remote_code=False, **self._where(weights=False)
                 )
             self._rows = getattr(config.get_text_config(), "vocab_size", None)
-            self.stated = stated(config.to_dict())
+            self.described = config.to_dict()
+            self.stated = stated(self.described)
             if config.dtype is not None:
                 self.dtype = str(config.dtype).removeprefix("torch.")
             if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
@@ -102,13 +118,17 @@ class Checkpoint:
         CapabilityError, ConfigError or ModelError when they cannot be.
         """
         files = Files.of(self.source, config, self.stated, device)
+        sharding.refuse(self.described, config, gguf=self.source.gguf_file is not None)
+        if config.device_map != "none" and config.quantization in ("none", "auto") and self.source.gguf_file is None:
+            with translated(self.source):
+                placing.inferred(self._without_weights(DTYPES.get(config.dtype)), config)
         dtype = DTYPES.get(config.dtype) or DTYPES.get(self.dtype or "")
         return Way(files, None if files.stated else Plan.of(config, self._outlined, device, dtype))
 
     def model(self, config: Config, device: torch.device, way: Way) -> Any:
         """The model in `config`'s dtype and attention, on `device`, in evaluation mode, quantised as `way` says."""
         plan = way.plan
-        with translated(self.source):
+        with ranges.span(ranges.LOAD), translated(self.source):
             if plan is None:
                 return self._read(config, device, way.files)
             # transformers unpacks a GGUF file by way of a quantiser of its own, and takes only one
@@ -123,8 +143,14 @@ class Checkpoint:
         if self.random is not None:
             dtype = DTYPES.get(config.dtype, torch.bfloat16)
             # layers that wait in memory must be made there: what is on the device would stay on it
-            made_on = torch.device("cpu") if config.offloaded_layers else device
-            made = build(self.random, dtype, made_on, config.attention, self.tokenizer())[0]
+            whole = not config.offloaded_layers and config.device_map == "none" and config.tp_plan == "none"
+            made = build(
+                self.random, dtype, device if whole else torch.device("cpu"), config.attention, self.tokenizer()
+            )[0]
+            if config.tp_plan != "none":
+                return sharding.cut(made, config, device)
+            if config.device_map != "none":
+                return placing.dispatched(made, config)
             return offloading.dispatched(made, config.offloaded_layers, device) if config.offloaded_layers else made
         arguments: dict[str, Any] = {
             "dtype": DTYPES.get(config.dtype, "auto"),
@@ -137,7 +163,9 @@ class Checkpoint:
             arguments["quantization_config"] = GgufConfig(dequantize=True)
         else:
             arguments["use_safetensors"] = True
-        if device.type == "cuda":
+        if config.tp_plan != "none":
+            arguments |= sharding.arguments(config)
+        elif device.type == "cuda":
             arguments["device_map"] = {"": device}
         found: dict[str, Any] = {}
 
@@ -149,7 +177,9 @@ class Checkpoint:
             return made
 
         with files.loading():
-            if config.offloaded_layers:
+            if config.device_map != "none":
+                model = placing.loaded(read, config)
+            elif config.offloaded_layers:
                 model = offloading.loaded(read, self._without_weights(), config.offloaded_layers, device)
             else:
                 model = read()
@@ -162,11 +192,14 @@ class Checkpoint:
             self._outline = Outline.of(model)  # the header of a GGUF file takes seconds to read again
         return model.eval()
 
-    def _without_weights(self) -> Any:
-        """The model's modules, for their names."""
-        description = AutoConfig.from_pretrained(self.source.location, trust_remote_code=False, **self._where())
+    def _without_weights(self, dtype: torch.dtype | None = None) -> Any:
+        """The model's modules, for their names and sizes. dtype None: the files' own."""
+        if self.random is not None:
+            description, dtype = describe(self.random), dtype or torch.bfloat16
+        else:
+            description = AutoConfig.from_pretrained(self.source.location, trust_remote_code=False, **self._where())
         with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(description, trust_remote_code=False)
+            return AutoModelForCausalLM.from_config(description, trust_remote_code=False, dtype=dtype)
 
     def _outlined(self) -> Outline:
         if self._outline is None:

@@ -1,18 +1,25 @@
 """What the engine's process holds, and giving it back."""
 
-import ctypes
-import gc
+import json
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
+from safetensors import SafetensorError
 
+from workbench.catalog.shapes import FIELDS
+from workbench.config import Config
+from workbench.engine.sharding import own_part
 from workbench.errors import OutOfMemory
-from workbench.probes.failures import refuses_memory
-from workbench.words import Message
+from workbench.probes import allocator
+from workbench.probes.allocator import release as release
+from workbench.probes.failures import refusal_of, refuses_memory
+from workbench.words import Message, text
 
 RESIDUE_LIMIT = 0.05  # of the model's bytes; above it the process is worth replacing
 # A process grows by this much without holding any model: libraries keep a compiled kernel for each shape they met, and
@@ -85,27 +92,69 @@ def leave_files(model: torch.nn.Module) -> None:
             parameter.data = parameter.data.clone()
 
 
-def release(device: torch.device) -> None:
-    """Collects garbage and returns freed pages to the driver or the kernel."""
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # absent from musl
-        if trim is not None:
-            trim(0)
+def held_by(model: Any) -> int:
+    """Bytes of a model's parameters and buffers on its device; 0 where there is none."""
+    if model is None:
+        return 0
+    parts = (*model.parameters(), *model.buffers())
+    return sum(own_part(part).nbytes for part in parts if part.device.type == model.device.type)
+
+
+def asked(model: Any, config: Config, work: Mapping[str, int], described: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of OutOfMemory that say what was to be done, JSON where they are no numbers.
+
+    model      what is resident now; described: transformers' config of the one that was to be
+    """
+    shape = {name: described[name] for name in (*FIELDS, "dtype") if described.get(name) is not None}
+    return {
+        "held_bytes": held_by(model),
+        "config": config.to_json(),
+        "shape": json.dumps(shape, default=str) if shape else "",
+        **work,
+    }
+
+
+def let_go(error: BaseException | None) -> None:
+    """Empties the frames of its traceback, and of those behind it: they hold the tensors of the work that failed.
+
+    While a `with` block ends, Python keeps the error that ended it, so that deleting the name is not enough.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 @contextmanager
-def refusals_told(device: torch.device, doing: Message) -> Iterator[None]:
-    """Within it a refused allocation becomes OutOfMemory, after what can be given back was."""
+def refusals_told(
+    device: torch.device, doing: Message, asked: Callable[[], dict[str, Any]] = dict[str, Any]
+) -> Iterator[None]:
+    """Within it a refused allocation becomes OutOfMemory, after what can be given back was.
+
+    asked  what more is known of the work, for who tells what would fit (`workbench.explaining`)
+
+    The error's parameters are numbers where they are known: asked_bytes, free_bytes and others_bytes at that moment,
+    the allocator's allocated_bytes, reserved_bytes and largest_free_bytes, and left_bytes, what is free afterwards;
+    `spoils` is 1 where the process is of no more use.
+    """
     try:
         yield
-    except (RuntimeError, MemoryError) as error:
+    except (RuntimeError, MemoryError, OSError, SafetensorError) as error:
         if not refuses_memory(error):
             raise
-        problem = next(iter(str(error).splitlines()), type(error).__name__)
+        refusal = refusal_of(error, device)
+        let_go(error)
     else:
         return
     release(device)
-    raise OutOfMemory("model.out_of_memory", doing=str(doing), problem=problem)
+    raise OutOfMemory(
+        "model.out_of_memory",
+        doing=str(doing),
+        problem=refusal.problem,
+        said=refusal.sentences,
+        advice=text("memory.ask_for_less"),
+        in_pieces=int(refusal.in_pieces),
+        spoils=int(refusal.spoils),
+        left_bytes=allocator.free_bytes(device),
+        **refusal.params,
+        **asked(),
+    )

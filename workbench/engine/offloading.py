@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from workbench.engine.interrupt import decoder_layers
+from workbench.engine.sharding import own_part
 from workbench.errors import CapabilityError
 
 
@@ -67,7 +68,8 @@ def place_of(model: Any) -> Callable[[str, torch.Tensor], str]:
             return str(tensor.device)
         parts = name.split(".")
         prefixes = (".".join(parts[:length]) for length in range(len(parts), -1, -1))
-        return str(next((places[prefix] for prefix in prefixes if prefix in places), "meta"))
+        found = next((places[prefix] for prefix in prefixes if prefix in places), "meta")
+        return f"cuda:{found}" if isinstance(found, int) else str(found)
 
     return where
 
@@ -82,5 +84,5 @@ def bytes_by_place(model: Any) -> dict[str, int]:
     where, found = place_of(model), Counter[str]()
     for tensors in (model.named_parameters(), model.named_buffers()):
         for name, tensor in tensors:
-            found[where(name, tensor)] += tensor.nbytes
+            found[where(name, tensor)] += own_part(tensor).nbytes
     return dict(found)

@@ -9,10 +9,11 @@ import torch
 
 from workbench.catalog.shapes import FIELDS
 from workbench.config import Config
-from workbench.engine import offloading, openmp, quantizing
+from workbench.engine import offloading, openmp, placing, quantizing, sharding
 from workbench.engine.scope import sdpa_backend
 from workbench.engine.weights import Weights
 from workbench.knobs.generation import PENALTIES, SAMPLING
+from workbench.probes import allocator
 from workbench.results import TRANSFORMERS_LOOP, Drafts, ModelFacts, Resolved
 from workbench.words import Message
 
@@ -50,12 +51,14 @@ def resolved(
     why: dict[str, Message],
     stops: Mapping[str, Any],
     assistant: tuple[str, int] = ("", 0),
+    rank_bytes: Mapping[str, int] | None = None,
 ) -> Resolved:
     """What is in force now, read from the model and from torch; `config` is what holds around each call.
 
     weights    counted when they were loaded: nothing that changes on a resident model changes them
     stops      knob -> what the criteria in force say of themselves
     assistant  its name and bytes, where one is loaded
+    rank_bytes  of the weights that each rank said it holds, where there are several
     """
     devices: Counter[str] = Counter()
     elements: Counter[str] = Counter()
@@ -64,6 +67,7 @@ def resolved(
         devices[where(name, parameter)] += 1
         if parameter.is_floating_point() and parameter.itemsize > 1:  # the rest is packed: integers, or float8
             elements[str(parameter.dtype).removeprefix("torch.")] += parameter.numel()
+    held = offloading.bytes_by_place(model)
     generation, dtype = model.generation_config, elements.most_common(1)[0][0]
     settings, whys = quantizing.settings(model, weights.quantization)
     return Resolved(
@@ -74,8 +78,13 @@ def resolved(
         quantized_share=weights.quantized_share,
         quantization_settings=settings,
         device_map=dict(devices),
-        bytes_by_place=offloading.bytes_by_place(model),
+        bytes_by_place=held,
+        max_memory=placing.kept_budgets(config, held),
         offloaded_layers=offloading.layers_away(model),
+        module_map=placing.module_map(model),
+        boundaries=placing.boundaries(model),
+        tp_size=sharding.ranks(model),
+        rank_bytes=dict(rank_bytes or {}),
         sdpa_backend=sdpa_backend(config, model.device),
         attention_mask=config.attention_mask,
         compile=config.compile,
@@ -90,6 +99,7 @@ def resolved(
         threads=torch.get_num_threads(),
         waiting=openmp.waiting(),
         pinning=openmp.pinning(),
+        allocator=allocator.in_force(model.device),
         pad_token_id=generation.pad_token_id,
         eos_token_ids=as_ids(generation.eos_token_id),
         padding_side=tokenizer.padding_side,
@@ -153,6 +163,7 @@ def facts(
         supports_sdpa=bool(model._supports_sdpa),
         supports_flash=bool(model._supports_flash_attn),
         supports_flex=bool(model._supports_flex_attn),
+        tp_plan=sharding.plan(model),
         compiles_whole=bool(model._can_compile_fullgraph),
         supports_static_cache=not model._is_stateful,
         checkpoint_dtype=checkpoint_dtype,

@@ -91,7 +91,7 @@ class StaticLoop:
         with self._compiling(), torch.inference_mode(False), torch.no_grad():
             input_ids = input_ids.clone()
             going = torch.ones(self.batch_size, dtype=torch.long, device=input_ids.device)
-            logits = self._prefill(input_ids, model_kwargs)
+            logits = self.prefill(input_ids, model_kwargs)
             while True:
                 logits = logits.to(copy=True, dtype=torch.float32, device=input_ids.device)
                 chosen_from = logits_processor(input_ids, logits)
@@ -132,7 +132,7 @@ class StaticLoop:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         return self._step(self._tokens, self._positions, self._mask)
 
-    def _prefill(self, input_ids: torch.Tensor, model_kwargs: dict[str, Any]) -> Any:
+    def prefill(self, input_ids: torch.Tensor, model_kwargs: dict[str, Any]) -> Any:
         """Logits [batch, vocabulary] after the prompt, run uncompiled.
 
         It runs over a growing cache, as in `generate`'s own loop: a static one would keep attention from its causal

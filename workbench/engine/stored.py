@@ -18,6 +18,8 @@ from typing import Any
 
 import torch
 
+from workbench.engine.sharding import own_part
+
 _FP8 = {torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz}
 _SCALES = ("_scale_inv", "_scale", "activation_scale")
 
@@ -86,7 +88,7 @@ def _parameter(name: str, module: Any, value: Any, beside: list[torch.Tensor]) -
         return _subclass(name, module, value, library)
     if value.dtype in _FP8:
         return _matrix(name, module, "fp8", _dtype(value), value.shape, (value.data,), tuple(beside))
-    return _matrix(name, module, "none", _dtype(value), value.shape, (value.data,))
+    return _matrix(name, module, "none", _dtype(value), value.shape, (own_part(value.data),))
 
 
 def _subclass(name: str, module: Any, value: Any, library: str) -> Stored:

@@ -1,12 +1,8 @@
 """What the exported code must give to `from_pretrained`."""
 
-from workbench.catalog.sources import DEMO_NAME, Source, find
+from workbench.catalog.sources import DEMO_NAME, Source, demo_folder, find
 from workbench.errors import ModelError
-from workbench.home import home
 from workbench.hub.convert import as_safetensors
-
-# the folder in which the demo is kept after its one conversion
-_DEMO_FOLDERS = f"{DEMO_NAME}-????????"
 
 
 def loadable(model: str, revision: str | None = None) -> Source:
@@ -18,10 +14,10 @@ def loadable(model: str, revision: str | None = None) -> Source:
     if source.kind == "random":
         raise ModelError("export.random_weights", model=model)
     if source.kind == "demo":
-        folders = [path for path in (home() / "models").glob(_DEMO_FOLDERS) if (path / "config.json").is_file()]
-        if not folders:
+        folder = demo_folder()
+        if folder is None:
             raise ModelError("export.no_demo")
-        source = source.model_copy(update={"path": max(folders, key=lambda path: path.stat().st_mtime)})
+        source = source.model_copy(update={"path": folder})
     if source.kind == "pickle":
         source = as_safetensors(source)
     return source.model_copy(update={"path": source.path.resolve()}) if source.path else source

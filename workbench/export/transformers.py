@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from workbench.catalog.sources import Source
-from workbench.export import check, decoding, offloading, quantization, speculation, tokens
+from workbench.export import check, decoding, placement, quantization, speculation, tokens
 from workbench.export.header import deciding, header
 from workbench.export.piece import Loading, Piece, joined
 from workbench.export.python import arguments, assignment, comment, dictionary, fill, imported, literal
 from workbench.export.request import Request
 from workbench.export.source import loadable, origin
 from workbench.export.template import TEMPLATE
-from workbench.knobs.machine import environment_of
+from workbench.knobs.machine import ALLOCATOR_VARIABLE, environment_of
 
 
 def files(request: Request) -> dict[str, str]:
@@ -62,7 +62,7 @@ def _process(loading: Loading) -> Piece:
         {
             "environment": [
                 "# OpenMP reads this once, when torch starts its threads: it is set before the import.",
-                *_openmp(loading.request),
+                *_environment(loading.request),
             ],
             "switches": _threads(loading.request),
         }
@@ -88,7 +88,7 @@ PIECES: tuple[Callable[[Loading], Piece], ...] = (
     _weights,
     decoding.piece,
     quantization.piece,
-    offloading.piece,
+    placement.piece,
     speculation.piece,
     tokens.piece,
 )
@@ -110,11 +110,16 @@ def _tokenizer(where: dict[str, Any]) -> list[str]:
     return ["tokenizer = AutoTokenizer.from_pretrained(", *(f"    {line}" for line in lines), ")"]
 
 
-def _openmp(request: Request) -> list[str]:
+def _environment(request: Request) -> list[str]:
     choice = request.machine.threads if request.machine else None
     policy = choice.omp_wait_policy.upper() if choice else "PASSIVE"
     wanted = {"OMP_WAIT_POLICY": policy, **environment_of(request.config)}
-    return [f"os.environ[{literal(name)}] = {literal(value)}" for name, value in wanted.items()]
+    allocator = wanted.pop(ALLOCATOR_VARIABLE, None)
+    lines = [f"os.environ[{literal(name)}] = {literal(value)}" for name, value in wanted.items()]
+    if allocator is not None:
+        lines.append("# torch reads this once as well, for the memory of the GPU.")
+        lines.append(f"os.environ[{literal(ALLOCATOR_VARIABLE)}] = {literal(allocator)}")
+    return lines
 
 
 def _model(source: Source) -> list[str]:

@@ -3,6 +3,7 @@
 weights       parameters × bytes of the number format; what a quantisation leaves in full at full width, and its scales,
               zero points and code tables with it (`forecast.weights`)
 KV cache      rows × (prompt + new tokens) × bytes per token (`workbench.catalog.shapes`, `workbench.cache_room`)
+              where ranks share it, it is counted whole in each: not every model's plan cuts it
               layers that wait elsewhere are counted apart, but for the one that is on the device while it computes
 workspace     what one prefill holds beside them; an estimate (`forecast.room`)
 decode limit  rows × memory bandwidth ÷ bytes that one step must read: the weights a step touches (routed experts in
@@ -14,12 +15,14 @@ decode limit  rows × memory bandwidth ÷ bytes that one step must read: the wei
 import math
 
 from workbench.config import Config
+from workbench.forecast.places import places_of
 from workbench.forecast.plan import Plan
 from workbench.forecast.room import Room
 from workbench.forecast.shape import Describable, Shape, shape_of
 from workbench.forecast.target import Target, target_of
 from workbench.forecast.weights import WeightBytes
-from workbench.results import Forecast, Machine, ModelFacts, Workload
+from workbench.knobs.tensor_parallel import ranks_of
+from workbench.results import Forecast, Machine, ModelFacts, PlaceForecast, Workload
 from workbench.words import Message, say
 
 __all__ = ["Describable", "Forecast", "forecast", "step_bytes"]
@@ -47,9 +50,12 @@ def forecast(
     shape, target = shape_of(what), target_of(config, machine, on, resident_bytes)
     plan = Plan.of(config, shape, target)
     weights = WeightBytes.of(shape, plan)
+    places = places_of(config, shape, weights, None if on else machine)
     away, in_flight = _away(config, shape, weights)
-    held = weights.total - away + in_flight
-    room = Room(config, shape, plan, held, target.available)
+    held, available = weights.total - away + in_flight, target.available
+    if places:
+        held, away, available = _spread(config, places, resident_bytes)
+    room = Room(config, shape, plan, held, available)
     kv_cache, workspace = room.kv_cache(workload), room.workspace(workload)
     step = weights.step(workload.batch_size) + _kv_bytes(shape, plan.activation, workload)
     return Forecast(
@@ -57,14 +63,15 @@ def forecast(
         offloaded=away,
         kv_cache=kv_cache,
         workspace=workspace,
-        available=target.available,
-        fits=None if target.available is None else held + kv_cache + workspace <= target.available,
+        available=available,
+        fits=None if available is None else held + kv_cache + workspace <= available and _all_fit(places),
         decode_limit_tps=workload.batch_size * target.bandwidth / step if target.bandwidth else None,
         format=plan.format,
         quantized_share=weights.quantized_share,
         largest_batch=room.largest_batch(workload),
         largest_context=room.largest_context(workload),
         table=room.table(workload),
+        places=places,
         estimated=_estimated(shape, plan, target, workload),
     )
 
@@ -76,6 +83,22 @@ def _away(config: Config, shape: Shape, weights: WeightBytes) -> tuple[int, int]
         return 0, 0
     each = (weights.rest + weights.experts) // layers
     return min(config["offloaded_layers"], layers) * each, each
+
+
+def _spread(config: Config, places: tuple[PlaceForecast, ...], resident_bytes: int) -> tuple[int, int, int | None]:
+    """Bytes of weights on the places that compute, those elsewhere, and the room of the former; of ranks: of one."""
+    there = places[:1] if ranks_of(config) > 1 else [place for place in places if place.computes]
+    held = sum(place.weights for place in there)
+    known = [place.free for place in there if place.free is not None]
+    away = 0 if ranks_of(config) > 1 else sum(place.weights for place in places if not place.computes)
+    return held, away, sum(known) + resident_bytes if known else None
+
+
+def _all_fit(places: tuple[PlaceForecast, ...]) -> bool:
+    """Whether each place holds its part, and the first module stays on one that computes."""
+    return all(place.fits is not False for place in places) and (
+        not places or any(p.computes and p.weights for p in places)
+    )
 
 
 def step_bytes(what: Describable, dtype: str, workload: Workload, quantization: str = "none") -> float:

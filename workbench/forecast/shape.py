@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -146,5 +147,6 @@ def _of_facts(facts: ModelFacts) -> Shape:
     )
 
 
+@cache  # a package's metadata takes milliseconds to read, and a sweep forecasts thousands of points
 def _transformers() -> str | None:
     return versions().get("transformers")

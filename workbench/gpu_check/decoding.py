@@ -5,7 +5,7 @@ from typing import Any
 
 from workbench.config import Config
 from workbench.gpu_check.plan import Findings, Plan
-from workbench.results import Workload
+from workbench.results import Measurement, Workload
 from workbench.session import Session
 
 _MODELS = ("deepseek-llm-7b-base", "deepseek-v2-lite")  # MHA; MLA with experts
@@ -22,8 +22,8 @@ _CACHES: tuple[dict[str, Any], ...] = (
 
 
 def compiled(plan: Plan) -> dict[str, Any]:
-    """Each compile mode: first call, steady state, recompiles, and the same greedy tokens as without."""
-    ways = [{"compile": mode} for mode in plan.values("compile")[1:]]
+    """Each compile mode: first call, steady state, recompiles, the same greedy tokens, CUDA graphs that really ran."""
+    ways: list[dict[str, Any]] = [{"compile": mode} for mode in plan.values("compile")[1:]]
     ways += [{"compile": "max-autotune", "freezing": "on"}]
     return _measured(plan, ways)
 
@@ -88,8 +88,23 @@ def _measure(session: Session, plan: Plan, config: Config, tokens: tuple[int, ..
         "ci95": taken.ci95["decode_tps"],
         "peak_bytes": taken.peak_bytes,
         "same_tokens": f"{same} of {len(tokens)}",
+        **(_compiled(session, taken) if config.compile != "off" else {}),
         "warm_up": taken.warm_up.to_dict(),
         "but": [str(difference) for difference in taken.resolved.differences(config)],
+    }
+
+
+def _compiled(session: Session, taken: Measurement) -> dict[str, Any]:
+    """What was compiled, and what a trace of the same work says of CUDA graphs: launches, a decode step."""
+    report = taken.warm_up.compiled
+    trace = session.trace(_WORK)
+    return {
+        "compile_s": taken.compile_s,
+        "recompiles": report.recompiles if report else None,
+        "graph_breaks": report.graph_breaks if report else None,
+        "graph_skips": report.graph_skips if report else None,
+        "graph_launches_per_token": trace.decode.graph_launches / trace.decode.steps if trace.on_gpu else None,
+        "launches_per_token": trace.launches_per_token,
     }
 
 

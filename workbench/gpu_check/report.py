@@ -13,7 +13,8 @@ from workbench.results import Machine, Measurement, Result, document, versions
 from workbench.words import text
 from workbench.words.format import THIN, seconds
 
-_JSON = "gpu-check.json"
+FILE = "gpu-check.json"
+_EVERYWHERE = {"part", "seconds"}
 
 
 class SectionReport(Result):
@@ -38,7 +39,7 @@ class Report(Result):
     def read(cls, folder: Path) -> Self | None:
         """What `write` left in `folder`; None where there is nothing, or of another version's making."""
         try:
-            kept = json.loads((folder / _JSON).read_text(encoding="utf-8"))
+            kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
             result = kept["result"]
             return cls(
                 machine=Machine.from_dict(kept["machine"]),
@@ -81,7 +82,7 @@ class Report(Result):
         """gpu-check.json and gpu-check.md in `folder`, each replaced whole."""
         folder.mkdir(parents=True, exist_ok=True)
         pages = {
-            _JSON: json.dumps(self.document(), indent=1, ensure_ascii=False),
+            FILE: json.dumps(self.document(), indent=1, ensure_ascii=False),
             "gpu-check.md": self.markdown(),
         }
         for name, content in pages.items():
@@ -119,13 +120,28 @@ def _body(section: SectionReport) -> list[str]:
 
 
 def _rows(rows: list[dict[str, Any]]) -> list[str]:
-    """A table of what every row has; what is itself a document stays in the JSON."""
-    names = list(dict.fromkeys(name for row in rows for name, value in row.items() if not isinstance(value, dict)))
-    return _table(names, ([_cell(row.get(name)) for name in names] for row in rows)) if rows else []
+    """Tables of what rows have; what is itself a document stays in the JSON.
+
+    A row most of whose columns are not in the table before it begins another.
+    """
+    tables: list[tuple[dict[str, None], list[dict[str, Any]]]] = []
+    for row in rows:
+        names = dict.fromkeys(name for name, value in row.items() if not isinstance(value, dict))
+        own = names.keys() - _EVERYWHERE
+        if tables and 2 * len(own & tables[-1][0].keys()) >= len(own):
+            tables[-1][0].update(names)
+            tables[-1][1].append(row)
+        else:
+            tables.append((names, [row]))
+    return [
+        line
+        for names, held in tables
+        for line in _table(names, ([_cell(row.get(name)) for name in names] for row in held))
+    ]
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return "; ".join(map(_cell, value))
     return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
 

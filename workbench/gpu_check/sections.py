@@ -1,14 +1,9 @@
-"""The sections of the GPU check. Each takes the plan and returns plain data; what it raises is its failure."""
+"""Sections about the machine as a whole. Each takes the plan and returns plain data; what it raises is its failure."""
 
-from collections.abc import Callable
 from typing import Any
 
 from workbench.config import Config
-from workbench.gpu_check.attention import agreement, comparison, kernels, lengths, switches
-from workbench.gpu_check.decoding import caches, compiled, tokens
 from workbench.gpu_check.plan import Plan
-from workbench.gpu_check.quantisation import judged, quantised
-from workbench.gpu_check.reuse import crossing, offloading, reuse
 from workbench.knobs import KNOBS, Choice
 from workbench.results import Workload
 from workbench.session import Session
@@ -59,27 +54,3 @@ def measurement(plan: Plan) -> dict[str, Any]:
             "differences": [str(difference) for difference in taken.resolved.differences(session.config)],
             "notes": [str(note) for note in (*session.facts.notes, *taken.flags)],
         }
-
-
-# in the order in which they are most worth having, should time run out
-SECTIONS: dict[str, Callable[[Plan], dict[str, Any]]] = {
-    section.__name__: section
-    for section in (
-        environment,
-        capabilities,
-        switches,
-        kernels,
-        agreement,
-        measurement,
-        comparison,
-        quantised,
-        judged,
-        compiled,
-        caches,
-        reuse,
-        offloading,
-        crossing,
-        lengths,
-        tokens,
-    )
-}

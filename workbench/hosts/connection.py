@@ -47,6 +47,7 @@ class Connection:
     ) -> None:
         self.process = process
         self.handed_over_to: str | None = None
+        self.import_s: float | None = None  # its libraries; None: another session started it
         self._on_handed_over = on_handed_over
         self._wire = wire
         self._stdout = output
@@ -102,6 +103,7 @@ class Connection:
             if self._stopping:
                 raise Stopped("session.stopped", phase=text("phase.loading"))
             raise WorkerDied("worker.no_start", how=self._how(), last_words=self._last_words())
+        self.import_s = frame["import_s"]
 
     def call(self, job: int, op: str, params: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
         """The result of `op`. Raises what the worker raised, WorkerDied, Stopped, NeedsReplacement or HandedOver."""
@@ -197,7 +199,11 @@ class Connection:
             return WorkerDied(self._fatal["code"], **self._fatal["params"])
         if stopping:
             return Stopped("session.stopped", phase=doing)
-        return WorkerDied("worker.died", doing=doing, how=self._how(), last_words=self._last_words())
+        signalled = {"signal": max(-(self.process.returncode or 0), 0)}  # 0: by none, or not our child
+        again = text("worker.run_again")
+        return WorkerDied(
+            "worker.died", doing=doing, how=self._how(), last_words=self._last_words(), advice=again, **signalled
+        )
 
     def _how(self) -> str:
         code = self.process.returncode

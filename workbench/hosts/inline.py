@@ -13,7 +13,7 @@ from workbench.errors import CapabilityError
 from workbench.hosts.arrival import Arrival
 from workbench.hosts.operations import execute
 from workbench.hosts.registry import Claim, Holding
-from workbench.knobs.machine import environment_of
+from workbench.knobs.machine import worker_environment_of
 from workbench.probes.context import Context
 from workbench.results import Machine, ThreadChoice
 
@@ -42,7 +42,7 @@ class InlineHost:
     def call(self, op: str, params: dict[str, Any], on_event: Callable[[str, Any], None]) -> dict[str, Any]:
         """Runs `op` and returns its data; raises what it raises."""
         self._stop = threading.Event()
-        if wanted := environment_of(params.get("config", Config())):
+        if wanted := worker_environment_of(params.get("config", Config())):
             raise CapabilityError("session.inline_restart", variables=", ".join(wanted))
         try:
             if claim := params.pop("claim", None):

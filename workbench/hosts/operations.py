@@ -8,10 +8,9 @@ from workbench.config import Config
 from workbench.engine.census import census
 from workbench.engine.engine import Engine
 from workbench.errors import WorkbenchError
-from workbench.probes.ceilings import copy_bandwidth
+from workbench.probes.allocated import allocated
 from workbench.probes.context import Context
 from workbench.results import Applied, Resolved, Result
-from workbench.words import say
 
 PROBES = (
     "timing",
@@ -29,6 +28,11 @@ PROBES = (
     "decoding",
     "stopping",
     "windows",
+    "powered",
+    "ceilings",
+    "experts",
+    "steady",
+    "memory_health",
     "quality.reference",
     "quality.candidate",
     "quality.sensitivity",
@@ -42,8 +46,10 @@ def execute(engine: Engine, op: str, params: dict[str, Any], context: Context) -
     """Runs one operation and returns its result as JSON-able data.
 
     open {source, config} · apply {config, fresh} · generate {prompts, max_new_tokens, seed, chat, logits_processors} ·
-    probe {probe, …} · census {} · bandwidth {}
+    probe {probe, …} · census {}
     """
+    if op not in ("open", "apply") and engine.model is None:  # memory did not hold the model of before either
+        engine.apply(engine.config, context)
     match op:
         case "open":
             applied = engine.open(Source(**params["source"]), Config(**params["config"]), context)
@@ -61,10 +67,6 @@ def execute(engine: Engine, op: str, params: dict[str, Any], context: Context) -
         case "census":
             counted = census(engine.model, engine.config, engine.loaded, engine.facts.checkpoint_quantization)
             return {"result": counted.to_dict(), **_state(engine)}
-        case "bandwidth":
-            context.enter(say("phase.bandwidth"))
-            ceiling = copy_bandwidth(engine.device, engine.resolved().threads)
-            return {"key": ceiling.key, "bytes_per_s": ceiling.bytes_per_s}
     raise WorkbenchError("worker.unknown_op", op=op)
 
 
@@ -74,8 +76,10 @@ def _applied(engine: Engine, applied: Applied) -> dict[str, Any]:
 
 def _state(engine: Engine, resolved: Resolved | None = None) -> dict[str, Any]:
     """`resolved`: what was read back a moment ago, where it was."""
+    held = allocated(engine.device)
     return {
         "config": engine.config.to_dict(),
         "resolved": (resolved or engine.resolved()).to_dict(),
         "facts": engine.facts.to_dict(),
+        "allocator": held.to_dict() if held else None,
     }

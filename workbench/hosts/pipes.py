@@ -21,13 +21,13 @@ class Channel:
             self.arguments = ["--read", str(self._theirs[0]), "--write", str(self._theirs[0])]
             self.wire = socket_wire(ours)
 
-    def popen_options(self) -> dict[str, object]:
-        """Options of subprocess.Popen that hand the child its end, in a session of its own."""
+    def popen_options(self, *, own_session: bool = True) -> dict[str, object]:
+        """Options of subprocess.Popen that hand the child its end, in a session of its own or in ours."""
         if sys.platform == "win32":
             startup = subprocess.STARTUPINFO()
             startup.lpAttributeList = {"handle_list": list(self._handles)}
             return {"startupinfo": startup, "creationflags": subprocess.CREATE_NEW_PROCESS_GROUP, "close_fds": True}
-        return {"pass_fds": self._theirs, "start_new_session": True}
+        return {"pass_fds": self._theirs, "start_new_session": own_session}
 
     def forget_child_end(self) -> None:
         """Closes this process's copy of the child's end, so that the child's death is an end of file here."""

@@ -7,13 +7,13 @@ import threading
 import time
 from typing import Any
 
-from workbench.errors import DeviceBusy, Stopped
+from workbench.errors import DeviceBusy, OutOfMemory, Stopped
 from workbench.hosts.arrival import Arrival
 from workbench.hosts.connection import STOP_GRACE_S, Connection, HandedOver, NeedsReplacement, OnEvent
 from workbench.hosts.door import knock
 from workbench.hosts.registry import Claim, Holder
 from workbench.knobs import Cost
-from workbench.knobs.machine import environment_of
+from workbench.knobs.machine import worker_environment_of
 from workbench.results import ThreadChoice
 from workbench.words import say
 
@@ -55,6 +55,11 @@ class ProcessHost:
         return worker.process.pid if worker and worker.alive else None
 
     @property
+    def import_seconds(self) -> float | None:
+        """What the worker took to import its libraries; None: it was started by another session, or there is none."""
+        return self._worker.import_s if self._worker else None
+
+    @property
     def handed_over(self) -> bool:
         """Whether another notebook has the engine now; the next call takes it back or brings another."""
         return self._worker is not None and self._worker.handed_over_to is not None
@@ -67,7 +72,7 @@ class ProcessHost:
             self._open = dict(params)
         else:
             self.restore(on_event)
-            if op == "apply" and environment_of(params["config"]) != self._started_with:
+            if op == "apply" and worker_environment_of(params["config"]) != self._started_with:
                 data = self._restart(params, on_event)
             else:
                 try:
@@ -128,6 +133,10 @@ class ProcessHost:
     def _ask(self, op: str, params: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
         try:
             return self._running(params if op == "open" else self._open).call(next(self._jobs), op, params, on_event)
+        except OutOfMemory as refused:
+            if refused.params.get("spoils"):  # the next call brings the model back in another process
+                self._kill()
+            raise
         except NeedsReplacement as residue:
             on_event("note", say("worker.residue", left=f"{residue.left / 1e6:.0f} MB"))
             self._kill()
@@ -171,7 +180,7 @@ class ProcessHost:
         self._kill()
         with self._changing:
             self._worker = Connection.adopt(found.pid, connection, os.fdopen(read, "rb"), self._on_handed_over)
-            self._started_with = environment_of(params["config"])  # the fingerprint says so
+            self._started_with = worker_environment_of(params["config"])  # the fingerprint says so
         self._open = dict(params)
         on_event("note", say("engines.taken_over", notebook=found.notebook))
         return self._ask("apply", {"config": params["config"], "claim": claim}, on_event)
@@ -182,7 +191,7 @@ class ProcessHost:
             if self._worker is None or not self._worker.alive:
                 if self._worker is not None:
                     self._worker.kill()
-                self._started_with = environment_of(opened["config"]) if opened else {}
+                self._started_with = worker_environment_of(opened["config"]) if opened else {}
                 environment = {**self._environment, **self._started_with}
                 self._worker = Connection.start(environment, self._on_handed_over)
                 self._worker.greet()

@@ -22,8 +22,24 @@ from workbench import __version__
 from workbench.errors import DeviceBusy
 from workbench.home import room
 from workbench.results import Machine, versions
+from workbench.turn import notebook_name
 from workbench.words import text
 from workbench.words.format import size
+
+__all__ = [
+    "MAX_BESIDE",
+    "WHEN_BUSY",
+    "Claim",
+    "Holder",
+    "Holding",
+    "busy",
+    "device_key",
+    "fingerprint",
+    "gpu_uuid",
+    "holder",
+    "holders",
+    "notebook_name",
+]
 
 WHEN_BUSY = ("refuse", "wait", "take", "beside")
 MAX_BESIDE = 16
@@ -73,11 +89,9 @@ def device_key(asked: str, machine: Machine) -> str:
     return uuid or f"cuda-{index}"
 
 
-def notebook_name() -> str:
-    """What people call this process: the notebook's file name, else the program's."""
-    notebook = os.environ.get("JPY_SESSION_NAME")  # set by Jupyter Server for each kernel
-    program = notebook or (sys.argv[0] if sys.argv and sys.argv[0] not in ("", "-c", "-m") else "python")
-    return Path(program).name
+def gpu_uuid(key: str) -> str | None:
+    """The GPU or MIG instance that a device's key names; None: the CPU, or a GPU whose UUID is not known."""
+    return None if key == "cpu" or key.startswith("cuda-") else key
 
 
 def fingerprint(source: dict[str, Any], environment: dict[str, str]) -> str:

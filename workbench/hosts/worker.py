@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--owner", type=int, required=True)
     arguments = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the notebook's Interrupt arrives as Stop over the wire
-    _prefer_as_victim()
+    prefer_as_victim()
     Worker(child_wire(arguments.read, arguments.write), arguments.owner, arguments.read).run()
 
 
@@ -52,17 +52,35 @@ class Worker:
         self._stops: dict[int, threading.Event] = {}
         self._job = 0
         self._sequence = 0
+        self._followers: Any = None  # where this is the first of several ranks
+        self._context: Any = None
+        self._ending = False
 
     def run(self) -> NoReturn:
         threading.Thread(target=self._read, daemon=True, name="control").start()
-        from workbench.engine.engine import Engine  # torch comes in here, after the control thread listens
+        began = time.monotonic()
+        from workbench.engine import ranks, sharding  # torch comes in here, after the control thread listens
+        from workbench.engine.engine import Engine
+        from workbench.engine.leading import LeadingEngine
         from workbench.results import ThreadChoice, versions
 
-        _quiet()
-        self._send({"type": "hello", "pid": os.getpid(), "versions": versions()})
+        quiet()
+        size = sharding.world()
+        if size > 1:
+            from workbench.hosts.followers import Followers
+
+            self._followers = Followers(size)
+        import_s = time.monotonic() - began
+        self._send({"type": "hello", "pid": os.getpid(), "versions": versions(), "import_s": import_s})
         setup = self._calls.get()
-        choice = ThreadChoice.from_dict(setup["params"]["threads"]) if setup["params"]["threads"] else None
-        engine = Engine(choice, replace=True)
+        threads = ranks.shared_out(setup["params"]["threads"], size)
+        choice = ThreadChoice.from_dict(threads) if threads else None
+        engine: Engine
+        if self._followers:
+            engine = LeadingEngine(self._followers.leader(threads, self._rank_lost), choice)
+            sharding.join(self._followers.store)
+        else:
+            engine = Engine(choice, replace=True)
         self._send({"type": "result", "job": setup["job"], "data": {}})
         self._finished()
         while True:
@@ -71,13 +89,14 @@ class Worker:
 
     def _answer(self, engine: Any, call: dict[str, Any]) -> None:
         from workbench.engine.memory import Residue
-        from workbench.errors import WorkbenchError
+        from workbench.engine.ranks import RanksLost
+        from workbench.errors import Stopped, WorkbenchError
         from workbench.hosts.operations import execute
         from workbench.probes.context import Context
         from workbench.probes.failures import loses_device
 
         self._job = call["job"]
-        context = Context(self._emit, self._stops[self._job])
+        context = self._context = Context(self._emit, self._stops[self._job])
         try:
             if claim := call["params"].pop("claim", None):
                 self._holding.claim(Claim(**claim), self._door.path if self._door else None)
@@ -85,6 +104,11 @@ class Worker:
             if "resolved" in data:
                 self._holding.update(bytes=sum(data["resolved"]["bytes_by_dtype"].values()))
             self._send({"type": "result", "job": self._job, "data": data})
+        except RanksLost as lost:
+            if isinstance(lost.__cause__, Stopped):  # where only this rank could notice: it is Stop that ends it
+                self._ending = True
+                end_process_tree()
+            self._rank_lost(lost.rank, lost.why)
         except WorkbenchError as error:
             self._fail(type(error).__name__, error.code, error.params)
         except Residue as residue:
@@ -102,6 +126,18 @@ class Worker:
         del self._stops[self._job]
         # a traceback keeps the frames of a failed load alive, and with them its tensors
         sys.last_exc = None  # type: ignore[assignment,attr-defined,unused-ignore]
+
+    def _rank_lost(self, rank: int, why: str = "") -> None:
+        """Ends this process, with the ranks that are left: a collective that waits for one of them never ends."""
+        if self._ending:
+            return
+        self._ending = True
+        doing = str((self._context.doing if self._context else None) or "")
+        parameters = {"rank": rank, "doing": doing, "why": why}
+        self._send(
+            {"type": "fatal", "code": "worker.rank_out_of_step" if why else "worker.rank_lost", "params": parameters}
+        )
+        end_process_tree()
 
     def _fail(self, kind: str, code: str, params: dict[str, Any], detail: str = "") -> None:
         plain = {name: value if isinstance(value, int | float | str) else str(value) for name, value in params.items()}
@@ -232,14 +268,14 @@ def _plain(data: Any) -> Any:
     return dump(mode="json") if dump else data
 
 
-def _prefer_as_victim() -> None:
+def prefer_as_victim() -> None:
     """Asks the kernel to take this process, not the notebook, when memory runs out (proc(5), oom_score_adj)."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Progress bars would fill the error report's ring buffer."""
     from transformers.utils import logging as transformers_logging
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench.catalog import MODELS, LocalModel
-from workbench.catalog.sources import DEMO_NAME
+from workbench.catalog.sources import DEMO_NAME, demo_folder
 from workbench.config import Config
 from workbench.errors import ModelError
 from workbench.forecast import forecast
@@ -56,8 +56,8 @@ Found = tuple[str, Place, Contents]
 
 
 def _demo() -> Iterator[Found]:
-    folders = sorted((home() / "models").glob(f"{DEMO_NAME}-*/config.json"))
-    contents = read_folder(folders[-1].parent, DEMO_NAME) if folders else None
+    folder = demo_folder()
+    contents = read_folder(folder, DEMO_NAME) if folder else None
     if contents is not None:
         yield "demo", "demo", contents
         return

@@ -16,9 +16,8 @@ from typing import Any
 from workbench.catalog.integrity import check_config, read_json
 from workbench.catalog.local import local_model
 from workbench.catalog.quantized import MANIFEST, SCHEMA, Made, identity, lacking, made_in, shelf, stated
-from workbench.catalog.sources import DEMO_NAME, Source
+from workbench.catalog.sources import DEMO_NAME, Source, demo_folder
 from workbench.errors import CapabilityError, ConfigError, ModelError
-from workbench.home import home
 from workbench.hub import prepare
 from workbench.hub.calibration import Calibration, calibration
 from workbench.hub.convert import checksum, locked
@@ -136,10 +135,10 @@ def _order(
 def _demo() -> Path:
     """The converted demo model; converted now in a process of its own, which needs torch, where it is not."""
     told = run_module("workbench.engine.demo", timeout_s=600.0)
-    folders = [path for path in (home() / "models").glob(f"{DEMO_NAME}-????????") if (path / "config.json").is_file()]
-    if told.problem or not folders:
+    folder = demo_folder()
+    if told.problem or folder is None:
         raise ModelError("calibrate.died", name=DEMO_NAME, problem=told.problem or "-")
-    return max(folders, key=lambda path: path.stat().st_mtime)
+    return folder
 
 
 def _check_rows(folder: Path, source: Source, group_size: int) -> None:

@@ -11,19 +11,25 @@ from workbench.knobs import (
     decoding,
     machine,
     offloading,
+    placement,
     precision,
     quantization,
     sampling,
     speculation,
+    tensor_parallel,
     tokens,
 )
-from workbench.knobs.kinds import Choice, Kind, Names, Number, Texts, Toggle, TokenIds, parse
+from workbench.knobs.budgets import Budgets
+from workbench.knobs.kinds import Choice, Kind, Names, Number, Texts, Toggle, TokenIds, parse, written
 from workbench.knobs.knob import OK, Cost, Group, Knob
 from workbench.results import Capability, Machine, ModelFacts
 
 KNOBS: dict[str, Knob] = {
     knob.name: knob
-    for group in (attention, decoding, speculation, precision, quantization, tokens, sampling, machine, offloading)
+    for group in (
+        *(attention, decoding, speculation, precision, quantization, tokens, sampling, machine),
+        *(offloading, placement, tensor_parallel),
+    )
     for knob in group.KNOBS
 }
 
@@ -47,6 +53,7 @@ def refusals(values: Mapping[str, Any], machine: Machine, model: ModelFacts | No
 __all__ = [
     "KNOBS",
     "OK",
+    "Budgets",
     "Choice",
     "Cost",
     "Group",
@@ -60,4 +67,5 @@ __all__ = [
     "cost_of",
     "parse",
     "refusals",
+    "written",
 ]

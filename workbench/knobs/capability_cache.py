@@ -39,7 +39,7 @@ def cache(value: Any, machine: Machine, model: ModelFacts | None, values: Mappin
     return OK if value in _CURRENT else allow(say("capability.note.old_cache"))
 
 
-def cache_backend(value: Any, machine: Machine, _model: ModelFacts | None, _values: Mapping[str, Any]) -> Capability:
+def cache_backend(value: Any, machine: Machine, _model: ModelFacts | None, values: Mapping[str, Any]) -> Capability:
     """quanto, hqq: the library of the quantised cache; fp8: transformers' own."""
     known = machine.torch.cache_backends if machine.torch is not None else ()
     if known and value not in known:
@@ -47,6 +47,9 @@ def cache_backend(value: Any, machine: Machine, _model: ModelFacts | None, _valu
             say("capability.no_cache_backend", value=value, known=", ".join(known)),
             say("capability.use_backend", backend=known[-1]),
         )
+    if value == "fp8" and values.get("cache") == "quantized" and values.get("autocast", "off") != "off":
+        # torch.cat is on autocast's promote list, which knows no float8: ATen/autocast_mode.h, prioritize
+        return refuse(say("capability.fp8_cache_autocast"), say("capability.use_autocast_off"))
     if value not in _PACKAGES:
         return OK
     refusal = unusable(machine.package(_PACKAGES[value]), _PACKAGES[value])

@@ -50,6 +50,18 @@ def gpu_of(machine: Machine, values: Mapping[str, Any]) -> Gpu | None:
     return next((gpu for gpu in machine.gpus if gpu.index == index), machine.gpus[0])
 
 
+def visible_gpus(machine: Machine) -> tuple[Gpu, ...]:
+    """The GPUs that torch can use, in its order; none where it can use none."""
+    if machine.torch is None or not machine.torch.cuda_available:
+        return ()
+    return machine.gpus
+
+
+def is_divided(gpus: tuple[Gpu, ...]) -> bool:
+    """Whether what torch sees is an instance of a divided GPU (MIG): CUDA gives a process one of them and no more."""
+    return bool(gpus) and bool(gpus[0].mig)
+
+
 def needs_cuda(machine: Machine, values: Mapping[str, Any]) -> Capability | None:
     """The refusal of what exists on CUDA only; None where the model runs there."""
     if on_cuda(machine, values):

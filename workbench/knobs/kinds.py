@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.knobs.budgets import Budgets
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -139,7 +141,7 @@ class Texts:
         return 0 < len(part) <= self.longest and not any("\ud800" <= letter <= "\udfff" for letter in part)
 
 
-Kind = Choice | Toggle | Number | TokenIds | Names | Texts
+Kind = Choice | Toggle | Number | TokenIds | Names | Texts | Budgets
 
 
 def parse(kind: Kind, text: str) -> Any:
@@ -161,7 +163,7 @@ def parse(kind: Kind, text: str) -> Any:
         if text.lower() not in words:
             raise ValueError(kind.allowed)
         return words[text.lower()]
-    if isinstance(kind, Choice | Names) or text in kind.words:
+    if isinstance(kind, Choice | Names | Budgets) or text in kind.words:
         return kind.check(text)
     try:
         if isinstance(kind, TokenIds):
@@ -170,6 +172,13 @@ def parse(kind: Kind, text: str) -> Any:
         return kind.check(float(text))
     except (ValueError, IndexError):
         raise ValueError(kind.allowed) from None
+
+
+def written(kind: Kind, value: Any) -> str:
+    """`value` as `parse` reads it back."""
+    if isinstance(kind, Texts):
+        return json.dumps(list(value), ensure_ascii=False)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _texts(kind: Texts, text: str) -> tuple[str, ...]:

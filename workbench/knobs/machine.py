@@ -1,10 +1,12 @@
-"""Where the model runs, with how many threads, and how these wait and stay."""
+"""Where the model runs, with how many threads, how these wait and stay, and how memory is handed out."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from workbench.knobs.conditions import allow, is_windows, needs_cuda, refuse
 from workbench.knobs.kinds import Choice, Number
 from workbench.knobs.knob import OK, Cost, Group, Knob
+from workbench.knobs.tensor_parallel import rank_environment
 from workbench.results import Capability, Machine, ModelFacts
 from workbench.words import say
 
@@ -68,22 +70,54 @@ def _pinning_capability(
     return OK
 
 
+# Of torch's names for it the one that every version reads, and that wins where PYTORCH_ALLOC_CONF is set too
+# (c10/cuda/CUDAAllocatorConfig.h, torch 2.13: tests/hosts/test_restart.py).
+ALLOCATOR_VARIABLE = "PYTORCH_CUDA_ALLOC_CONF"
+_ALLOCATOR = {"expandable_segments": "expandable_segments:True"}
+
+
+def _allocator_capability(
+    value: Any, machine: Machine, _model: ModelFacts | None, values: Mapping[str, Any]
+) -> Capability:
+    """Expandable segments map pages with the driver's virtual memory calls, which torch builds in on Linux only."""
+    if value == "default":
+        return OK
+    if refusal := needs_cuda(machine, values):
+        return refusal
+    if is_windows(machine):
+        return refuse(say("capability.no_expandable_segments"), say("capability.use_default_allocator"))
+    if "WSL2" in machine.platform:
+        return allow(say("capability.note.expandable_wsl"))
+    return OK
+
+
 def environment_of(values: Mapping[str, Any]) -> dict[str, str]:
     """What a process needs in its environment before it imports torch; what is left out stays as it is found.
 
-    The names are those of the OpenMP specification (its chapter on environment variables); runtimes read them once,
-    when they are loaded.
+    The names are those of the OpenMP specification (its chapter on environment variables) and of torch's allocator;
+    each is read once, when its library is loaded.
     """
     wanted = {}
     if values["waiting"] != "auto":
         wanted["OMP_WAIT_POLICY"] = str(values["waiting"]).upper()
     if values["pinning"] == "cores":
         wanted |= {"OMP_PROC_BIND": "close", "OMP_PLACES": "cores"}
+    if values["allocator"] in _ALLOCATOR and _maybe_on_cuda(values):
+        wanted[ALLOCATOR_VARIABLE] = _ALLOCATOR[values["allocator"]]
     return wanted
+
+
+def worker_environment_of(values: Mapping[str, Any]) -> dict[str, str]:
+    """The same for a worker, which starts the other ranks itself where there are several."""
+    return {**environment_of(values), **rank_environment(values)}
 
 
 def _on_cpu(values: Mapping[str, Any]) -> bool:
     return not str(values["device"]).startswith("cuda")
+
+
+def _maybe_on_cuda(values: Mapping[str, Any]) -> bool:
+    return bool(values["device"] != "cpu")
 
 
 KNOBS = (
@@ -129,5 +163,17 @@ KNOBS = (
         cost=Cost.RESTART,
         when=_on_cpu,
         capability=_pinning_capability,
+    ),
+    Knob(
+        name="allocator",
+        label="GPU allocator",
+        help="How torch takes GPU memory. default: in segments of fixed size, cut into blocks. expandable_segments: in "
+        "segments that grow, so that requests of many lengths leave fewer pieces behind.",
+        group=Group.MACHINE,
+        kind=Choice(("default", *_ALLOCATOR)),
+        default="default",
+        cost=Cost.RESTART,
+        when=_maybe_on_cuda,
+        capability=_allocator_capability,
     ),
 )

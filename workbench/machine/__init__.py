@@ -2,7 +2,7 @@
 
 from workbench.machine.examine import (
     doctor,
-    remember_bandwidth,
+    remember_ceilings,
     thread_choice,
     with_free_memory,
     worker_environment,
@@ -13,7 +13,7 @@ from workbench.machine.values import values
 __all__ = [
     "doctor",
     "power_notes",
-    "remember_bandwidth",
+    "remember_ceilings",
     "thread_choice",
     "values",
     "with_free_memory",

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
+from pydantic import ValidationError
+
 from workbench.machine import cache, threads
+from workbench.machine.accelerators import unsupported
 from workbench.machine.cpu import identify, read_cpu
 from workbench.machine.facts import (
     Facts,
@@ -22,12 +25,14 @@ from workbench.machine.limits import read_limits
 from workbench.machine.packages import DISTRIBUTIONS, judge_all
 from workbench.machine.power import read_power
 from workbench.machine.storage import read_storage
+from workbench.machine.surroundings import surroundings
+from workbench.machine.topology import read_topology
 from workbench.machine.torch_process import read_torch
 from workbench.machine.visible import read_visible
-from workbench.results import Cpu, Machine, ThreadChoice
+from workbench.results import Ceilings, Cpu, Machine, ThreadChoice
 from workbench.words import Message
 
-_BANDWIDTH = "copy_bandwidth"
+_CEILINGS = "ceilings"
 _IDENTITY = "cpu"
 _READ_BY_TORCH = ("torch", "transformers", *DISTRIBUTIONS)
 
@@ -63,6 +68,9 @@ def doctor(refresh: bool = False, *, measure: bool = False, progress: Callable[[
         driver=driver,
         gpus=visible_gpus(driver, torch.facts, visible),
         visible=visible,
+        accelerator=unsupported(),
+        surroundings=surroundings(),
+        topology=read_topology() if len(driver.gpus) > 1 else None,
         torch=torch.facts,
         torch_problem=torch.problem,
         versions=versions,
@@ -73,10 +81,10 @@ def doctor(refresh: bool = False, *, measure: bool = False, progress: Callable[[
         storage=storage,
         power=read_power(),
     )
-    return report(facts, _kept_bandwidth(_bandwidth_key(cpu, driver)), (torch.unkept,) if torch.unkept else ())
+    return report(facts, _kept_ceilings(_ceilings_key(cpu, driver)), (torch.unkept,) if torch.unkept else ())
 
 
-def report(facts: Facts, copy_bandwidth: dict[str, float], more: tuple[Message, ...] = ()) -> Machine:
+def report(facts: Facts, ceilings: dict[str, Ceilings], more: tuple[Message, ...] = ()) -> Machine:
     """The facts judged and put into words' codes: a pure function."""
     return Machine(
         label=label(facts),
@@ -89,10 +97,11 @@ def report(facts: Facts, copy_bandwidth: dict[str, float], more: tuple[Message, 
         packages=judge_all(facts),
         tools=tuple(sorted(facts.tools)),
         threads=facts.threads,
-        copy_bandwidth=copy_bandwidth,
+        ceilings=ceilings,
         free_disk_bytes=facts.free_disk_bytes,
         storage=facts.storage,
         power=facts.power,
+        topology=facts.topology,
         lines=(*findings(facts), *more),
     )
 
@@ -133,20 +142,25 @@ def worker_environment() -> dict[str, str]:
     return threads.environment_for(thread_choice())
 
 
-def remember_bandwidth(key: str, bytes_per_s: float) -> Message | None:
-    """Keeps a measured copy bandwidth ("cpu:1", "cuda:0") for this machine; answers why it could not be kept."""
-    held = _bandwidth_key(_cpu(), read_driver())
-    return cache.store(_BANDWIDTH, held, {**_kept_bandwidth(held), key: bytes_per_s})
+def remember_ceilings(found: Ceilings) -> Message | None:
+    """Keeps what a device reached, without samples, for this machine, torch and driver; answers why it could not."""
+    held = _ceilings_key(_cpu(), read_driver())
+    known = {**_kept_ceilings(held), found.key: found.lean()}
+    return cache.store(_CEILINGS, held, {key: each.to_dict() for key, each in known.items()})
 
 
-def _kept_bandwidth(key: dict[str, Any]) -> dict[str, float]:
-    """Bytes/s by device; empty when none was measured on this machine."""
-    kept = cache.load(_BANDWIDTH, key)
-    return {str(device): float(value) for device, value in kept.items()} if isinstance(kept, dict) else {}
+def _kept_ceilings(key: dict[str, Any]) -> dict[str, Ceilings]:
+    """By device; empty when none were measured on this machine under these versions."""
+    kept = cache.load(_CEILINGS, key)
+    try:
+        return {str(device): Ceilings.from_dict(value) for device, value in kept.items()} if kept else {}
+    except (AttributeError, ValidationError):  # of another version of the workbench, or damaged: measured again
+        return {}
 
 
-def _bandwidth_key(cpu: Cpu, driver: Driver) -> dict[str, Any]:
-    return {**_cpu_key(cpu), "gpus": [gpu.uuid or gpu.name for gpu in driver.gpus]}
+def _ceilings_key(cpu: Cpu, driver: Driver) -> dict[str, Any]:
+    gpus = [gpu.uuid or gpu.name for gpu in driver.gpus]
+    return {**_cpu_key(cpu), "gpus": gpus, "driver": driver.version}
 
 
 def _cpu() -> Cpu:

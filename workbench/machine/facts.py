@@ -12,7 +12,8 @@ from pathlib import Path
 from workbench.machine.gpus import Driver
 from workbench.machine.limits import Limits
 from workbench.machine.visible import Visible
-from workbench.results import Cpu, Gpu, Power, Storage, ThreadChoice, Torch
+from workbench.results import Cpu, Gpu, Power, Storage, ThreadChoice, Topology, Torch
+from workbench.words import Message
 
 _TOOLS = ("g++", "clang++", "cl", "ninja", "nvcc")
 PYTHON_H = "Python.h"  # Inductor, Triton and C++ extensions include it; Debian keeps it in python3-dev
@@ -29,6 +30,9 @@ class Facts:
     gpus             as torch numbers them
     visible          what CUDA_VISIBLE_DEVICES leaves of the driver's
     tools            compilers found on PATH, and Python.h where this Python's headers are installed
+    accelerator      why another maker's accelerator is not sampled, where there is one
+    surroundings     what keeps a GPU's processes from view: wsl2 or pid_namespace
+    topology         how several GPUs are joined
     wait_policy_set  OMP_WAIT_POLICY as this process's environment has it
     """
 
@@ -43,6 +47,9 @@ class Facts:
     driver: Driver = field(default_factory=Driver)
     gpus: tuple[Gpu, ...] = ()
     visible: Visible = field(default_factory=Visible)
+    accelerator: Message | None = None
+    surroundings: str | None = None
+    topology: Topology | None = None
     torch: Torch | None = None
     torch_problem: str | None = None
     versions: dict[str, str] = field(default_factory=dict)

@@ -6,6 +6,7 @@ A finding's code is `machine.<topic>.<what>`; the report shows it beside the row
 from workbench.machine import flash_attn
 from workbench.machine.facts import Facts
 from workbench.machine.power import holds
+from workbench.machine.surroundings import PID_NAMESPACE
 from workbench.results import Cpu, Gpu
 from workbench.words import Message, say
 from workbench.words.format import number, size
@@ -79,9 +80,11 @@ def _gpu(facts: Facts) -> list[Message]:
         found = [say("machine.gpu.none")]
         if facts.driver.problem is not None and facts.driver.problem.code != "machine.gpu.no_driver":
             found.append(facts.driver.problem)
-        return [*found, *_visible(facts)]
+        return [*found, *_accelerator(facts), *_visible(facts)]
     found = [facts.driver.problem] if facts.driver.problem is not None else []
-    found += _visible(facts)
+    found += [*_accelerator(facts), *_visible(facts)]
+    if facts.surroundings == PID_NAMESPACE and facts.driver.gpus:
+        found.append(say("machine.gpu.processes_hidden"))
     for gpu in facts.gpus:
         found += _mig(gpu, facts)
         if gpu.capability is None:
@@ -91,6 +94,10 @@ def _gpu(facts: Facts) -> list[Message]:
         elif gpu.capability < (8, 0):
             found.append(say("machine.gpu.before_ampere", gpu=gpu.name, capability=_dotted(gpu.capability)))
     return found
+
+
+def _accelerator(facts: Facts) -> list[Message]:
+    return [] if facts.accelerator is None else [facts.accelerator]
 
 
 def _visible(facts: Facts) -> list[Message]:

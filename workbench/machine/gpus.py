@@ -5,7 +5,7 @@ from typing import Any
 
 from workbench.machine.nvml import Nvml
 from workbench.machine.visible import Visible
-from workbench.results import Gpu, MigInstance, Torch
+from workbench.results import Gpu, Machine, MigInstance, Torch
 from workbench.words import Message
 
 
@@ -26,7 +26,10 @@ def read_driver() -> Driver:
             return Driver(problem=nvml.problem)
         version = nvml.ask("nvmlSystemGetDriverVersion")
         gpus = []
-        for index, handle in enumerate(nvml.handles):
+        for device in nvml.devices:
+            index, handle = device.index, device.handle
+            if handle is None:  # its place is kept: the numbers of those after it do not change
+                continue
             memory = nvml.ask("nvmlDeviceGetMemoryInfo", handle)
             mode = nvml.ask("nvmlDeviceGetMigMode", handle)  # [now, after the next reset]
             gpus.append(
@@ -49,13 +52,16 @@ def read_driver() -> Driver:
         )
 
 
+def mig_handles(nvml: Nvml, handle: Any) -> list[Any]:
+    """NVML's handles of the parts of a divided GPU; a place without one answers nothing."""
+    places = range(nvml.ask("nvmlDeviceGetMaxMigDeviceCount", handle) or 0)
+    parts = (nvml.ask("nvmlDeviceGetMigDeviceHandleByIndex", handle, place) for place in places)
+    return [part for part in parts if part is not None]
+
+
 def _instances(nvml: Nvml, handle: Any) -> tuple[MigInstance, ...]:
-    """The parts of a divided GPU; a place without one answers nothing."""
     found = []
-    for place in range(nvml.ask("nvmlDeviceGetMaxMigDeviceCount", handle) or 0):
-        part = nvml.ask("nvmlDeviceGetMigDeviceHandleByIndex", handle, place)
-        if part is None:
-            continue
+    for part in mig_handles(nvml, handle):
         memory = nvml.ask("nvmlDeviceGetMemoryInfo", part)
         found.append(
             MigInstance(
@@ -81,11 +87,11 @@ def visible_gpus(driver: Driver, torch: Torch | None, visible: Visible | None = 
     """
     if torch is None or not torch.gpus:
         return driver.gpus if visible is None or visible.setting is None else visible.gpus
-    by_uuid = {_bare(gpu.uuid): gpu for gpu in driver.gpus if gpu.uuid}
-    by_uuid |= {_bare(part.uuid): gpu for gpu in driver.gpus for part in gpu.instances if part.uuid}
+    by_uuid = {bare(gpu.uuid): gpu for gpu in driver.gpus if gpu.uuid}
+    by_uuid |= {bare(part.uuid): gpu for gpu in driver.gpus for part in gpu.instances if part.uuid}
     found = []
     for gpu in torch.gpus:
-        known = by_uuid.get(_bare(gpu.uuid)) if gpu.uuid else None
+        known = by_uuid.get(bare(gpu.uuid)) if gpu.uuid else None
         facts: dict[str, Any] = {"driver": driver.version}
         if known is not None:
             facts |= {"uuid": known.uuid, "mig": known.mig, "instances": known.instances}
@@ -95,6 +101,15 @@ def visible_gpus(driver: Driver, torch: Torch | None, visible: Visible | None = 
     return tuple(found)
 
 
-def _bare(uuid: str | None) -> str:
-    """NVML writes GPU-8f2a… or MIG-8f2a…, torch 8f2a…."""
+def sampled_uuids(machine: Machine) -> tuple[str, ...] | None:
+    """What NVML is asked for, so that its samples come in the order in which torch numbers the GPUs: their UUIDs, of a
+    MIG instance its own. None where one of them is not known by a UUID: then all GPUs, as NVML numbers them.
+    """
+    seen = machine.torch.gpus if machine.torch is not None and machine.torch.gpus else machine.gpus
+    uuids = [gpu.uuid for gpu in seen]
+    return tuple(uuid for uuid in uuids if uuid) if uuids and all(uuids) else None
+
+
+def bare(uuid: str | None) -> str:
+    """A UUID without its kind, to compare: NVML writes GPU-8f2a… or MIG-8f2a…, torch 8f2a…."""
     return (uuid or "").removeprefix("GPU-").removeprefix("MIG-").lower()

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from workbench.machine import cache
 from workbench.machine.child import run_module
-from workbench.results import Cpu, ThreadChoice
+from workbench.results import Cpu, ThreadChoice, TimedRun
+from workbench.turn import taken, waiting
 from workbench.words import Message, say
 from workbench.words.format import seconds
 
@@ -105,6 +106,16 @@ def measure_choice(cpu: Cpu, key: dict[str, Any], progress: Callable[[str], None
     counts = candidates(cpu.cores)
     if counts == [1]:
         return default_choice(say("machine.threads.one_core"))
+
+    def tell(device: str, run: TimedRun | None) -> None:
+        if progress is not None:
+            progress(str(waiting(device, run)))
+
+    with taken(("cpu",), tell=tell):
+        return _measured(counts, key, progress)
+
+
+def _measured(counts: list[int], key: dict[str, Any], progress: Callable[[str], None] | None) -> ThreadChoice:
     quiet: dict[Setting, float] = {}
     beside_busy: dict[Setting, float] = {}
     elsewhere: list[float] = []

@@ -6,6 +6,7 @@ Definitions of the metrics: `workbench.metrics`.
 import math
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from statistics import fmean
 from typing import Any
 
@@ -14,8 +15,10 @@ import torch
 from workbench.judging import COMPARED, Run
 from workbench.pairing import Half, block_of
 from workbench.probes.bench import Bench
+from workbench.probes.conditions import During
 from workbench.probes.context import Context
-from workbench.probes.device.cpu import Neighbours
+from workbench.probes.device.gate import together
+from workbench.probes.memory import Peak
 from workbench.probes.timing import fixed_run, prepare
 from workbench.results import Block, Workload
 from workbench.words import say
@@ -24,19 +27,21 @@ from workbench.words import say
 def run(bench: Bench, params: dict[str, Any], context: Context) -> Block:
     """One warm-up run if asked, then `runs` runs.
 
-    params: workload (as a dict), runs (default 1), warm_up (default False).
+    params: workload (as a dict), runs (default 1), warm_up (default False), peak (whether memory is looked at).
     """
-    blocks = Blocks(bench, Workload(**params["workload"]), context)
-    if params.get("warm_up"):
-        context.enter(say("phase.warming_up"))
-        blocks.run()
-    context.enter(say("phase.comparing"))
-    halves = [blocks.run() for _ in range(params.get("runs", 1))]
-    cores = [half.others_cores for half in halves if half.others_cores is not None]
+    peak = Peak(bench.device) if params.get("peak") else None
+    with peak or nullcontext():
+        blocks = Blocks(bench, Workload(**params["workload"]), context)
+        if params.get("warm_up"):
+            context.enter(say("phase.warming_up"))
+            blocks.run()
+        context.enter(say("phase.comparing"))
+        halves = [blocks.run() for _ in range(params.get("runs", 1))]
     return Block(
+        peak_bytes=peak.bytes if peak else None,
         run=_mean([half.run for half in halves]),
         seconds=sum(half.seconds for half in halves),
-        others_cores=fmean(cores) if cores else None,
+        conditions=together([half.conditions for half in halves]),
         workload=blocks.workload,
     )
 
@@ -54,10 +59,10 @@ class Blocks:
     def run(self) -> Half:
         """One run under the configuration in force."""
         began = time.perf_counter()
-        with Neighbours() as neighbours:
+        with During(self._bench.device) as during:
             sample = fixed_run(self._bench, self.batch, self.workload.new_tokens, self._context)
         metrics = {metric: getattr(sample, metric) for metric in COMPARED}
-        return Half(metrics, time.perf_counter() - began, neighbours.cores)
+        return Half(metrics, time.perf_counter() - began, during.found)
 
 
 def _mean(runs: Sequence[Run]) -> dict[str, float]:

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
-import torch
 from transformers import ContinuousBatchingConfig
 
 from workbench.errors import CapabilityError
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
+from workbench.probes.failures import refuses_memory
 from workbench.words import Message, say
 
 PAGE_TOKENS = 32  # of a page; 256, the default, leaves most of a page empty under short requests
@@ -114,7 +114,7 @@ def running(bench: Bench, lengths: Sequence[int], answers: Sequence[int]) -> Ite
         manager.start()
         yield Manager(bench, manager)
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        if isinstance(error, torch.OutOfMemoryError):
+        if refuses_memory(error):
             raise
         problem = next(iter(str(error).splitlines()), "")
         raise _failed(bench, f"{type(error).__name__}: {problem}") from error

@@ -1,6 +1,5 @@
 """Peak memory over a stretch of work."""
 
-import gc
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +7,8 @@ from pathlib import Path
 import psutil
 import torch
 
-from workbench.probes.failures import refuses_memory
+from workbench.probes.allocator import release
+from workbench.probes.failures import refusal_of, refuses_memory
 from workbench.words import Message, say
 
 _PERIOD_S = 0.005
@@ -64,13 +64,13 @@ def out_of_memory(device: torch.device, work: Callable[[], None]) -> Message | N
     except (RuntimeError, MemoryError) as error:
         if not refuses_memory(error):
             raise
-        refused = next(iter(str(error).splitlines()), type(error).__name__)
+        refused = refusal_of(error, device)
+        if refused.spoils:  # nothing that follows in this process would be as it was
+            raise
     if refused is None:
         return None
-    gc.collect()  # only now: the traceback of the failure held its tensors
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    return say("scan.out_of_memory", problem=refused)
+    release(device)  # only now: the traceback of the failure held its tensors
+    return say("scan.out_of_memory", problem=f"{refused.problem}; {refused.sentences}".rstrip(".; "))
 
 
 def _reset_high_water_mark() -> bool:

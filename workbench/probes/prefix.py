@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from workbench.judging import floor_of, judge
-from workbench.pairing import Plan, gather, told
+from workbench.judging import floor_of
+from workbench.pairing import Plan, gather, judged_of, told
 from workbench.probes import kv
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
@@ -93,7 +93,7 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> PrefixPoint:
     plan = Plan(params["precision"], params["budget_s"])
     gathered = gather(sides.half, plan, lambda *so_far: context.progress(*told(*so_far)), began)
     floor = floor_of(gathered.same)
-    judged = judge(gathered.pairs, floor, names)
+    judged = judged_of(gathered, floor, names)
     cold_s, cached_s = judged["mean_a"]["ttft_s"], judged["mean_b"]["ttft_s"]
     measured, seen = judged["ratio"]["ttft_s"], "ttft_s" in judged["seen"]
     prompt_tokens = fmean(prompt.shape[1] for prompt in prefix.prompts)
@@ -126,7 +126,7 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> PrefixPoint:
         level=same.level,
         first_divergence=same.divergence,
         verdict=say(
-            "prefix.verdict" if seen else "prefix.no_difference",
+            "prefix.shared" if gathered.shared else "prefix.verdict" if seen else "prefix.no_difference",
             cold=seconds(cold_s),
             cached=seconds(cached_s),
             ratio=ratio(measured),

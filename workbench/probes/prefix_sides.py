@@ -16,8 +16,8 @@ from workbench.pairing import Half
 from workbench.probes import kv
 from workbench.probes.agreement import decoded, distance, divergence, dtype_of, rounding_of
 from workbench.probes.bench import Bench
+from workbench.probes.conditions import During
 from workbench.probes.context import Context
-from workbench.probes.device.cpu import Neighbours
 from workbench.probes.timing import fixed_run
 from workbench.results import Divergence, LogitDistance
 from workbench.results.agreement import Level
@@ -53,12 +53,12 @@ class Sides:
     def half(self, side: int) -> Half:
         """One run: every prompt once, each metric as their geometric mean."""
         began, runs = time.perf_counter(), []
-        with Neighbours() as neighbours:
+        with During(self._bench.device) as during:
             for batch, kept in self._prompts:
                 options = partial(self._options, kept) if side else dict
                 runs.append(fixed_run(self._bench, batch, self._new_tokens, self._context, options))
         means = {metric: math.exp(fmean(math.log(getattr(run, metric)) for run in runs)) for metric in COMPARED}
-        return Half(means, time.perf_counter() - began, neighbours.cores)
+        return Half(means, time.perf_counter() - began, during.found)
 
     def agreement(self, names: tuple[str, str]) -> Same:
         """The cached answers' logits, led along the cold ones. `names` of both, for the sentence."""

@@ -14,8 +14,9 @@ from workbench.probes.bench import Bench
 from workbench.probes.context import Context
 from workbench.probes.device.cpu import Neighbours
 from workbench.probes.memory import Peak, out_of_memory
+from workbench.probes.routed import counted
 from workbench.probes.timing import fixed_run, prepare
-from workbench.results import Resolved, Rung, RungLine, Workload
+from workbench.results import Resolved, RoutedExperts, Rung, RungLine, Workload
 from workbench.stats import ratio_interval, relative_half_width
 from workbench.words import Message, say
 
@@ -43,6 +44,7 @@ class _Line:
         self.samples: dict[str, list[float]] = {metric: [] for metric in SCANNED}
         self.peak: Peak | None = None
         self.resolved: Resolved | None = None
+        self.routed: RoutedExperts | None = None
         self.failed: Message | None = None
 
     def warm_up(self, context: Context) -> None:
@@ -52,9 +54,9 @@ class _Line:
     def _first(self, context: Context) -> None:
         self._bench.switch(self.config, context)
         self.batch = prepare(self._bench, self.workload)
-        with Peak(self._bench.device) as peak:
+        with Peak(self._bench.device) as peak, counted(self._bench) as routed:
             fixed_run(self._bench, self.batch, self.workload.new_tokens, context)
-        self.peak, self.resolved = peak, self._bench.resolved()
+        self.peak, self.resolved, self.routed = peak, self._bench.resolved(), routed.found()
 
     def measure(self, context: Context) -> None:
         self._bench.switch(self.config, context, proven=True)
@@ -69,6 +71,7 @@ class _Line:
             peak_method=self.peak.method if self.peak else "",
             resolved=self.resolved,
             failed=self.failed,
+            routed=self.routed,
         )
 
 

@@ -12,9 +12,9 @@ from workbench.buckets import Buckets
 from workbench.errors import WorkbenchError
 from workbench.probes import continuous, packing
 from workbench.probes.bench import Bench
+from workbench.probes.clock import Clock
 from workbench.probes.context import Context
 from workbench.probes.requests import together
-from workbench.probes.timing import Clock
 from workbench.results import Shapes
 
 

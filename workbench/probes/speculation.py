@@ -84,6 +84,8 @@ def _run(bench: Bench, params: dict[str, Any], context: Context) -> SpeculationR
 def _verdict(found: SpeculationRun, comparison: Comparison) -> Message:
     gain = comparison.ratio["decode_tps"]
     kind = "none" if "decode_tps" not in comparison.seen else "faster" if gain > 1 else "slower"
+    if comparison.shared:
+        kind = "shared"
     drafts = found.drafts
     return say(
         f"speculation.{kind}",

@@ -12,18 +12,32 @@ from statistics import fmean
 from typing import Any
 
 import torch
-from transformers.generation.streamers import BaseStreamer
 
+from workbench.config import Config
 from workbench.errors import ConfigError, WorkbenchError
-from workbench.forecast import step_bytes
 from workbench.knobs.generation import STATIC
-from workbench.pairing import SHARED_CORES
+from workbench.limits import limits_of, work_of
+from workbench.pairing import DISTURBED_GPU, SHARED_CORES
+from workbench.probes import ranges
 from workbench.probes.bench import Bench
+from workbench.probes.clock import Clock, Look, Sample
+from workbench.probes.conditions import During
 from workbench.probes.context import Context
 from workbench.probes.device.cpu import Neighbours
+from workbench.probes.device.gate import together, unthrottled
 from workbench.probes.memory import Peak
 from workbench.probes.padding import padded
-from workbench.results import Latencies, Measurement, WarmUp, Workload, break_even_tokens
+from workbench.probes.routed import counted
+from workbench.results import (
+    Ceilings,
+    Latencies,
+    Measurement,
+    RoutedExperts,
+    RunConditions,
+    WarmUp,
+    Workload,
+    break_even_tokens,
+)
 from workbench.stats import percentile, positive_mean_interval, relative_half_width
 from workbench.words import Message, say
 from workbench.words.format import THIN, number
@@ -34,69 +48,22 @@ _UNCOMPILED_TOKENS = 8  # of the short run without compiling: a break-even is no
 _RATES = ("ttft_s", "tpot_s", "decode_tps", "prefill_tps", "e2e_s")
 
 
-class Clock(BaseStreamer):  # type: ignore[misc]  # transformers ships no types
-    """Stamps each step. `.stamps[0]` is the first new token; `.own_s` the thread time spent in here.
-
-    `.tokens` counts the new tokens of a row with each stamp: several where a step's drafts were accepted.
-    """
-
-    def __init__(self, context: Context, guard: Any) -> None:
-        self.context = context
-        self._guard = guard
-        self._prompt_seen = False
-        self.stamps: list[float] = []
-        self.tokens: list[int] = []
-        self.own_s = 0.0
-
-    def put(self, tokens: torch.Tensor) -> None:
-        now = time.perf_counter()
-        began = time.thread_time()
-        if self._prompt_seen:
-            self.stamps.append(now)
-            self.tokens.append(tokens.shape[1] if tokens.ndim > 1 else 1)  # [row, accepted], else [rows]
-            if len(self.stamps) == 1:
-                self._guard.lift()
-            self.context.check()
-        self._prompt_seen = True
-        self.own_s += time.thread_time() - began
-
-    def end(self) -> None:
-        """Nothing is held back."""
-
-
-class Sample:
-    """One run: its stamps and what follows from them.
-
-    Tokens that come with the first stamp were paid for by TTFT, so that the decode rate counts those after it: with
-    speculation they may be several. A gap lies between two steps, as their reader sees them.
-    """
-
-    def __init__(self, began: float, clock: Clock, sequences: torch.Tensor, prompt_tokens: int) -> None:
-        batch_size = sequences.shape[0]
-        self.token_ids: tuple[int, ...] = tuple(sequences[0, prompt_tokens:].tolist())
-        self.ttft_s = clock.stamps[0] - began
-        self.e2e_s = clock.stamps[-1] - began
-        self.gaps = [later - earlier for earlier, later in zip(clock.stamps, clock.stamps[1:], strict=False)]
-        self.tpot_s = (self.e2e_s - self.ttft_s) / sum(clock.tokens[1:])
-        self.decode_tps = batch_size / self.tpot_s
-        self.prefill_tps = batch_size * prompt_tokens / self.ttft_s
-        self.own_share = clock.own_s / self.e2e_s
-
-
 def fixed_run(
     bench: Bench,
     batch: dict[str, torch.Tensor],
     new_tokens: int,
     context: Context,
     options: Callable[[], dict[str, Any]] = dict,
+    look: Look | None = None,
 ) -> Sample:
     """One greedy `generate` of exactly `new_tokens` per row over `batch` (input_ids [batch, time]).
 
     options  makes further arguments of `generate`; its time counts
+    look     called after each step (see `Clock`)
     """
     prompt_tokens = batch["input_ids"].shape[1]
     with bench.interruptible(context) as guard:
-        clock = Clock(context, guard)
+        clock = Clock(context, guard, look)
         began = time.perf_counter()
         output = bench.produce(batch, clock, new_tokens, **options())
     produced = output.sequences.shape[1] - prompt_tokens
@@ -142,29 +109,33 @@ def check_length(prompt_tokens: int, new_tokens: int, context_length: int) -> No
 def run(bench: Bench, params: dict[str, Any], context: Context) -> Measurement:
     """Measures `params["workload"]` until decode and prefill are known to ±`precision`, or `budget_s` is spent.
 
-    params: workload (Workload as a dict), precision (share, default 0.05), budget_s (default 60),
-    bandwidth (bytes/s of this device or None).
+    params: workload (Workload as a dict), precision (share, default 0.05), budget_s (default 60), ceilings (of this
+    device, as a dict, or None).
     """
     workload = Workload(**params["workload"])
     precision, budget_s = params.get("precision", 0.05), params.get("budget_s", 60.0)
     batch = prepare(bench, workload)
     context.enter(say("phase.warming_up"))
     context.progress(say("progress.warm_up"), 0)
-    warm_up = _warm_up(bench, batch, workload, context)
+    warm_up, routed = _warm_up(bench, batch, workload, context)
 
     context.enter(say("phase.measuring"))
-    samples: list[Sample] = []
+    taken: list[Sample] = []
+    seen: list[RunConditions] = []
     context.mark("begin")
     began = time.monotonic()
-    with Neighbours() as neighbours, Peak(bench.device) as peak:
+    with ranges.span(ranges.MEASURE), Neighbours() as neighbours, Peak(bench.device) as peak:
         while True:
-            samples.append(fixed_run(bench, batch, workload.new_tokens, context))
+            with During(bench.device) as during:
+                taken.append(fixed_run(bench, batch, workload.new_tokens, context))
+            seen.append(during.found)
+            samples = [taken[at] for at in unthrottled(seen)]
             reached = _half_width(samples)
             spent_s = time.monotonic() - began
             if len(samples) >= MIN_REPEATS and reached <= precision:
                 stopped_by = "precision"
                 break
-            if len(samples) >= 2 and spent_s + spent_s / len(samples) > budget_s:
+            if len(samples) >= 2 and spent_s + spent_s / len(taken) > budget_s:
                 stopped_by = "budget"
                 break
             context.progress(
@@ -173,11 +144,18 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> Measurement:
                 _expected(samples, precision),
             )
     context.mark("end")
-    return _measurement(bench, workload, batch, samples, peak, neighbours.cores, stopped_by, params, warm_up)
+    return _measurement(
+        bench, workload, batch, samples, seen, peak, neighbours.cores, stopped_by, params, warm_up, routed
+    )
 
 
-def _warm_up(bench: Bench, batch: dict[str, torch.Tensor], workload: Workload, context: Context) -> WarmUp:
-    """What the samples shall not pay for; with `compile`, also a short run without it, for the break-even."""
+def _warm_up(
+    bench: Bench, batch: dict[str, torch.Tensor], workload: Workload, context: Context
+) -> tuple[WarmUp, RoutedExperts | None]:
+    """What the samples shall not pay for; with `compile`, also a short run without it, for the break-even.
+
+    The experts that it routes to are counted, for the limits.
+    """
     config = bench.config
     uncompiled_tpot_s = None
     if config.compile != "off":
@@ -187,18 +165,25 @@ def _warm_up(bench: Bench, batch: dict[str, torch.Tensor], workload: Workload, c
                 uncompiled_tpot_s = fixed_run(bench, batch, min(tokens, workload.new_tokens), context).tpot_s
         finally:
             bench.switch(config, context, proven=True)
-    # a static cache is allocated for its full length, and code compiled for it: only the whole run warms them up; few
-    # tokens may all come in one step of speculation
-    whole = config.compile != "off" or config.cache in STATIC or config.speculation != "off"
-    sample = fixed_run(bench, batch, workload.new_tokens if whole else min(workload.new_tokens, 4), context)
+    with counted(bench) as routed:
+        sample = fixed_run(bench, batch, warm_up_tokens(config, workload.new_tokens), context)
     compiled = bench.compile_report() if config.compile != "off" else None
-    return WarmUp(
+    warm_up = WarmUp(
         first_call_s=sample.e2e_s,
         runs=1,
         compiled=compiled,
         compile_s=compiled.last_run_s if compiled else 0.0,
         uncompiled_tpot_s=uncompiled_tpot_s,
     )
+    return warm_up, routed.found()
+
+
+def warm_up_tokens(config: Config, new_tokens: int) -> int:
+    """How many of `new_tokens` a run has to do so that later ones do nothing for the first time."""
+    # a static cache is allocated for its full length, and code compiled for it: only the whole run warms them up; few
+    # tokens may all come in one step of speculation
+    whole = config.compile != "off" or config.cache in STATIC or config.speculation != "off"
+    return new_tokens if whole else min(new_tokens, 4)
 
 
 def _half_width(samples: list[Sample]) -> float:
@@ -223,11 +208,13 @@ def _measurement(
     workload: Workload,
     batch: dict[str, torch.Tensor],
     samples: list[Sample],
+    seen: list[RunConditions],
     peak: Peak,
     neighbour_cores: float | None,
     stopped_by: str,
     params: dict[str, Any],
     warm_up: WarmUp,
+    routed: RoutedExperts | None,
 ) -> Measurement:
     series = {name: tuple(getattr(sample, name) for sample in samples) for name in _RATES}
     gaps = [gap for sample in samples for gap in sample.gaps]
@@ -235,6 +222,12 @@ def _measurement(
     flags: list[Message] = list(bench.facts.notes)
     if neighbour_cores is not None and neighbour_cores > SHARED_CORES:
         flags.append(say("flag.shared", cores=f"{neighbour_cores:.1f}"))
+    conditions = together(seen)
+    if conditions.others_gpu_share is not None and conditions.others_gpu_share > DISTURBED_GPU:
+        flags.append(say("flag.shared_gpu", share=_percent(conditions.others_gpu_share)))
+    if held_back := conditions.held_back:
+        code = "flag.throttled_runs" if len(samples) == len(seen) else "flag.throttled_runs_repeated"
+        flags.append(say(code, reasons=", ".join(held_back), runs=sum(bool(each.held_back) for each in seen)))
     if stopped_by == "budget":
         reached, asked = _half_width(samples), params.get("precision", 0.05)
         flags.append(say("flag.budget", percent=_percent(reached), asked=_percent(asked)))
@@ -245,11 +238,13 @@ def _measurement(
     if compiled and warm_up.uncompiled_tpot_s:
         pays = break_even_tokens(compiled.compile_s, warm_up.uncompiled_tpot_s, means["tpot_s"])
         flags.extend(compiled.flags(pays))
-    bandwidth = params.get("bandwidth")
     prompt_tokens = batch["input_ids"].shape[1]
     done = workload.replace(prompt_tokens=prompt_tokens)
     resolved = bench.resolved()
-    bytes_read = step_bytes(bench.facts, resolved.dtype, done, resolved.quantization)
+    ceilings = Ceilings.from_dict(params["ceilings"]) if params.get("ceilings") else None
+    work = work_of(bench.facts, resolved, done, bench.config, routed)
+    limits = limits_of(work, ceilings, resolved)
+    one_a_step = bench.config.speculation == "off"  # with drafts a step may bring several tokens
     return Measurement(
         **means,
         itl_s=Latencies(
@@ -264,10 +259,15 @@ def _measurement(
         ci95={name: positive_mean_interval(values) for name, values in series.items()},
         samples=series,
         repeats=len(samples),
+        set_aside=len(seen) - len(samples),
+        conditions=together([seen[at] for at in unthrottled(seen)]),
         warm_up=warm_up,
         token_ids=samples[0].token_ids,
         own_share=fmean(sample.own_share for sample in samples),
-        decode_limit_share=bytes_read / means["tpot_s"] / bandwidth if bandwidth else None,
+        decode_limit_share=limits["decode"].share("memory", means["tpot_s"]) if one_a_step else None,
+        prefill_limit_share=limits["prefill"].share("compute", means["ttft_s"]),
+        work=work,
+        routed=routed,
         cpu_busy_elsewhere=neighbour_cores,
         compile_s=compiled.compile_s if compiled else None,
         break_even_tokens=pays,

@@ -20,7 +20,8 @@ _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
 
 def run(bench: Bench, params: dict[str, Any], context: Context) -> TokenFacts:
-    """params: max_new_tokens (of an answer whose end is waited for), threads (where the config leaves them open).
+    """params: max_new_tokens (of an answer whose end is waited for), threads (where the config leaves them open), and
+    tried (False: the ids are read, and nothing is asked of the model).
 
     Tried greedily, without penalties, stops, speculation and compile: what is left are the tokens in force.
     The configuration that was in force is in force again afterwards.
@@ -34,33 +35,16 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> TokenFacts:
     in_force = bench.resolved()
     checks = [_round_trip(bench, rows), _template(template)]
     effects: tuple[Any, ...] = ()
-    before = bench.config
     flags: list[Message] = list(bench.facts.notes)
-    if before.compile != "off":  # each shape would be compiled, which takes minutes
+    if bench.config.compile != "off":  # each shape would be compiled, which takes minutes
         flags.append(say("tokens.uncompiled"))
     ends = next(row for row in found if row.role == "eos")
     borrowed = bench.facts.random_weights and not set(ends.ids("tokenizer")) & set(ends.ids("generation_config"))
     if borrowed:
         flags.append(say("tokens.borrowed"))
-    context.enter(say("tokens.trying"))
-    try:
-        # nothing is timed here, and what decodes one row fastest is slow for a batch
-        threads = params["threads"] if before.threads == "auto" else before.threads
-        plain = before.replace(**PLAIN, compile="off", speculation="off", threads=threads)
-        bench.switch(plain, context, proven=True)
-        if template is not None and template.problem:
-            checks += [_not_run(name, say("tokens.no_prompts")) for name in ("left_pad", "batch", "stop")]
-        else:
-            if in_force.pad_token_id is None:
-                checks += [_not_run(name, say("tokens.no_pad")) for name in ("left_pad", "batch")]
-            else:
-                reference = behaviour.alone(bench, context)
-                batch = behaviour.together(bench, reference, context)
-                checks += _rows(batch)
-                effects = behaviour.effects(bench, reference, batch, context)
-            checks.append(_stop(bench, params["max_new_tokens"], found, template, context))
-    finally:
-        bench.switch(before, Context(context.emit), proven=True)
+    if params.get("tried", True):
+        tried, effects = _try(bench, params, found, template, context)
+        checks += tried
     return TokenFacts(
         rows=found,
         vocabulary=rows,
@@ -76,6 +60,35 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> TokenFacts:
         flags=tuple(flags),
         seconds=time.monotonic() - began,
     )
+
+
+def _try(
+    bench: Bench, params: dict[str, Any], found: tuple[TokenRow, ...], template: ChatTemplate | None, context: Context
+) -> tuple[list[TokenCheck], tuple[Any, ...]]:
+    """What the live model does with its tokens: checks, and the effect of each knob on rows of unlike length."""
+    context.enter(say("tokens.trying"))
+    before, pad = bench.config, bench.resolved().pad_token_id
+    checks: list[TokenCheck] = []
+    effects: tuple[Any, ...] = ()
+    try:
+        # nothing is timed here, and what decodes one row fastest is slow for a batch
+        threads = params["threads"] if before.threads == "auto" else before.threads
+        plain = before.replace(**PLAIN, compile="off", speculation="off", threads=threads)
+        bench.switch(plain, context, proven=True)
+        if template is not None and template.problem:
+            checks += [_not_run(name, say("tokens.no_prompts")) for name in ("left_pad", "batch", "stop")]
+        else:
+            if pad is None:
+                checks += [_not_run(name, say("tokens.no_pad")) for name in ("left_pad", "batch")]
+            else:
+                reference = behaviour.alone(bench, context)
+                batch = behaviour.together(bench, reference, context)
+                checks += _rows(batch)
+                effects = behaviour.effects(bench, reference, batch, context)
+            checks.append(_stop(bench, params["max_new_tokens"], found, template, context))
+    finally:
+        bench.switch(before, Context(context.emit), proven=True)
+    return checks, effects
 
 
 def _sampling(generation: Any) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from torch.autograd import DeviceType  # type: ignore[attr-defined]
 from torch.profiler import ProfilerActivity, profile
 from transformers.generation.streamers import BaseStreamer
 
-from workbench.probes import trace_file, trace_reasons
+from workbench.probes import ranges, trace_file, trace_reasons
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
 from workbench.probes.timing import prepare
+from workbench.probes.trace_crossings import watched, with_crossings
 from workbench.probes.trace_events import BEGIN, MARK, TOKEN, events_of, phases_of
 from workbench.probes.trace_marks import mark, marked
 from workbench.results import Trace, Workload
@@ -80,7 +81,8 @@ def _trace(bench: Bench, params: dict[str, Any], context: Context) -> Trace:
         prof = _profiled(bench, batch, workload.new_tokens, steps, context)
         context.mark("end")
     kineto = _kineto(prof)
-    prefill, decode = phases_of(events_of(kineto, DeviceType.CPU))
+    events = events_of(kineto, DeviceType.CPU)
+    prefill, decode = with_crossings(phases_of(events), events, kineto)
     resolved = bench.resolved()
     differences, notes = trace_reasons.reasons(
         bench.config,
@@ -128,7 +130,7 @@ def _profiled(bench: Bench, batch: dict[str, torch.Tensor], new_tokens: int, ste
     prof = profile(activities=activities, record_shapes=True)
     # hooks and wrapped functions would make compiled code compile anew
     marks = marked(bench.model, bench.resolved().attention) if bench.config["compile"] == "off" else nullcontext()
-    with marks, prof:
+    with ranges.recorded(), marks, watched(bench.model), prof:
         _once(bench, batch, new_tokens, steps, context)
     return prof
 

@@ -15,6 +15,7 @@ from workbench.catalog.kernels import EAGER_PARTS, WHOLE, recognise, short
 from workbench.results import KernelUse, TracePhase
 from workbench.results.trace import IDLE, PYTHON
 
+RANGE = "workbench."  # of the ranges for people who look at the profile: nothing is counted by them
 MARK = "workbench::"  # of our own marks: what follows is a category, or one of these three
 BEGIN, TOKEN, FORWARD = "begin", "token", "forward"
 TOP = 12
@@ -22,6 +23,7 @@ _FLEX = MARK + "attention[flex_attention]"
 _REGION = re.compile(r"^Torch-Compiled Region")
 _RUNTIME = re.compile(r"^(cuda|cu|hip)[A-Z]")
 _LAUNCH = re.compile(r"^(cuda|cu|hip)\w*(Launch\w*Kernel|GraphLaunch)")
+_GRAPH = re.compile(r"^(cuda|cu|hip)GraphLaunch")
 _COPY = re.compile(r"^Mem(cpy|set)")
 
 
@@ -43,6 +45,8 @@ def events_of(kineto: Iterable[Any], cpu: Any) -> list[Event]:
     found = []
     for event in kineto:
         name, on_host = event.name(), event.device_type() == cpu
+        if name.startswith(RANGE):
+            continue
         marked = name.startswith(MARK)
         if not on_host and (marked or event.is_user_annotation()):
             continue  # a mark again, drawn over the kernels that were launched in it
@@ -53,18 +57,24 @@ def events_of(kineto: Iterable[Any], cpu: Any) -> list[Event]:
     return found
 
 
-def phases_of(events: Sequence[Event]) -> tuple[TracePhase, TracePhase]:
-    """Prefill (from the mark "begin" to the first "token") and the decode steps (to the last "token").
-
-    ValueError when the marks are not there.
-    """
+def edges_of(events: Sequence[Event]) -> list[int]:
+    """Where prefill begins, where it ends and decoding begins, and where that ends (ns). ValueError without marks."""
     marks = [event for event in events if event.kind == "mark"]
     begins = [event.end_ns for event in marks if event.name == MARK + BEGIN]
     tokens = [event.start_ns for event in marks if event.name == MARK + TOKEN]
     if not begins or len(tokens) < 2:
         raise ValueError(f"{len(begins)} begins and {len(tokens)} tokens are marked")
-    driving = next(event.thread for event in marks if event.name == MARK + TOKEN)
-    edges = [begins[-1], tokens[0], tokens[-1]]
+    return [begins[-1], tokens[0], tokens[-1]]
+
+
+def phases_of(events: Sequence[Event]) -> tuple[TracePhase, TracePhase]:
+    """Prefill (from the mark "begin" to the first "token") and the decode steps (to the last "token").
+
+    ValueError when the marks are not there.
+    """
+    edges = edges_of(events)
+    tokens = [event for event in events if event.kind == "mark" and event.name == MARK + TOKEN]
+    driving = tokens[0].thread
     tallies = (Tally(edges[0], edges[1], 1), Tally(edges[1], edges[2], len(tokens) - 1))
 
     def phase(start_ns: int) -> "Tally | None":
@@ -78,6 +88,7 @@ def phases_of(events: Sequence[Event]) -> tuple[TracePhase, TracePhase]:
             continue
         if event.kind == "runtime" and _LAUNCH.match(event.name):
             tally.launches += 1
+            tally.graphs += bool(_GRAPH.match(event.name))
         elif event.kind == "kernel":
             tally.busy.append((event.start_ns, event.end_ns))
             copied = bool(_COPY.match(event.name))
@@ -125,6 +136,7 @@ class Tally:
     calls: int = 0
     launches: int = 0
     regions: int = 0
+    graphs: int = 0  # of CUDA
     busy: list[tuple[int, int]] = field(default_factory=list)  # of the GPU
 
     def phase(self) -> TracePhase:
@@ -148,6 +160,7 @@ class Tally:
             launches=self.launches if on_gpu else self.calls,
             gpu_idle_fraction=times[IDLE] / seconds if on_gpu else None,
             compiled_regions=self.regions,
+            graph_launches=self.graphs,
             top=tuple(
                 KernelUse(
                     name=short(name),

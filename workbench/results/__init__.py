@@ -1,12 +1,22 @@
 """Result types: what probes return, charts draw, the store keeps and `--json` prints."""
 
-from workbench.results.agreement import Agreement, Divergence, LogitDistance, agreement_record
-from workbench.results.base import Interval, Result, document, versions
-from workbench.results.batching import Batching, BatchingWay, Requests, SameTokens, Shapes, batching_record
-from workbench.results.census import ROLES, Census, Left, Role, Share, census_record
-from workbench.results.comparison import Block, CompareCost, Comparison, NoiseFloor, Way, comparison_record
+from workbench.results.agreement import Agreement, Divergence, LogitDistance
+from workbench.results.allocator import AllocatorReading
+from workbench.results.base import Interval, Result, document, recorded, versions
+from workbench.results.batching import Batching, BatchingWay, Requests, SameTokens, Shapes
+from workbench.results.ceilings import Ceilings, Launch, MatmulRate, of_bandwidth
+from workbench.results.census import ROLES, Census, Left, Role, Share
+from workbench.results.check import Check, CheckedMetric
+from workbench.results.comparison import (
+    Block,
+    CompareCost,
+    Comparison,
+    NoiseFloor,
+    SideConditions,
+    Way,
+)
 from workbench.results.compiled import CompileReport, break_even_tokens
-from workbench.results.crossover import Crossing, Crossover, CrossoverPoint, crossover_record
+from workbench.results.crossover import Crossing, Crossover, CrossoverPoint
 from workbench.results.decoding import (
     DecodedAnswer,
     DecodedRuns,
@@ -17,9 +27,18 @@ from workbench.results.decoding import (
     StoppedAnswer,
     StoppedRuns,
     Stopping,
-    decoding_record,
 )
-from workbench.results.device import Bandwidth, DeviceSample, GpuSample
+from workbench.results.device import (
+    HEAT_OR_FAULT,
+    Bandwidth,
+    DeviceSample,
+    DeviceWindow,
+    GpuProcess,
+    GpuSample,
+    GpuWindow,
+    RunConditions,
+    ceiling_key,
+)
 from workbench.results.endpoint import (
     Endpoint,
     EndpointAnswer,
@@ -30,10 +49,42 @@ from workbench.results.endpoint import (
     EndpointReference,
     EndpointTarget,
     EndpointTokens,
-    endpoint_record,
 )
-from workbench.results.events import DOING, EVENTS, Event
+from workbench.results.energy import (
+    Energy,
+    EnergySource,
+    EnergyWindow,
+    PoweredRuns,
+    PoweredSpan,
+)
+from workbench.results.events import DOING, EVENTS, STATES, TIMED, Event
+from workbench.results.experts import Experts, ExpertsWay
 from workbench.results.generation import Chunk, Completion, FinishReason
+from workbench.results.kept import Group, Imported, KeptComparison, KeptDiff, KeptMetric, KeptSide
+from workbench.results.latency import (
+    CauseShare,
+    ColdStart,
+    Drift,
+    Incident,
+    LatencyCause,
+    LatencyPoint,
+    LatencyRun,
+    Percentiles,
+    SteadyRequest,
+    SteadyRuns,
+    Stutter,
+    StutterCause,
+)
+from workbench.results.limits import (
+    Bound,
+    Floor,
+    LimitPoint,
+    Limits,
+    Phase,
+    PhaseLimit,
+    PhaseWork,
+    RoutedExperts,
+)
 from workbench.results.machine import (
     Capability,
     Cpu,
@@ -46,10 +97,11 @@ from workbench.results.machine import (
     ThreadChoice,
     Torch,
 )
-from workbench.results.measurement import Latencies, Measurement, WarmUp, measurement_record
-from workbench.results.offload import Offload, OffloadPoint, offload_record
-from workbench.results.outputs import Fitting, Forecast, Snippet
-from workbench.results.prefix import PrefixPoint, PrefixReuse, SavedPrefix, prefix_record
+from workbench.results.measurement import Latencies, Measurement, WarmUp
+from workbench.results.memory_health import AllocatorState, MemoryHealth
+from workbench.results.offload import Offload, OffloadPoint
+from workbench.results.outputs import Fitting, Forecast, PlaceForecast, Snippet
+from workbench.results.prefix import PrefixPoint, PrefixReuse, SavedPrefix
 from workbench.results.quality import (
     PERCENTILES,
     AnswerFlips,
@@ -64,10 +116,8 @@ from workbench.results.quality import (
     Sensitivity,
     Statistics,
     TokenPair,
-    quality_record,
-    sensitivity_record,
 )
-from workbench.results.reasoning import Attempt, Attempts, Reasoning, reasoning_record
+from workbench.results.reasoning import Attempt, Attempts, Reasoning
 from workbench.results.reference import ANSWER_TOKENS, QualityCost, Reference, ReferenceAnswer, ReferenceText
 from workbench.results.resolved import (
     COMPILED_LOOP,
@@ -78,9 +128,24 @@ from workbench.results.resolved import (
     ModelFacts,
     Resolved,
 )
-from workbench.results.scan import Knee, Rung, RungLine, Scan, ScanEnd, ScanLine, ScanPoint, scan_record
-from workbench.results.speculation import Drafts, Speculation, SpeculationRun, speculation_record
-from workbench.results.tasks import TaskScore, TaskScores, tasks_record
+from workbench.results.scan import Knee, Rung, RungLine, Scan, ScanEnd, ScanLine, ScanPoint
+from workbench.results.sharing import LoadCheck, LoadChoice, LoadState, Neighbour, Sharing, TimedRun
+from workbench.results.speculation import Drafts, Speculation, SpeculationRun
+from workbench.results.sweep import (
+    SearchEnd,
+    Sweep,
+    SweepEnergy,
+    SweepEntry,
+    SweepLead,
+    SweepNode,
+    SweepPoint,
+    SweepQuality,
+    SweepRemoved,
+    SweepRun,
+    SweepSearch,
+    entry_record,
+)
+from workbench.results.tasks import TaskScore, TaskScores
 from workbench.results.tokens import (
     ROLES as TOKEN_ROLES,
 )
@@ -96,11 +161,11 @@ from workbench.results.tokens import (
     TokenFinding,
     TokenReport,
     TokenRow,
-    tokens_record,
 )
-from workbench.results.trace import PHASES, KernelUse, Trace, TraceDiff, TracePhase, trace_record
+from workbench.results.topology import GpuLink, GpuPlace, Topology
+from workbench.results.trace import PHASES, CrossingUse, KernelUse, Trace, TraceDiff, TracePhase
 from workbench.results.verification import Answers, Verification, verification_record
-from workbench.results.windows import Reading, Windows, windows_record
+from workbench.results.windows import Reading, Windows
 from workbench.results.workload import Workload
 
 __all__ = [
@@ -108,14 +173,19 @@ __all__ = [
     "COMPILED_LOOP",
     "DOING",
     "EVENTS",
+    "HEAT_OR_FAULT",
     "NO_LOOP_YET",
     "PERCENTILES",
     "PHASES",
     "ROLES",
     "SOURCES",
+    "STATES",
+    "TIMED",
     "TOKEN_ROLES",
     "TRANSFORMERS_LOOP",
     "Agreement",
+    "AllocatorReading",
+    "AllocatorState",
     "AnswerFlips",
     "AnswerPair",
     "Answers",
@@ -126,16 +196,23 @@ __all__ = [
     "Batching",
     "BatchingWay",
     "Block",
+    "Bound",
     "Capability",
+    "CauseShare",
+    "Ceilings",
     "Census",
     "ChatTemplate",
+    "Check",
+    "CheckedMetric",
     "Chunk",
+    "ColdStart",
     "CompareCost",
     "Comparison",
     "CompileReport",
     "Completion",
     "Cpu",
     "Crossing",
+    "CrossingUse",
     "Crossover",
     "CrossoverPoint",
     "DecodedAnswer",
@@ -145,9 +222,11 @@ __all__ = [
     "Degeneration",
     "DeltaP",
     "DeviceSample",
+    "DeviceWindow",
     "Difference",
     "Divergence",
     "Drafts",
+    "Drift",
     "Effect",
     "EndEffect",
     "Endpoint",
@@ -159,30 +238,66 @@ __all__ = [
     "EndpointReference",
     "EndpointTarget",
     "EndpointTokens",
+    "Energy",
+    "EnergySource",
+    "EnergyWindow",
     "Event",
+    "Experts",
+    "ExpertsWay",
     "FinishReason",
     "Fitting",
+    "Floor",
     "Forecast",
     "Gpu",
+    "GpuLink",
+    "GpuPlace",
+    "GpuProcess",
     "GpuSample",
+    "GpuWindow",
+    "Group",
+    "Imported",
+    "Incident",
     "Interval",
+    "KeptComparison",
+    "KeptDiff",
+    "KeptMetric",
+    "KeptSide",
     "KernelUse",
     "Kld",
     "Knee",
     "KnobEffect",
     "Latencies",
+    "LatencyCause",
+    "LatencyPoint",
+    "LatencyRun",
+    "Launch",
     "Left",
+    "LimitPoint",
+    "Limits",
+    "LoadCheck",
+    "LoadChoice",
+    "LoadState",
     "LogitDistance",
     "Machine",
+    "MatmulRate",
     "Measurement",
+    "MemoryHealth",
     "MigInstance",
     "ModelFacts",
+    "Neighbour",
     "NoiseFloor",
     "Offload",
     "OffloadPoint",
     "Package",
+    "Percentiles",
     "Perplexity",
+    "Phase",
+    "PhaseLimit",
+    "PhaseWork",
+    "PlaceForecast",
     "Power",
+    "PoweredRuns",
+    "PoweredSpan",
     "PrefixPoint",
     "PrefixReuse",
     "QualityCost",
@@ -197,7 +312,9 @@ __all__ = [
     "Resolved",
     "Result",
     "Role",
+    "RoutedExperts",
     "RowStop",
+    "RunConditions",
     "Rung",
     "RungLine",
     "SameTokens",
@@ -206,22 +323,40 @@ __all__ = [
     "ScanEnd",
     "ScanLine",
     "ScanPoint",
+    "SearchEnd",
     "Sensitive",
     "Sensitivity",
     "SettingEffects",
     "Shapes",
     "Share",
+    "Sharing",
+    "SideConditions",
     "Snippet",
     "Speculation",
     "SpeculationRun",
     "Statistics",
+    "SteadyRequest",
+    "SteadyRuns",
     "StoppedAnswer",
     "StoppedRuns",
     "Stopping",
     "Storage",
+    "Stutter",
+    "StutterCause",
+    "Sweep",
+    "SweepEnergy",
+    "SweepEntry",
+    "SweepLead",
+    "SweepNode",
+    "SweepPoint",
+    "SweepQuality",
+    "SweepRemoved",
+    "SweepRun",
+    "SweepSearch",
     "TaskScore",
     "TaskScores",
     "ThreadChoice",
+    "TimedRun",
     "Token",
     "TokenCheck",
     "TokenFacts",
@@ -229,6 +364,7 @@ __all__ = [
     "TokenPair",
     "TokenReport",
     "TokenRow",
+    "Topology",
     "Torch",
     "Trace",
     "TraceDiff",
@@ -238,27 +374,12 @@ __all__ = [
     "Way",
     "Windows",
     "Workload",
-    "agreement_record",
-    "batching_record",
     "break_even_tokens",
-    "census_record",
-    "comparison_record",
-    "crossover_record",
-    "decoding_record",
+    "ceiling_key",
     "document",
-    "endpoint_record",
-    "measurement_record",
-    "offload_record",
-    "prefix_record",
-    "quality_record",
-    "reasoning_record",
-    "scan_record",
-    "sensitivity_record",
-    "speculation_record",
-    "tasks_record",
-    "tokens_record",
-    "trace_record",
+    "entry_record",
+    "of_bandwidth",
+    "recorded",
     "verification_record",
     "versions",
-    "windows_record",
 ]

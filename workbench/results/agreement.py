@@ -2,8 +2,7 @@
 
 from typing import Any, Literal
 
-from workbench.results.base import Result, document
-from workbench.results.workload import Workload
+from workbench.results.base import Result
 from workbench.words.message import Message
 
 Level = Literal["same", "agrees", "rounding", "lossy", "wrong"]
@@ -64,10 +63,3 @@ class Agreement(Result):
     verdict: Message
     first_divergence: Divergence | None = None
     flags: tuple[Message, ...] = ()
-
-
-def agreement_record(model: str, machine: Any, config: Any, workload: Workload, found: Agreement) -> dict[str, Any]:
-    """The agreement as it is stored, and as `--json` prints it; `config` is b."""
-    return document(
-        "agreement", model=model, machine=machine, config=config, workload=workload, result=found, flags=found.flags
-    )

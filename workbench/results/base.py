@@ -2,7 +2,7 @@
 
 import json
 from importlib import metadata
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -19,10 +19,12 @@ class Result(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    KIND: ClassVar[str] = ""  # where it is not the class's name
+
     @classmethod
     def kind(cls) -> str:
         """The word that stands in `schema`: `workbench.<kind>/1`."""
-        return cls.__name__.lower()
+        return cls.KIND or cls.__name__.lower()
 
     def to_dict(self) -> dict[str, Any]:
         return self.model_dump(mode="json")
@@ -85,6 +87,16 @@ def document(
     }
     made: dict[str, Any] = without_folders(whole)
     return made
+
+
+def recorded(model: str | None, machine: Any, found: Result, **given: Any) -> dict[str, Any]:
+    """A result as it is stored, and as `--json` prints it.
+
+    given  `config`, `resolved` or `workload`, where the result does not have its own
+    """
+    own = {name: getattr(found, name, None) for name in ("config", "resolved", "workload")}
+    about = {**own, "flags": getattr(found, "flags", ()), **given}
+    return document(found.kind(), model=model, machine=machine, result=found, **about)
 
 
 def _plain(value: Any) -> Any:

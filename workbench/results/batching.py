@@ -1,9 +1,9 @@
 """One set of prompts of unequal length, served in several ways: what each gains, wastes and changes."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from workbench.results.agreement import Divergence
-from workbench.results.base import Interval, Result, document
+from workbench.results.base import Interval, Result
 from workbench.results.comparison import NoiseFloor
 from workbench.results.resolved import Resolved
 from workbench.results.workload import Workload
@@ -105,17 +105,3 @@ class Batching(Result):
     def of(self, name: str) -> BatchingWay:
         """KeyError for a way that was not asked for."""
         return {way.name: way for way in self.ways}[name]  # type: ignore[index]
-
-
-def batching_record(model: str, machine: Any, config: Any, found: Batching) -> dict[str, Any]:
-    """As it is stored, and as `--json` prints it."""
-    return document(
-        "batching",
-        model=model,
-        machine=machine,
-        config=config,
-        resolved=found.resolved,
-        workload=found.workload,
-        result=found,
-        flags=found.flags,
-    )

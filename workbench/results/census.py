@@ -1,8 +1,8 @@
 """Where the bytes of a loaded model are: by number format and by role, quantisation state included."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from workbench.results.base import Result, document
+from workbench.results.base import Result
 from workbench.words import text
 from workbench.words.message import Message
 
@@ -79,11 +79,6 @@ class Census(Result):
         for share in self.now:
             found[getattr(share, what)] = found.get(getattr(share, what), 0) + share.bytes
         return found
-
-
-def census_record(model: str, machine: Any, config: Any, census: Census) -> dict[str, Any]:
-    """The census as `--json` prints it."""
-    return document("census", model=model, machine=machine, config=config, result=census)
 
 
 def role_words(role: str) -> str:

@@ -3,7 +3,8 @@
 from typing import Any, Literal
 
 from workbench.results.agreement import Agreement
-from workbench.results.base import Interval, Result, document
+from workbench.results.base import Interval, Result
+from workbench.results.device import RunConditions
 from workbench.results.resolved import Resolved
 from workbench.results.workload import Workload
 from workbench.words.message import Message
@@ -25,14 +26,33 @@ class NoiseFloor(Result):
 class Block(Result):
     """One unit of a comparison, as a probe takes it: metric -> value, of several runs their geometric mean.
 
-    seconds       of the runs together
-    others_cores  used by other processes meanwhile; None: not known
+    seconds     of the runs together
+    conditions  what the device was like meanwhile
+    peak_bytes  highest memory from the warm-up on, where it was asked for
     """
 
     run: dict[str, float]
     seconds: float
-    others_cores: float | None
+    conditions: RunConditions
     workload: Workload
+    peak_bytes: int | None = None
+
+    @property
+    def others_cores(self) -> float | None:
+        """Used by other processes meanwhile; None: not known."""
+        return self.conditions.others_cores
+
+
+class SideConditions(Result):
+    """What the device was like while one side of a comparison ran. None: cannot be told.
+
+    sm_clock_mhz        mean over its runs; temperature_c: the highest
+    power_capped_share  share of its runs at the GPU's power limit
+    """
+
+    sm_clock_mhz: float | None = None
+    temperature_c: int | None = None
+    power_capped_share: float | None = None
 
 
 class CompareCost(Result):
@@ -71,10 +91,13 @@ class Comparison(Result):
     smallest_effect  metric -> the ratio above which a difference would have been seen (≥ 1)
     verdict          metric -> a sentence; `seen` holds the metrics with a difference
     samples          metric -> one (a, b) per pair, in order
-    pairs            that were judged; `set_aside` more were disturbed by other processes
+    pairs            that were judged; `set_aside` more were disturbed by other processes or by throttling, and repeated
+    held_back        what held the device below its speed in any run (see RunConditions); `flags` say what came of it
+    conditions_a, _b clocks, temperature and power cap of the judged runs
     way, loads       how it was done (see CompareCost); when alternating, a pair is a pair of loads, each with several
                      runs whose geometric mean counts as one
     quick            an estimate without a verdict
+    shared           other processes were busy during most pairs: no verdict either
     agreement        whether both compute the same; None where both are not on one resident model
     stopped_by       "precision", "budget" or "quick"
     """
@@ -99,23 +122,17 @@ class Comparison(Result):
     way: Way = "live"
     loads: int = 0
     quick: bool = False
+    shared: bool = False
     agreement: Agreement | None = None
     loop: str = "transformers.generate"
     cpu_busy_elsewhere: float | None = None
+    held_back: tuple[str, ...] = ()
+    conditions_a: SideConditions = SideConditions()
+    conditions_b: SideConditions = SideConditions()
     stopped_by: str
     seconds: float
     flags: tuple[Message, ...] = ()
 
-
-def comparison_record(model: str, machine: Any, config: Any, comparison: Comparison) -> dict[str, Any]:
-    """The comparison as it is stored, and as `--json` prints it; `config` is b."""
-    return document(
-        "comparison",
-        model=model,
-        machine=machine,
-        config=config,
-        resolved=comparison.resolved_b,
-        workload=comparison.workload,
-        result=comparison,
-        flags=comparison.flags,
-    )
+    @property
+    def resolved(self) -> Resolved:
+        return self.resolved_b

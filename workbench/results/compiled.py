@@ -13,6 +13,8 @@ class CompileReport(Result):
     cache_tokens   length of the static cache that the loop owns, prompt and new tokens together
     graphs         graphs compiled for the first step: 1 where the model is one piece
     graph_breaks   places where the step fell back to Python
+    graph_skips    graphs that the mode would have recorded as CUDA graphs and torch did not (a trace's `graph_launches`
+                   say whether the others ran so); None: the mode records none, or an older record
     recompiles     graphs compiled by later steps, which fixed shapes should not need
     compile_s      seconds that the steps took in which something was compiled
     last_run_s     those of them in the last call of `generate`
@@ -26,6 +28,7 @@ class CompileReport(Result):
     cache_tokens: int
     graphs: int
     graph_breaks: int
+    graph_skips: int | None = None
     recompiles: int
     compile_s: float
     last_run_s: float
@@ -41,6 +44,8 @@ class CompileReport(Result):
             found.append(say("flag.compile_pays", tokens=break_even))
         if self.recompiles:
             found.append(say("flag.recompiled", times=self.recompiles))
+        if self.graph_skips:
+            found.append(say("flag.graph_skips", skips=self.graph_skips))
         if self.graph_breaks:
             found.append(say("flag.graph_breaks", breaks=self.graph_breaks))
         return found

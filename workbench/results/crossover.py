@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workbench.results.base import Interval, Result, document
+from workbench.results.base import Interval, Result
 from workbench.results.comparison import NoiseFloor, Way
 from workbench.results.resolved import Resolved
 from workbench.results.workload import Workload
@@ -55,16 +55,10 @@ class Crossover(Result):
     seconds: float
     flags: tuple[Message, ...] = ()
 
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.b
 
-def crossover_record(model: str, machine: Any, found: Crossover) -> dict[str, Any]:
-    """The result as it is stored, and as `--json` prints it; `config` is b."""
-    return document(
-        "crossover",
-        model=model,
-        machine=machine,
-        config=found.b,
-        resolved=found.resolved_b,
-        workload=found.workload,
-        result=found,
-        flags=found.flags,
-    )
+    @property
+    def resolved(self) -> Resolved:
+        return self.resolved_b

@@ -1,8 +1,8 @@
 """What decoding settings do to answers: every answer as it came, what they come to, and what a stop saves."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from workbench.results.base import Interval, Result, document
+from workbench.results.base import Interval, Result
 from workbench.results.generation import FinishReason
 from workbench.words import text
 from workbench.words.format import knob_value, printable
@@ -89,6 +89,8 @@ class DecodingEffects(Result):
     ties        exact ties of the two largest logits, over `positions` of the first setting's answers, in `dtype`
     """
 
+    KIND: ClassVar[str] = "decoding"
+
     prompts: int
     prompt_set: str
     seeds: int
@@ -154,13 +156,3 @@ def verdict_words(verdict: Message) -> str:
     metric = verdict.params.get("metric")
     named = {"metric": text(f"decoding.metric.{metric}")} if metric else {}
     return text(verdict.code, **{**verdict.params, **named})
-
-
-def decoding_record(
-    model: str, machine: Any, config: Any, resolved: Any, found: DecodingEffects | Stopping
-) -> dict[str, Any]:
-    """As they are stored; the kind is the result's own, "decoding" or "stopping"."""
-    kind = "decoding" if isinstance(found, DecodingEffects) else "stopping"
-    return document(
-        kind, model=model, machine=machine, config=config, resolved=resolved, result=found, flags=found.flags
-    )

@@ -1,8 +1,8 @@
 """What a server that a configuration was handed to gave: its tokens, its answers, its speed under load."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from workbench.results.base import Interval, Result, document
+from workbench.results.base import Interval, Result
 from workbench.words.message import Message
 
 # how the tokens of an answer were counted: by the server, by the bench's tokenizer, or not at all
@@ -203,10 +203,3 @@ class Endpoint(Result):
     stopped: bool = False
     seconds: float
     flags: tuple[Message, ...] = ()
-
-
-def endpoint_record(model: str | None, machine: Any, config: Any, resolved: Any, found: Endpoint) -> dict[str, Any]:
-    """As it is stored, and as `--json` prints it; `model`, `config`, `resolved`: of the bench, where there is one."""
-    return document(
-        "endpoint", model=model, machine=machine, config=config, resolved=resolved, result=found, flags=found.flags
-    )

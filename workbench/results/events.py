@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 # state     {"state": idle | loading | applying | generating | measuring | comparing | scanning | tracing | judging |
-#            counting | checking | stopping | restoring | released | failed | closed}
+#            counting | checking | sweeping | stopping | restoring | released | failed | closed}; of a job's
+#           beginning and end also "operation", and of its end "ended": done | failed | stopped
 # progress  {"what": Message, "done": int, "total": int | None, "elapsed_s": float, "left_s": float | None}
 #           and for bytes: {"unit": "B", "per_s": float | None}
 # token     Chunk
@@ -40,7 +41,48 @@ DOING = {
     "windows": "comparing",
     "offload": "measuring",
     "crossover": "comparing",
+    "energy": "measuring",
+    "ceilings": "measuring",
+    "limits": "measuring",
+    "experts": "measuring",
+    "latency": "measuring",
+    "memory_health": "measuring",
+    "advise": "measuring",
+    "try_out": "comparing",
+    "quick_check": "comparing",
+    "run_once": "measuring",
+    "lend": "sweeping",
 }
+# operations whose seconds count: one at a time on a device, among all workbenches of the machine (workbench/turn).
+# Answers and their quality do not depend on who else computes; a trace's shares of time do.
+TIMED = frozenset(
+    {
+        "measure",
+        "compare",
+        "trace",
+        "scan",
+        "batching",
+        "prefix",
+        "save_prefix",
+        "endpoint",
+        "verify",
+        "speculation",
+        "stopping",
+        "windows",
+        "offload",
+        "crossover",
+        "energy",
+        "latency",
+        "ceilings",
+        "limits",
+        "experts",
+        "advise",
+        "try_out",
+        "quick_check",
+        "run_once",
+    }
+)
+STATES = tuple(dict.fromkeys((*DOING.values(), "idle", "stopping", "restoring", "released", "failed", "closed")))
 EVENTS = ("state", "progress", "token", "applied", "result", "error")
 
 

@@ -1,7 +1,13 @@
 """What this machine is, as data: what the doctor says, what capabilities are decided on."""
 
+from typing import Any
+
+from pydantic import model_validator
+
 import workbench.results.machine_report as machine_report
 from workbench.results.base import Result
+from workbench.results.ceilings import Ceilings, of_bandwidth
+from workbench.results.topology import Topology
 from workbench.words import Message
 
 
@@ -149,7 +155,9 @@ class Torch(Result):
 class Machine(Result):
     """The doctor's report. `label` is short and holds no host name, for charts and records.
 
-    tools  compilers and what they need, as found: g++, cl, ninja, nvcc, Python.h, …; None: not looked for
+    tools     compilers and what they need, as found: g++, cl, ninja, nvcc, Python.h, …; None: not looked for
+    ceilings  "cpu:1" (with one thread) or "cuda:0" -> what it reached by itself, as far as it was measured
+    topology  how several GPUs are joined; None where there are not several
     """
 
     label: str
@@ -162,11 +170,27 @@ class Machine(Result):
     packages: tuple[Package, ...]
     tools: tuple[str, ...] | None = None
     threads: ThreadChoice | None = None
-    copy_bandwidth: dict[str, float] = {}  # "cpu:1" or "cuda:0" -> bytes/s, read + write counted
+    ceilings: dict[str, Ceilings] = {}
     free_disk_bytes: int
     storage: Storage | None = None
     power: Power | None = None
+    topology: Topology | None = None
     lines: tuple[Message, ...] = ()  # what is worth knowing, each with its consequence
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_before(cls, data: Any) -> Any:
+        """Records from before bandwidth was one of the ceilings have it alone."""
+        if not isinstance(data, dict) or "copy_bandwidth" not in data:
+            return data
+        alone = {key: of_bandwidth(key, rate) for key, rate in data["copy_bandwidth"].items()}
+        rest = {name: value for name, value in data.items() if name != "copy_bandwidth"}
+        return {**rest, "ceilings": {**alone, **data.get("ceilings", {})}}
+
+    @property
+    def copy_bandwidth(self) -> dict[str, float]:
+        """cpu:1 or "cuda:0" -> bytes/s, read + write counted; only where it was measured."""
+        return {key: found.bandwidth.bytes_per_s for key, found in self.ceilings.items() if found.bandwidth}
 
     def package(self, name: str) -> Package | None:
         return next((package for package in self.packages if package.name == name), None)

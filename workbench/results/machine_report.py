@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.words import Message, text, translate
-from workbench.words.format import THIN, escape, number, printable, share, size
+from workbench.words.format import THIN, escape, number, printable, seconds, share, size
 
 if TYPE_CHECKING:
     from workbench.results.machine import Gpu, Machine, Package, Power, Storage
@@ -76,6 +76,8 @@ def plain(machine: Machine) -> str:
         "",
         *aligned(packages),
     ]
+    if machine.topology is not None:
+        lines += ["", text("device.topology.title"), str(machine.topology)]
     return "\n".join(lines).replace(THIN, " ")
 
 
@@ -87,8 +89,15 @@ def html(machine: Machine) -> str:
         f'<div class="wb-machine">{STYLE}'
         f"{table(('topic', 'value', 'consequence'), rows(machine), marks, 'wb-problem')}"
         f"{table(('package', 'version', 'usable', 'purpose', 'why'), package_rows(machine), unusable, 'wb-unusable')}"
-        "</div>"
+        f"{_joined(machine)}</div>"
     )
+
+
+def _joined(machine: Machine) -> str:
+    if machine.topology is None:
+        return ""
+    head, *body = machine.topology.rows()
+    return f"<p>{escape(text('device.topology.title'))}</p>{plain_table(head, body)}"
 
 
 def _values(machine: Machine) -> list[tuple[str, str]]:
@@ -107,6 +116,8 @@ def _values(machine: Machine) -> list[tuple[str, str]]:
         ("memory", memory),
         ("threads", _threads(machine)),
         ("bandwidth", _bandwidth(machine)),
+        *(("matmul", rates) for rates in [_matmul(machine)] if rates),
+        *(("launch", told) for told in [_launch(machine)] if told),
         ("torch", _torch(machine)),
     ]
     if machine.torch is not None and machine.torch.transformers is not None:
@@ -162,6 +173,34 @@ def _bandwidth(machine: Machine) -> str:
         for device, rate in machine.copy_bandwidth.items()
     ]
     return "; ".join(rates) or text("machine.value.not_measured")
+
+
+def _matmul(machine: Machine) -> str:
+    """Of each device its rates by number format; what it cannot do is left out. Empty while nothing was measured."""
+    told = []
+    for device, found in machine.ceilings.items():
+        rates = [
+            text("machine.value.rate", format=rate.format, rate=number(rate.flops_per_s / 1e9))
+            for rate in found.matmul
+            if rate.flops_per_s is not None
+        ]
+        if rates:
+            told.append(text("machine.value.matmul", rates=", ".join(rates), device=device))
+    return "; ".join(told)
+
+
+def _launch(machine: Machine) -> str:
+    told = []
+    for device, found in machine.ceilings.items():
+        if found.launch is None:
+            continue
+        each = seconds(found.launch.seconds)
+        if found.launch.round_trip_s is None:
+            told.append(text("machine.value.launch", seconds=each, device=device))
+        else:
+            back = seconds(found.launch.round_trip_s)
+            told.append(text("machine.value.launch_gpu", seconds=each, back=back, device=device))
+    return "; ".join(told)
 
 
 def _torch(machine: Machine) -> str:
@@ -239,6 +278,13 @@ def _first_then(head: str) -> Iterator[str]:
     yield head
     while True:
         yield " " * len(head)
+
+
+def plain_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A table of texts as they are; every cell escaped."""
+    titles = "".join(f'<th scope="col">{escape(cell, limit=200)}</th>' for cell in head)
+    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell, limit=200)}</td>' for cell in row)}</tr>" for row in body)
+    return f"<table><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def table(head: Sequence[str], table: Sequence[Sequence[str]], marked: Sequence[bool], mark: str) -> str:

@@ -1,9 +1,11 @@
 """One measurement of speed and memory, with intervals."""
 
-from typing import Any, Self
+from typing import Self
 
-from workbench.results.base import Interval, Result, document
+from workbench.results.base import Interval, Result
 from workbench.results.compiled import CompileReport
+from workbench.results.device import DeviceWindow, RunConditions
+from workbench.results.limits import Phase, PhaseWork, RoutedExperts
 from workbench.results.resolved import TRANSFORMERS_LOOP, Resolved
 from workbench.results.workload import Workload
 from workbench.words import Message
@@ -45,9 +47,15 @@ class Measurement(Result):
     samples                 metric -> one value per repeat, in order
     token_ids               new tokens of the first row, the same in every repeat: an exported check finds them again
     own_share               the measuring code's own thread time ÷ wall time of a token
-    decode_limit_share      achieved bytes/s ÷ measured copy bandwidth; None while that is not measured
+    decode_limit_share      achieved bytes/s ÷ measured copy bandwidth; None while that is not measured, and with drafts
+    prefill_limit_share     achieved FLOP/s ÷ measured rate of products in the format in force; None: not measured
+    work                    phase -> what it must at least do (`workbench.limits`), for the shares and the roofline
+    routed                  experts that the rows chose, counted in the warm-up; None: dense, or not counted
     compile_s               seconds that compiling this decode loop took, whenever it was; None: it is not compiled
     break_even_tokens       new tokens after which compiling has paid for itself; None: unknown, or never
+    set_aside               runs in which the device was held below its speed; they were repeated
+    conditions              clocks, temperature and power cap of the runs that count, and what held them back
+    device                  the whole stretch as the sampler saw it from outside
     stopped_by              "precision" or "budget": why no more repeats were taken
     """
 
@@ -67,9 +75,15 @@ class Measurement(Result):
     token_ids: tuple[int, ...] = ()
     own_share: float
     decode_limit_share: float | None = None
+    prefill_limit_share: float | None = None
+    work: dict[Phase, PhaseWork] = {}
+    routed: RoutedExperts | None = None
     cpu_busy_elsewhere: float | None = None  # cores used by other processes during the runs
     compile_s: float | None = None
     break_even_tokens: int | None = None
+    set_aside: int = 0
+    conditions: RunConditions = RunConditions()
+    device: DeviceWindow | None = None
     stopped_by: str
     loop: str = TRANSFORMERS_LOOP
     workload: Workload
@@ -79,17 +93,3 @@ class Measurement(Result):
     def flagged(self, flag: Message) -> Self:
         """The same with one flag more."""
         return self.model_copy(update={"flags": (*self.flags, flag)})
-
-
-def measurement_record(model: str, machine: Any, config: Any, measurement: Measurement) -> dict[str, Any]:
-    """The measurement as it is stored, and as `--json` prints it."""
-    return document(
-        "measurement",
-        model=model,
-        machine=machine,
-        config=config,
-        resolved=measurement.resolved,
-        workload=measurement.workload,
-        result=measurement,
-        flags=measurement.flags,
-    )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workbench.results.base import Interval, Result, document
+from workbench.results.base import Interval, Result
 from workbench.results.resolved import Resolved
 from workbench.results.workload import Workload
 from workbench.words.message import Message
@@ -45,16 +45,6 @@ class Offload(Result):
     seconds: float
     flags: tuple[Message, ...] = ()
 
-
-def offload_record(model: str, machine: Any, found: Offload) -> dict[str, Any]:
-    """The result as it is stored, and as `--json` prints it."""
-    return document(
-        "offload",
-        model=model,
-        machine=machine,
-        config=found.config,
-        resolved=found.points[-1].resolved,
-        workload=found.workload,
-        result=found,
-        flags=found.flags,
-    )
+    @property
+    def resolved(self) -> Resolved:
+        return self.points[-1].resolved

@@ -20,6 +20,27 @@ class Fitting(Result):
     batch_size: int
 
 
+class PlaceForecast(Result):
+    """What would lie in one place: a device, cpu, disk, or "rank device" of several ranks.
+
+    layers    decoder layers there, whole; budget: what max_memory, or the libraries, let the weights take there
+    free      of the place now; None: not known
+    computes  False: what lies here waits, and comes for each pass
+    """
+
+    place: str
+    weights: int
+    layers: int
+    budget: int | None
+    free: int | None
+    computes: bool
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether the weights alone fit into what is free."""
+        return None if self.free is None else self.weights <= self.free
+
+
 class Forecast(Result):
     """Bytes and limits before anything is loaded. `decode_limit_tps` None: the bandwidth was not measured.
 
@@ -29,6 +50,8 @@ class Forecast(Result):
     largest_batch     rows of the asked lengths that fit; 0: not one fits. None: the device's memory is not known
     largest_context   tokens of one row, prompt and answer, that fit, up to the model's own limit
     table             the largest batch at other lengths
+    places            where the weights would lie, when device_map or ranks spread them; `weights`, `available` and
+                      `fits` are then those of all places that compute, of ranks those of one
     estimated         what is estimated or assumed in these numbers
     """
 
@@ -44,6 +67,7 @@ class Forecast(Result):
     largest_batch: int | None = None
     largest_context: int | None = None
     table: tuple[Fitting, ...] = ()
+    places: tuple[PlaceForecast, ...] = ()
     estimated: tuple[Message, ...] = ()
 
     @property

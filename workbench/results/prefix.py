@@ -1,9 +1,9 @@
 """What keeping the KV cache of a prompt's beginning saves, and a cache that is kept on disk."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from workbench.results.agreement import Divergence, Level, LogitDistance
-from workbench.results.base import Interval, Result, document
+from workbench.results.base import Interval, Result
 from workbench.results.comparison import NoiseFloor
 from workbench.results.resolved import Resolved
 from workbench.words.message import Message
@@ -81,6 +81,8 @@ class PrefixPoint(Result):
 class PrefixReuse(Result):
     """Cold against cached TTFT over one or several prefixes; `prompts` follow each of them. `saved`: a cache's name."""
 
+    KIND: ClassVar[str] = "prefix"
+
     points: tuple[PrefixPoint, ...]
     prompts: int
     new_tokens: int
@@ -89,15 +91,6 @@ class PrefixReuse(Result):
     seconds: float
     flags: tuple[Message, ...] = ()
 
-
-def prefix_record(model: str, machine: Any, found: PrefixReuse) -> dict[str, Any]:
-    """The result as it is stored, and as `--json` prints it."""
-    return document(
-        "prefix",
-        model=model,
-        machine=machine,
-        config=found.config,
-        resolved=found.points[-1].resolved,
-        result=found,
-        flags=found.flags,
-    )
+    @property
+    def resolved(self) -> Resolved:
+        return self.points[-1].resolved

@@ -5,9 +5,9 @@ The statistics are those of llama.cpp's `llama-perplexity --kl-divergence` (tool
 because the tokens of a text are not independent.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
-from workbench.results.base import Interval, Result, document
+from workbench.results.base import Interval, Result
 from workbench.results.reasoning import Reasoning
 from workbench.words import templates, text
 from workbench.words.format import printable
@@ -166,6 +166,8 @@ class QualityDiff(Result):
     seconds      the candidate's part took; `reference_seconds`: making the reference, 0 when it was on disk
     """
 
+    KIND: ClassVar[str] = "quality"
+
     reference: dict[str, Any]
     candidate: dict[str, Any]
     suite: str
@@ -246,20 +248,6 @@ class Sensitivity(Result):
     sentence: Message
     seconds: float
     flags: tuple[Message, ...] = ()
-
-
-def quality_record(model: str, machine: Any, config: Any, resolved: Any, found: QualityDiff) -> dict[str, Any]:
-    """The comparison as it is stored, and as `--json` prints it; `config` is the candidate's."""
-    return document(
-        "quality", model=model, machine=machine, config=config, resolved=resolved, result=found, flags=found.flags
-    )
-
-
-def sensitivity_record(model: str, machine: Any, config: Any, resolved: Any, found: Sensitivity) -> dict[str, Any]:
-    """The ranking as it is stored."""
-    return document(
-        "sensitivity", model=model, machine=machine, config=config, resolved=resolved, result=found, flags=found.flags
-    )
 
 
 def domain_words(name: str) -> str:

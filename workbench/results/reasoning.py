@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workbench.results.base import Interval, Result, document
+from workbench.results.base import Interval, Result
 from workbench.words.message import Message
 
 
@@ -62,10 +62,3 @@ class Reasoning(Result):
     sentence: Message
     seconds: float
     flags: tuple[Message, ...] = ()
-
-
-def reasoning_record(model: str, machine: Any, config: Any, resolved: Any, found: Reasoning) -> dict[str, Any]:
-    """The answers' accuracy as it is stored; `config` is the candidate's."""
-    return document(
-        "reasoning", model=model, machine=machine, config=config, resolved=resolved, result=found, flags=found.flags
-    )

@@ -37,6 +37,10 @@ class Resolved(Result):
     device_map         device -> number of parameters on it; those that wait elsewhere as `hf_device_map` has them
     bytes_by_place     the same in bytes, buffers included
     offloaded_layers   decoder layers that wait elsewhere (cpu beside a GPU, disk beside a CPU)
+    module_map         module path -> place, where the libraries placed the modules: `hf_device_map`
+    max_memory         the budgets asked for; a place that holds more stands with what it holds
+    boundaries         where a token crosses between two places on its way through them: "module: from > to"
+    tp_size            processes that hold a part of each layer; rank_bytes: "rank place" -> bytes of weights in it
     sdpa_backend       the one kernel that torch may use for SDPA, or auto
     loop               what decoded in the last call
     speculation        the kind of drafter that transformers made in the last call that generated; off: none
@@ -44,6 +48,7 @@ class Resolved(Result):
     threads            intra-op threads of the thread that computes
     waiting            OpenMP's policy as this process was started with it; "unset": its runtime's own
     pinning            cores: the thread that computes is kept from cores that this process may use; else off
+    allocator          of GPU memory: default, expandable_segments, or torch's own words for what is set; "": no GPU
     why                reasons the engine gives for automatic choices and refusals, by knob
     """
 
@@ -59,6 +64,11 @@ class Resolved(Result):
     device_map: dict[str, int]
     bytes_by_place: dict[str, int] = {}
     offloaded_layers: int = 0
+    module_map: dict[str, str] = {}
+    max_memory: str | tuple[str, ...] = "auto"
+    boundaries: tuple[str, ...] = ()
+    tp_size: int = 1
+    rank_bytes: dict[str, int] = {}
     compile: str = "off"
     loop: str = TRANSFORMERS_LOOP
     cache: str
@@ -71,6 +81,7 @@ class Resolved(Result):
     threads: int
     waiting: str = "unset"
     pinning: str = "off"
+    allocator: str = ""
     pad_token_id: int | None
     eos_token_ids: tuple[int, ...]
     padding_side: str
@@ -96,7 +107,8 @@ class Resolved(Result):
             "dtype": self.dtype,
             "quantization": self.quantization,
             "device": self.device,
-            "offloaded_layers": self.offloaded_layers,
+            "tp_plan": "auto" if self.tp_size > 1 else "none",
+            "tp_size": self.tp_size,
             "sdpa_backend": self.sdpa_backend,
             "attention_mask": self.attention_mask,
             "autocast": self.autocast,
@@ -108,12 +120,17 @@ class Resolved(Result):
             "threads": self.threads,
             "waiting": self.waiting,
             "pinning": self.pinning,
+            **({"allocator": self.allocator} if self.allocator else {}),
             "padding_side": self.padding_side,
             "pad_token": self.pad_token_id,
             "eos_token_ids": self.eos_token_ids,
             **self.quantization_settings,
             **self.sampling,
         }
+        if requested["device_map"] == "none":  # else they are the libraries' choice
+            ran["offloaded_layers"] = self.offloaded_layers
+        else:
+            ran["max_memory"] = self.max_memory
         found = []
         for knob, value in ran.items():
             if not requested.matters(knob):
@@ -177,4 +194,5 @@ class ModelFacts(Result):
     checkpoint_quantization: str | None = None  # the knob's word for what the files are, or transformers' own
     calibrated_by: str | None = None  # the text that the files were made with, where it is told
     calibration_leaked: tuple[str, ...] = ()  # of copies without marks of it: domains of the suites in it
+    tp_plan: dict[str, str] = {}  # module -> style, of the class; empty: it cannot be cut over ranks
     config: dict[str, Any] = {}  # the fields of the transformers config that `workbench.catalog.shapes` reads

@@ -3,20 +3,25 @@
 from typing import Any, Literal
 
 from workbench.results.agreement import Agreement
-from workbench.results.base import Interval, Result, document
+from workbench.results.base import Interval, Result
+from workbench.results.limits import Phase, PhaseWork, RoutedExperts
 from workbench.results.resolved import Resolved
 from workbench.results.workload import Workload
 from workbench.words.message import Message
 
 
 class RungLine(Result):
-    """One configuration at one value. `samples`: metric -> one value a round; `failed`: why there are none."""
+    """One configuration at one value. `samples`: metric -> one value a round; `failed`: why there are none.
+
+    routed  experts that the rows chose, counted in the warm-up; None: dense, or not counted
+    """
 
     samples: dict[str, tuple[float, ...]]
     peak_bytes: int | None
     peak_method: str
     resolved: Resolved | None
     failed: Message | None = None
+    routed: RoutedExperts | None = None
 
 
 class Rung(Result):
@@ -40,7 +45,9 @@ class ScanPoint(Result):
 
     mean, ci95        metric -> mean over the rounds and its 95 % interval
     ratio, ratio_ci95  metric -> this line ÷ the first line, paired by round; empty on the first line
-    limit_tps         decode tokens/s that the measured memory bandwidth allows (`workbench.forecast`); None: not known
+    limit_tps         decode tokens/s that the measured memory bandwidth allows (`workbench.limits`); None: not known
+    prefill_limit_tps  prefill tokens/s that the measured rate of products allows; None: not known
+    work              phase -> what it must at least do
     """
 
     line: int
@@ -52,7 +59,21 @@ class ScanPoint(Result):
     ratio_ci95: dict[str, Interval]
     peak_bytes: int | None
     limit_tps: float | None
+    prefill_limit_tps: float | None = None
+    work: dict[Phase, PhaseWork] = {}
+    workload: Workload | None = None
     resolved: Resolved
+
+    def limit(self, metric: str) -> float | None:
+        """The bound of one of the metrics that a scan shows, from the two limits; None: not known, or it has none."""
+        decode, prefill, work = self.limit_tps, self.prefill_limit_tps, self.work
+        bounds = {
+            "decode_tps": decode,
+            "prefill_tps": prefill,
+            "tpot_s": work["decode"].tokens / decode if decode and "decode" in work else None,
+            "ttft_s": work["prefill"].tokens / prefill if prefill and "prefill" in work else None,
+        }
+        return bounds.get(metric)
 
 
 class ScanEnd(Result):
@@ -110,10 +131,3 @@ class Scan(Result):
     def of(self, line: int) -> tuple[ScanPoint, ...]:
         """The points of one line, by value."""
         return tuple(sorted((point for point in self.points if point.line == line), key=lambda point: point.value))
-
-
-def scan_record(model: str, machine: Any, config: Any, scan: Scan) -> dict[str, Any]:
-    """The scan as it is stored, and as `--json` prints it; `config` is the first line's."""
-    return document(
-        "scan", model=model, machine=machine, config=config, workload=scan.workload, result=scan, flags=scan.flags
-    )

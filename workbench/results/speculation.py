@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from workbench.results.base import Result, document
+from workbench.results.base import Result
 from workbench.results.comparison import Comparison
+from workbench.results.resolved import Resolved
 from workbench.words import text
 from workbench.words.format import share
 from workbench.words.message import Message
@@ -82,15 +83,6 @@ class Speculation(Result):
     seconds: float
     flags: tuple[Message, ...] = ()
 
-
-def speculation_record(model: str, machine: Any, found: Speculation) -> dict[str, Any]:
-    """The result as it is stored, and as `--json` prints it."""
-    return document(
-        "speculation",
-        model=model,
-        machine=machine,
-        config=found.config,
-        resolved=found.runs[-1].comparison.resolved_b,
-        result=found,
-        flags=found.flags,
-    )
+    @property
+    def resolved(self) -> Resolved:
+        return self.runs[-1].comparison.resolved_b

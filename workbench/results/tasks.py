@@ -1,8 +1,8 @@
 """Scores of lm-evaluation-harness on the resident model."""
 
-from typing import Any
+from typing import ClassVar
 
-from workbench.results.base import Interval, Result, document
+from workbench.results.base import Interval, Result
 from workbench.words.message import Message
 
 
@@ -20,16 +20,11 @@ class TaskScore(Result):
 class TaskScores(Result):
     """harness: its version; limit: of examples of each task, None for all."""
 
+    KIND: ClassVar[str] = "tasks"
+
     harness: str
     limit: int | None
     few_shot: int | None
     scores: tuple[TaskScore, ...]
     seconds: float
     flags: tuple[Message, ...] = ()
-
-
-def tasks_record(model: str, machine: Any, config: Any, resolved: Any, found: TaskScores) -> dict[str, Any]:
-    """The scores as they are stored."""
-    return document(
-        "tasks", model=model, machine=machine, config=config, resolved=resolved, result=found, flags=found.flags
-    )

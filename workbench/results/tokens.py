@@ -1,9 +1,9 @@
 """Which tokens begin, end and fill a row: who says so, what is in force, what the model does, what to change."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from workbench.results.agreement import Divergence
-from workbench.results.base import Result, document
+from workbench.results.base import Result
 from workbench.words.message import Message
 
 ROLES = ("bos", "eos", "pad", "unk")
@@ -167,6 +167,8 @@ class TokenReport(Result):
     repaired  what `session.repair()` changed before this report: knob -> (before, after)
     """
 
+    KIND: ClassVar[str] = "tokens"
+
     facts: TokenFacts
     findings: tuple[TokenFinding, ...]
     repair: dict[str, Any] = {}
@@ -181,10 +183,3 @@ class TokenReport(Result):
 
     def found(self, code: str) -> TokenFinding | None:
         return next((finding for finding in self.findings if finding.code == code), None)
-
-
-def tokens_record(model: str, machine: Any, config: Any, resolved: Any, found: TokenReport) -> dict[str, Any]:
-    """The report as it is stored, and as `--json` prints it."""
-    return document(
-        "tokens", model=model, machine=machine, config=config, resolved=resolved, result=found, flags=found.flags
-    )

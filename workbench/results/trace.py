@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.home import home
-from workbench.results.base import Result, document
+from workbench.results.base import Result
 from workbench.results.resolved import Resolved
 from workbench.results.workload import Workload
 from workbench.words import Message, say
@@ -23,6 +23,24 @@ class KernelUse(Result):
     seconds: float
 
 
+class CrossingUse(Result):
+    """What crossed between two places, or among the ranks, in one forward pass.
+
+    what     weights or states that accelerate moved; else a collective of torch.distributed (all_reduce, all_gather)
+    where    the layer or module before which it was; source, target: places. Empty of a collective
+    times, bytes, seconds  of one pass; bytes of a collective are those that one rank gives, and its seconds hold the
+                           wait for slower ranks
+    """
+
+    what: str
+    where: str = ""
+    source: str = ""
+    target: str = ""
+    times: float
+    bytes: float
+    seconds: float
+
+
 class TracePhase(Result):
     """Prefill, or the decode steps together.
 
@@ -34,7 +52,9 @@ class TracePhase(Result):
                         time within no kernel)
     launches            kernel launches by the host (GPU), calls into torch from Python (CPU)
     compiled_regions    how often compiled code was entered
+    graph_launches      CUDA graphs that the host launched: proof that they ran; each counts as one launch too
     unrecognised        name -> seconds of what the table of kernels does not know
+    crossings           between devices or ranks; empty where all is in one place
     """
 
     steps: int
@@ -45,8 +65,10 @@ class TracePhase(Result):
     launches: int
     gpu_idle_fraction: float | None = None
     compiled_regions: int = 0
+    graph_launches: int = 0
     top: tuple[KernelUse, ...] = ()
     unrecognised: dict[str, float] = {}
+    crossings: tuple[CrossingUse, ...] = ()
 
     @property
     def per_step(self) -> dict[str, float]:
@@ -121,8 +143,15 @@ class Trace(Result):
 
     @property
     def path(self) -> Path | None:
-        """The file to open in Perfetto (ui.perfetto.dev) or TensorBoard; None: not kept."""
+        """The file to open in Perfetto (ui.perfetto.dev); None: not kept."""
         return home() / "artifacts" / self.artifact if self.artifact else None
+
+    @property
+    def how_to_open(self) -> tuple[Message, ...]:
+        """What reads the file and what does not; nothing where none was kept."""
+        if self.artifact is None:
+            return ()
+        return say("trace.open_perfetto", name=self.artifact), say("trace.open_others")
 
 
 class TraceDiff(Result):
@@ -142,17 +171,3 @@ class TraceDiff(Result):
     launches: tuple[float, float]
     reasons: tuple[Message, ...]
     flags: tuple[Message, ...] = ()
-
-
-def trace_record(model: str, machine: Any, trace: Trace) -> dict[str, Any]:
-    """The trace as it is stored, and as `--json` prints it."""
-    return document(
-        "trace",
-        model=model,
-        machine=machine,
-        config=trace.config,
-        resolved=trace.resolved,
-        workload=trace.workload,
-        result=trace,
-        flags=trace.flags,
-    )

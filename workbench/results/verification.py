@@ -2,12 +2,12 @@
 
 from typing import Any, Literal
 
-from workbench.results.base import Interval, Result, document
+from workbench.results.base import Interval, Result, recorded
 from workbench.results.workload import Workload
 from workbench.words import Message
 
 VerifyWay = Literal["beside", "by_turns"]
-Speed = Literal["within", "open", "differs", "unknown"]
+Speed = Literal["within", "open", "differs", "unknown", "shared"]
 
 
 class Answers(Result):
@@ -35,7 +35,8 @@ class Verification(Result):
     ci95, ratio, noise_floor  metric -> of all metrics, as a Comparison has them. Each side is one process: what differs
                  from process to process and stays is in none of them (on two CPU cores up to 4 % of decode)
     speed        of decode. within: the whole interval lies within `tolerance`; open: it reaches out of it; differs: it
-                 lies outside; unknown: it is too wide to say. None: an estimate, which has no interval
+                 lies outside; unknown: it is too wide to say; shared: other processes were busy during most pairs, so
+                 that there is no verdict. None: an estimate, which has no interval
     way          beside: both models in memory, runs that alternate; by_turns: one at a time, which gives an estimate
     without_workbench  `import workbench` failed in that process, and nothing had imported it before
     warnings     the snippet's own, such as another version of a package
@@ -74,13 +75,4 @@ class Verification(Result):
 def verification_record(model: str, machine: Any, config: Any, resolved: Any, found: Verification) -> dict[str, Any]:
     """The verification as it is stored, and as `--json` prints it."""
     shown = found.model_copy(update={"detail": ""})  # paths and names of the person's stand in it
-    return document(
-        "verification",
-        model=model,
-        machine=machine,
-        config=config,
-        resolved=resolved,
-        workload=found.workload,
-        result=shown,
-        flags=found.flags,
-    )
+    return recorded(model, machine, shown, config=config, resolved=resolved)

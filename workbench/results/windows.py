@@ -1,8 +1,6 @@
 """A long input in one pass against windows that slide over it."""
 
-from typing import Any
-
-from workbench.results.base import Interval, Result, document
+from workbench.results.base import Interval, Result
 from workbench.words.message import Message
 
 
@@ -50,10 +48,3 @@ class Windows(Result):
     verdict: Message
     seconds: float
     flags: tuple[Message, ...] = ()
-
-
-def windows_record(model: str, machine: Any, config: Any, resolved: Any, found: Windows) -> dict[str, Any]:
-    """As it is stored."""
-    return document(
-        "windows", model=model, machine=machine, config=config, resolved=resolved, result=found, flags=found.flags
-    )

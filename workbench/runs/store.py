@@ -2,20 +2,22 @@
 
 import contextlib
 import errno
-import json
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from workbench.errors import StoreError
 from workbench.home import home
 from workbench.machine.filesystems import mount_of
-from workbench.runs.schema import VERSION, config_hash, migrate, version
+from workbench.runs.asking import Asking
+from workbench.runs.conditions import Asked, moment_of, tag_of, where
+from workbench.runs.facts import prepared
+from workbench.runs.schema import VERSION, insert, migrate, version
 
 BUSY_S = 30.0
 _WAL = "WAL"
@@ -25,7 +27,7 @@ _READ_ONLY = ("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")
 
 
-class Runs:
+class Runs(Asking):
     """Documents (see `workbench.results.document`) by number, newest first.
 
     path  default: runs.sqlite3 in the home directory; made when missing
@@ -60,53 +62,46 @@ class Runs:
         self._connection = connection
 
     def add(self, document: dict[str, Any]) -> int:
-        """Stores one document and gives its number. It needs `schema`; `model` and `config` are indexed."""
-        try:
-            kind = str(document["schema"]).removeprefix("workbench.").partition("/")[0]
-            text = json.dumps(document)  # escaped: half a surrogate pair, which SQLite refuses, survives too
-        except (KeyError, TypeError, ValueError) as error:
-            raise StoreError("runs.bad_document", problem=f"{type(error).__name__}: {error}") from error
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        """Stores one document and gives its number. It needs `schema`; see `filter` for what it is found by."""
+        return self.add_all([document])[0]
+
+    def add_all(self, documents: Iterable[dict[str, Any]]) -> tuple[int, ...]:
+        """Stores all of them in one transaction, or none; their numbers."""
         with self._writing() as connection:
-            cursor = connection.execute(
-                "INSERT INTO runs (time, kind, model, config_hash, document) VALUES (?, ?, ?, ?, ?)",
-                (now, kind, document.get("model"), config_hash(document.get("config")), text),
-            )
-            return int(cursor.lastrowid or 0)
+            return tuple(self._insert(connection, document) for document in documents)
 
     def get(self, number: int) -> dict[str, Any]:
-        """The document of that number, with its `id` and `time` (UTC, ISO 8601). StoreError when there is none."""
-        with self._reading() as connection:
-            row = connection.execute("SELECT id, time, document FROM runs WHERE id = ?", (number,)).fetchone()
-        if row is None:
+        """The document of that number, with its `id`, `time` (UTC, ISO 8601) and `tags`. StoreError: there is none."""
+        found = list(self.records([number]))
+        if not found:
             raise StoreError("runs.no_such_run", number=number)
-        return self._document(row)
+        return found[0]
 
-    def list(
-        self,
-        kind: str | None = None,
-        model: str | None = None,
-        limit: int = 100,
-        config: Any = None,
-    ) -> list[dict[str, Any]]:
-        """The newest `limit` documents, newest first, of that kind, model and config (all knobs equal)."""
-        condition, values = _where(kind, model, config)
-        with self._reading() as connection:
-            rows = connection.execute(
-                f"SELECT id, time, document FROM runs{condition} ORDER BY id DESC LIMIT ?", (*values, limit)
-            ).fetchall()
-        return [self._document(row) for row in rows]
-
-    def count(self, kind: str | None = None, model: str | None = None) -> int:
-        condition, values = _where(kind, model, None)
-        with self._reading() as connection:
-            return int(connection.execute(f"SELECT count(*) FROM runs{condition}", values).fetchone()[0])
-
-    def delete(self, number: int) -> None:
-        """Removes one document; its number is not used again. StoreError when there is none."""
+    def tag(self, number: int, *names: str) -> None:
+        """Names a run; letters, digits and . : @ + - _. StoreError: no such run; ConfigError: no such name."""
+        words = [tag_of(name) for name in names]
         with self._writing() as connection:
-            if connection.execute("DELETE FROM runs WHERE id = ?", (number,)).rowcount == 0:
-                raise StoreError("runs.no_such_run", number=number)
+            self._must_be(connection, number)
+            connection.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?)", [(number, word) for word in words])
+
+    def untag(self, number: int, *names: str) -> None:
+        """Takes names from a run; one that it has not is no error."""
+        with self._writing() as connection:
+            self._must_be(connection, number)
+            connection.executemany("DELETE FROM tags WHERE run = ? AND tag = ?", [(number, name) for name in names])
+
+    def delete(self, number: int | None = None, *, everything: bool = False, **asked: Unpack[Asked]) -> int:
+        """Removes one run, or all that `filter` would find without a limit; how many. Numbers are not used again.
+
+        StoreError: there is no such run; nothing was named and `everything` was not said.
+        """
+        if number is None and not everything and not any(value is not None for value in asked.values()):
+            raise StoreError("runs.delete_what")
+        condition, values = where(asked) if number is None else (" WHERE id = ?", [number])
+        with self._writing() as connection:
+            if number is not None:
+                self._must_be(connection, number)
+            return connection.execute(f"DELETE FROM runs{condition}", values).rowcount
 
     def close(self) -> None:
         """Idempotent; the file stays."""
@@ -131,14 +126,19 @@ class Runs:
         self.journal = _set_journal(connection, self.journal)
         connection.execute("PRAGMA synchronous = FULL")  # a record is rare and dear: let it survive a power cut too
         if version(connection) < VERSION:
-            migrate(connection)
+            try:
+                migrate(connection)
+            except (KeyError, TypeError, ValueError) as error:
+                raise StoreError("runs.damaged", path=str(self.path), problem=f"a record: {error}") from error
 
-    def _document(self, row: tuple[int, str, str]) -> dict[str, Any]:
-        number, when, text = row
-        try:
-            return {"id": number, "time": when, **json.loads(text)}
-        except ValueError as error:
-            raise StoreError("runs.damaged", path=str(self.path), problem=f"record {number}: {error}") from error
+    def _insert(self, connection: sqlite3.Connection, document: dict[str, Any]) -> int:
+        now = moment_of(datetime.now(UTC))
+        text, facts = prepared(document, now)
+        return insert(connection, now, text, facts)
+
+    def _must_be(self, connection: sqlite3.Connection, number: int) -> None:
+        if connection.execute("SELECT 1 FROM runs WHERE id = ?", (number,)).fetchone() is None:
+            raise StoreError("runs.no_such_run", number=number)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -197,13 +197,3 @@ def _set_journal(connection: sqlite3.Connection, wanted: str) -> str:
         if answer == wanted or wanted != _WAL:
             return answer
         wanted = _SHARED  # SQLite kept what it had: this file system has no way to share memory
-
-
-def _where(kind: str | None, model: str | None, config: Any) -> tuple[str, tuple[str, ...]]:
-    given = {"kind": kind, "model": model, "config_hash": None if config is None else config_hash(_plain(config))}
-    asked = {column: value for column, value in given.items() if value is not None}
-    return (" WHERE " + " AND ".join(f"{column} = ?" for column in asked) if asked else ""), tuple(asked.values())
-
-
-def _plain(config: Any) -> Any:
-    return config.to_dict() if hasattr(config, "to_dict") else config

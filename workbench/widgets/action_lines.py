@@ -9,15 +9,19 @@ from workbench.results import (
     Applied,
     Census,
     Comparison,
+    Energy,
     Forecast,
+    LatencyRun,
     Measurement,
     QualityDiff,
     Scan,
     Sensitivity,
+    Sweep,
     TokenReport,
     Trace,
     Verification,
 )
+from workbench.results.advice import Advice, Cure
 from workbench.words import text
 from workbench.words.format import amount, knob_value, printable, seconds, size
 
@@ -112,6 +116,16 @@ def outcome(kind: str, value: Any) -> str:
         return text("panel.tokens_checked", seconds=seconds(value.facts.seconds))
     if isinstance(value, Census):
         return text("panel.counted", size=size(value.bytes))
+    if isinstance(value, Energy):
+        return text("panel.energy_measured", windows=len(value.windows))
+    if isinstance(value, LatencyRun):
+        return text("panel.latency_watched", requests=value.requests, seconds=seconds(value.seconds))
+    if isinstance(value, Advice):
+        return text("panel.advised", findings=len(value.findings), seconds=seconds(value.seconds))
+    if isinstance(value, Cure):
+        return str(value.sentence)
+    if isinstance(value, Sweep):
+        return text("sweep.panel.ended", verdict=str(value.verdict))
     if isinstance(value, Verification):
         return text("panel.verified" if value.ok else "panel.not_verified")
     return text("panel.generated" if kind == "completions" else "panel.done")

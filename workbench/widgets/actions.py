@@ -14,13 +14,16 @@ WAITING = {"apply": ("wb-primary",), "discard": ()}
 OFFER = {"compare-start": ("wb-primary",), "compare-quick": (), "compare-not": ()}
 WORK = {"measure": ("wb-primary",), "compare": (), "trace": (), "quality": (), "stop": ()}
 # shown in their tabs
-ELSEWHERE = {"scan": (), "sensitivity": (), "spare": (), "census": (), "tokens": (), "repair": ()}
+ELSEWHERE: dict[str, tuple[str, ...]] = dict.fromkeys(
+    ("scan", "sensitivity", "spare", "census", "energy", "latency", "tokens", "repair", "advise"), ()
+)
 
 
 class Actions:
     """`wb-pending`, `wb-apply`, `wb-discard`; `wb-offer`, `wb-compare-start`, `wb-compare-quick`, `wb-compare-not`;
     `wb-measure`, `wb-compare`, `wb-trace`, `wb-quality`, `wb-stop`, `wb-sides`; and the fields of the work. In their
-    tabs `wb-scan`, `wb-sensitivity`, `wb-spare`, `wb-census`, `wb-tokens`, `wb-repair`.
+    tabs `wb-scan`, `wb-sensitivity`, `wb-spare`, `wb-census`, `wb-energy`, `wb-latency`, `wb-tokens`, `wb-repair`,
+    `wb-advise`.
 
     clicked  button -> what a click on it does
     """

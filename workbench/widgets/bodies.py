@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import ipywidgets
 
-from workbench.knobs import Choice, Knob, Names, Number, Texts, Toggle, TokenIds
+from workbench.knobs import Budgets, Choice, Knob, Names, Number, Texts, Toggle, TokenIds
 from workbench.results import Capability, Machine, ModelFacts
 from workbench.widgets.parts import Options, classed, row, set_class
 from workbench.words import templates, text
@@ -139,7 +139,7 @@ class _SliderBody:
 class _FieldBody:
     """Words such as auto as buttons, and a text field for anything else the kind admits."""
 
-    def __init__(self, knob: Knob, kind: Number | TokenIds | Names | Texts, change: Change) -> None:
+    def __init__(self, knob: Knob, kind: Number | TokenIds | Names | Texts | Budgets, change: Change) -> None:
         self._knob = knob
         self._kind = kind
         self._change = change
@@ -148,7 +148,7 @@ class _FieldBody:
         self._field = ipywidgets.Text(
             continuous_update=False,
             placeholder=_hint(kind),
-            layout=ipywidgets.Layout(width="180px" if isinstance(kind, Texts) else "110px"),
+            layout=ipywidgets.Layout(width="180px" if isinstance(kind, Texts | Budgets) else "110px"),
         )
         classed(self._field, f"wb-knob-{knob.name}-field", "wb-field")
         self._field.observe(self._changed, "value")
@@ -204,7 +204,7 @@ def _other_hint(knob: Knob) -> str:
     return text(code if code in templates() else "panel.hint.other")
 
 
-def _written(value: Any, kind: Number | TokenIds | Names | Texts) -> str:
+def _written(value: Any, kind: Number | TokenIds | Names | Texts | Budgets) -> str:
     """As it can be typed again."""
     if not isinstance(kind, Texts):
         return knob_value(value)
@@ -213,11 +213,13 @@ def _written(value: Any, kind: Number | TokenIds | Names | Texts) -> str:
     return json.dumps(list(value), ensure_ascii=False) if value else ""
 
 
-def _hint(kind: Number | TokenIds | Names | Texts) -> str:
+def _hint(kind: Number | TokenIds | Names | Texts | Budgets) -> str:
     if isinstance(kind, Number):
         return f"{kind.low:,.0f} – {kind.high:,.0f}" if kind.integer else f"{kind.low:g} – {kind.high:g}"
     if isinstance(kind, Names):
         return text("panel.hint.names")
     if isinstance(kind, Texts):
         return text("panel.hint.texts")
+    if isinstance(kind, Budgets):
+        return text("panel.hint.budgets")
     return text("panel.hint.ids") if kind.many else text("panel.hint.id")

@@ -8,14 +8,18 @@ from workbench.config import Config
 from workbench.results import (
     Census,
     Comparison,
+    Energy,
+    LatencyRun,
     Measurement,
     QualityDiff,
     Resolved,
     Scan,
     Sensitivity,
+    Sweep,
     TokenReport,
     Trace,
 )
+from workbench.results.advice import Advice, Cure
 from workbench.words import Message
 
 if TYPE_CHECKING:
@@ -30,6 +34,9 @@ class Evidence:
 
     judged    quality by configuration; `quality`, `sensitivity`: the last
     counted   the last census, with its configuration
+    energies  one a configuration, the last of each, the newest at the end
+    sweep     the last
+    advice    the last; cures: rule -> the last change of it that was tried
     tokens    the last report on tokens; `tokens_config`: what was in force
     """
 
@@ -44,6 +51,11 @@ class Evidence:
         self.quality: QualityDiff | None = None
         self.sensitivity: Sensitivity | None = None
         self.counted: tuple[Config, Census] | None = None
+        self.energies: list[Energy] = []
+        self.latency: LatencyRun | None = None
+        self.advice: Advice | None = None
+        self.cures: dict[str, Cure] = {}
+        self.sweep: Sweep | None = None
         self.tokens: TokenReport | None = None
         self.tokens_config: Config | None = None
         self.newest: Measurement | Comparison | QualityDiff | None = None
@@ -60,6 +72,11 @@ class Evidence:
             ("quality", ""),
             ("sensitivity", ""),
             ("census", ""),
+            ("energy", ""),
+            ("latency", ""),
+            ("advice", ""),
+            ("cure", ""),
+            ("sweep", ""),
             ("tokens", "tokens_config"),
         ):
             if last.get(kind) is not None:
@@ -83,13 +100,23 @@ class Evidence:
             self.sensitivity = result
         elif isinstance(result, Census):
             self.counted = (Config(**config), result)
+        elif isinstance(result, Energy):
+            self.energies = [*(each for each in self.energies if each.config != result.config), result]
+        elif isinstance(result, LatencyRun):
+            self.latency = result
+        elif isinstance(result, Advice):
+            self.advice = result
+        elif isinstance(result, Cure):
+            self.cures[result.finding.rule] = result
+        elif isinstance(result, Sweep):
+            self.sweep = result
         elif isinstance(result, TokenReport):
             self.tokens, self.tokens_config = result, Config(**config)
         else:
             return False
         return True
 
-    def doubts(self, result: Measurement | Comparison | QualityDiff) -> list[Message]:
+    def doubts(self, result: Measurement | Comparison | QualityDiff | Energy | Advice) -> list[Message]:
         """What weakens a result, without what is true of this model whatever is measured: the title tells that."""
         return [flag for flag in result.flags if flag not in self._notes]
 

@@ -23,7 +23,7 @@ class Guard:
         self._report = report
         self._lock = threading.RLock()
 
-    def __call__(self, callback: Callable[..., None]) -> Callable[..., None]:
+    def __call__(self, callback: Callable[..., Any]) -> Callable[..., None]:
         @functools.wraps(callback)
         def guarded(*args: Any) -> None:
             with self:

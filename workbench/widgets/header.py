@@ -7,8 +7,8 @@ from workbench.export import verified
 from workbench.results import ModelFacts, Resolved, Snippet, Verification
 from workbench.widgets import lines
 from workbench.widgets.evidence import Evidence
-from workbench.widgets.page import Code
-from workbench.widgets.parts import button, classed, column, is_shown, markup, row, show_if
+from workbench.widgets.exported import Exported
+from workbench.widgets.parts import button, column, markup, row
 from workbench.words import text
 from workbench.words.format import escape
 
@@ -24,16 +24,17 @@ class Header:
     def __init__(self) -> None:
         self._title = markup("", "wb-title")
         self._state = markup("", "wb-state")
-        self.export = button(text("panel.export"), "wb-export")
         self._asked, self._ran, self._last = (markup("", f"wb-{name}", "wb-line") for name in ("asked", "ran", "last"))
-        self._code = classed(Code(copy=text("panel.copy")), "wb-snippet")
         self.verify = button(text("panel.verify"), "wb-verify", tooltip=text("panel.verify_help"))
-        self._beside, self._verified = markup("", "wb-note"), markup("", "wb-verified")
-        self._snippet = column([row([self.verify, self._beside]), self._verified, self._code])
-        show_if(self._snippet, False)
-        self.snippet: Snippet | None = None
+        self._verified = markup("", "wb-verified")
+        self._exported = Exported(beside=[self.verify], above=[self._verified])
+        self.export = self._exported.button
         top = row([self._title, self._state, self.export], "wb-top")
-        self.box = column([top, self._asked, self._ran, self._last, self._snippet], "wb-header")
+        self.box = column([top, self._asked, self._ran, self._last, self._exported.box], "wb-header")
+
+    @property
+    def snippet(self) -> Snippet | None:
+        return self._exported.snippet
 
     def title(self, name: str, facts: ModelFacts | None, resolved: Resolved | None) -> None:
         self._title.value = f"<div>{escape(lines.title(name, facts, resolved), MOST_LINE)}</div>"
@@ -58,18 +59,8 @@ class Header:
 
     def toggle_snippet(self, make: Callable[[], Snippet]) -> None:
         """Show the snippet that `make` gives, or hide the one that is shown."""
-        if is_shown(self._snippet):
-            self.hide_snippet()
-            return
-        snippet = make()
-        self.snippet = snippet
-        self._code.code = snippet.code
-        _main, *others = snippet.files
-        beside = text("panel.export_title"), *([text("panel.export_beside", files=", ".join(others))] if others else [])
-        self._beside.value = f"<div class='wb-note'>{escape(' '.join(beside))}</div>"
-        self._verified.value = ""
-        show_if(self._snippet, True)
-        self.export.description = text("panel.export_close")
+        if self._exported.toggle(make):
+            self._verified.value = ""
 
     def found(self, found: Any) -> None:
         """Say above the code what came of running it, where that is what was found."""
@@ -82,5 +73,4 @@ class Header:
         self._verified.value = f"<div>{'<br>'.join([shown, *rest])}</div>"
 
     def hide_snippet(self) -> None:
-        show_if(self._snippet, False)
-        self.export.description = text("panel.export")
+        self._exported.hide()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workbench import machine as machines
 from workbench.charts import DARK, LIGHT
 from workbench.charts.utilisation import utilisation, utilisation_words
+from workbench.machine.gpus import sampled_uuids
 from workbench.probes.device import Sampler
 from workbench.results import DeviceSample
 from workbench.widgets.figure import LiveFigure
@@ -41,8 +42,9 @@ class LiveUtilisation:
         self._session = session
         self._period_s = period_s
         self._guard = Guard(self._failed)
-        self._gpus = tuple(gpu.name for gpu in (session.machine if session else machines.doctor()).gpus)
-        self._sampler = Sampler(period_s=LOOK_S, pid=self._pid())
+        machine = session.machine if session else machines.doctor()
+        self._gpus = tuple(gpu.name for gpu in machine.gpus)
+        self._sampler = Sampler(period_s=LOOK_S, pid=self._pid(), gpu_uuids=sampled_uuids(machine))
         self._page = Page()
         self._words = markup("", "wb-live-words")
         self._toggle = button(text("chart.live.stop"), "wb-live-toggle")

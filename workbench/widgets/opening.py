@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
+from workbench.early import EarlySession
 from workbench.errors import Stopped
 from workbench.hub import prepare
 from workbench.probes.context import Context
@@ -57,7 +58,7 @@ class Opening:
                 allowed = bool(options.get("allow_pickle"))
                 prepare(name, options.get("revision"), Context(self._emit, self._stopped), allow_pickle=allowed)
                 before.close()
-            session = _Known(self._begins, name, progress=self._progress, **options)
+            session = EarlySession(self._begins, name, progress=self._progress, **options)
         except CancelledError:  # stopped while it still waited for its turn
             failure = Stopped("session.stopped", phase=text("inventory.pick.opening", name=name))
         except Exception as error:  # noqa: BLE001  # whatever it is: told in the widget, raised where `future` is waited for
@@ -85,15 +86,3 @@ class Opening:
         if self._stopped.is_set():
             self._known.stop()  # a Stop between two steps may have met nothing that ran
         self._on_progress(event)
-
-
-class _Known(Session):
-    """Handed out before its model is resident: Stop needs something that can be stopped."""
-
-    def __init__(self, begins: Callable[[Session], None], name: str, **options: Any) -> None:
-        self._begins = begins
-        super().__init__(name, **options)
-
-    def _prepare(self, *arguments: Any, **options: Any) -> None:
-        super()._prepare(*arguments, **options)
-        self._begins(self)

@@ -9,7 +9,8 @@ status name; wb-more is the folded knobs, wb-on marks the chosen button.
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from workbench.config import Config
 from workbench.knobs import KNOBS
@@ -28,16 +29,17 @@ from workbench.widgets.knob_board import KnobBoard
 from workbench.widgets.page import Page
 from workbench.widgets.parts import close_tree, column, only_one, row
 from workbench.widgets.status import Status
-from workbench.widgets.tabs import TABS, Tabs
+from workbench.widgets.tabs import TABS, Chart, Tabs
 from workbench.widgets.view import View
 from workbench.words import text
 
 if TYPE_CHECKING:
     from workbench.session import Session
 
-
 # after a failed load the controls are how to try again; a released engine comes back with the next action
 READY = ("idle", "failed", "released")
+# what the field "at most, s" is to an operation
+_BUDGETS = {"measure": "budget_s", "energy": "budget_s", "latency": "seconds"}
 
 
 class TuningPanel:
@@ -45,7 +47,7 @@ class TuningPanel:
 
     session  a `workbench.Session`
     groups   names of the knob groups that stand open (workbench.knobs.Group); the others are folded away
-    chart    the tab that is in front: speed, memory, quality, compare, trace, scan, tokens or history
+    chart    the tab that is in front (`workbench.widgets.tabs.TABS`): speed, memory, quality, compare, trace, …
     budget_s what the field "at most, s" says at first: Measure ends earlier when the intervals are tight enough
 
     One panel is open in a kernel: making a new one closes the one before. ValueError for an unknown group or chart.
@@ -55,7 +57,7 @@ class TuningPanel:
         self,
         session: "Session",
         groups: Iterable[str] | None = None,
-        chart: Literal["speed", "memory", "quality", "compare", "trace", "scan", "tokens", "history"] = "speed",
+        chart: Chart = "speed",
         budget_s: float = 60.0,
     ) -> None:
         if chart not in TABS:
@@ -105,19 +107,16 @@ class TuningPanel:
             {
                 "apply": lambda: self._submit("apply", **self._pending),
                 "discard": self._discard_clicked,
-                "measure": self._measure_clicked,
                 "compare": lambda: self._comparing.clicked(self._pending),
                 "compare-start": lambda: self._comparing.start(),
                 "compare-quick": lambda: self._comparing.start(quick=True),
                 "compare-not": lambda: self._comparing.withdraw(),
-                "trace": lambda: self._submit("trace", self._actions.work.workload()),
                 "scan": lambda: self._comparing.scan(self._tabs.scanned),
                 "quality": lambda: self._judging.quality(),
                 "sensitivity": lambda: self._judging.sensitivity(),
                 "spare": lambda: self._judging.spare(),
-                "census": lambda: self._submit("census"),
-                "tokens": lambda: self._submit("tokens"),
-                "repair": lambda: self._submit("repair"),
+                **{name: partial(self._submit_work, name) for name in ("trace", "advise", *_BUDGETS)},
+                **{name: partial(self._submit, name) for name in ("census", "tokens", "repair")},
                 "stop": self._stop_clicked,
             },
         )
@@ -133,8 +132,10 @@ class TuningPanel:
             self._config_chosen,
             self._actions.buttons,
             self._judging.box,
+            self._submit,
+            self._actions.work,
         )
-        self._answer = Answer(self._generate)
+        self._answer = Answer(lambda prompt, most: self._submit("generate", [prompt], max_new_tokens=most))
         self._answer.button.on_click(self._guard(lambda _button: self._answer.clicked()))
         left = column([self._board.box, self._actions.box], "wb-left")
         right = column([self._tabs.box, self._answer.box], "wb-right")
@@ -175,7 +176,8 @@ class TuningPanel:
             sides=action_lines.sides(self._comparing.sides(self._pending)),
             repairable=self._evidence.repairable(self._session.config),
         )
-        self._judging.enable(ready)
+        for part in (self._judging, self._tabs):
+            part.enable(ready)
         self._answer.button.disabled = self._header.export.disabled = self._header.verify.disabled = not ready
 
     def _failed(self, error: Exception) -> None:
@@ -206,12 +208,9 @@ class TuningPanel:
         self._comparing.withdraw()
         self._controls()
 
-    def _measure_clicked(self) -> None:
+    def _submit_work(self, what: str) -> None:
         work = self._actions.work
-        self._submit("measure", work.workload(), budget_s=work.budget_s)
-
-    def _generate(self, prompt: str, new_tokens: int) -> None:
-        self._submit("generate", [prompt], max_new_tokens=new_tokens)
+        self._submit(what, work.workload(), **({_BUDGETS[what]: work.budget_s} if what in _BUDGETS else {}))
 
     def _stop_clicked(self) -> None:
         self._actions.buttons["stop"].disabled = True
@@ -228,8 +227,8 @@ class TuningPanel:
         self._pending = {name: new for name, (_, new) in changed.items()}
         self._controls()
 
-    def _submit(self, what: str, *args: Any, **kwargs: Any) -> None:
-        """Start work and return at once; what became of it comes as events."""
+    def _submit(self, what: str, *args: Any, **kwargs: Any) -> Any:
+        """Start work and return its Future at once; what became of it comes as events."""
         self._status.clear()
         self._comparing.withdraw()
         self._status.say(text("panel.ready"))
@@ -238,6 +237,7 @@ class TuningPanel:
         self._header.state(self._state)
         self._controls()
         future.add_done_callback(self._guard(self._ended))
+        return future
 
     def _ended(self, future: Future[Any]) -> None:
         """A job that was dropped before it began tells nobody."""

@@ -1,7 +1,7 @@
 """Small pieces that the panel is put together from. Everything shown as HTML passes through `escape` here or before."""
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import ipywidgets
@@ -33,6 +33,16 @@ def markup(html: str = "", *classes: str) -> ipywidgets.HTML:
     """HTML that this package wrote; foreign text in it is escaped by the caller."""
     alike = {"layout": shared(ipywidgets.Layout), "style": shared(HTMLStyle)}
     return ipywidgets.HTML(html, _dom_classes=classes, **alike)
+
+
+def notes(said: Iterable[object]) -> str:
+    """Sentences as HTML, a line each, escaped and cut."""
+    return "".join(f"<div class='wb-note'>{escape(str(each), 400)}</div>" for each in said)
+
+
+def beside(said: str) -> ipywidgets.HTML:
+    """A sentence that stands beside a button and says what it does."""
+    return markup(f"<span class='wb-note'>{escape(said)}</span>", "wb-beside")
 
 
 def classed(widget: Any, *classes: str) -> Any:

@@ -6,10 +6,11 @@ from typing import Any
 from workbench.config import Config
 from workbench.judging import COMPARED, names_of
 from workbench.metrics import METRICS
-from workbench.results import Agreement, Batching, Comparison, LogitDistance, Scan, Trace, TraceDiff, TracePhase
+from workbench.results import Agreement, Batching, Comparison, LogitDistance, Scan, Sweep, Trace, TraceDiff, TracePhase
 from workbench.results.trace_diff import category_words
 from workbench.scanning import rows_of
 from workbench.served import rows_of as served_rows
+from workbench.sweep.rows import rows_of as sweep_rows
 from workbench.widgets.table import Table
 from workbench.words import text, translate
 from workbench.words.format import interval, number, quantity, ratio, seconds, share
@@ -32,6 +33,14 @@ def comparison(result: Comparison, verdicts: bool = True) -> Table:
     ]
     remarks = [*result.flags] if result.agreement is None else [result.agreement.verdict, *result.flags]
     return Table(heading, tuple(lines), _words(remarks))
+
+
+def sweep(result: Sweep) -> Table:
+    """A line for each configuration, best first: why the others lost."""
+    header, rows, remarks = sweep_rows(result)
+    return Table(
+        header[1:], tuple(rows), (str(result.verdict), *(str(lead.verdict) for lead in result.leads), *remarks)
+    )
 
 
 def trace(result: Trace) -> Table:
@@ -84,6 +93,7 @@ def batching(result: Batching) -> Table:
 
 PROOFS: dict[type, Callable[[Any], Table]] = {
     Comparison: comparison,
+    Sweep: sweep,
     Trace: trace,
     TraceDiff: trace_diff,
     Agreement: agreement,

@@ -17,7 +17,7 @@ from workbench.widgets import proof_tables
 from workbench.widgets.evidence import Evidence
 from workbench.widgets.figure import LaterFigure
 from workbench.widgets.lines import verdict_order
-from workbench.widgets.parts import Options, column, markup, row
+from workbench.widgets.parts import Options, beside, column, markup, notes, row
 from workbench.widgets.table import Table
 from workbench.words import text
 from workbench.words.format import escape
@@ -110,7 +110,7 @@ class ScanTab:
             "wb-chart-scan",
         )
         self._told = markup("", "wb-scanned", "wb-below")
-        help_line = markup(f"<span class='wb-note'>{escape(text('panel.scan_help'))}</span>", "wb-beside")
+        help_line = beside(text("panel.scan_help"))
         self.box = column([row([self._parameters.box, start, help_line], "wb-scan-row"), self._figure.box, self._told])
         self._choose(self.parameter)
         self._tell()
@@ -129,7 +129,7 @@ class ScanTab:
     def _tell(self) -> None:
         found = self._evidence.scan
         said = [] if found is None else [found.ended, *rows_of(found)[2], *found.flags]
-        self._told.value = "".join(f"<div class='wb-note'>{escape(str(each), 400)}</div>" for each in said)
+        self._told.value = notes(said)
 
 
 def html(table: Table) -> str:
@@ -140,4 +140,5 @@ def html(table: Table) -> str:
 def _file(trace: Trace) -> str:
     if trace.artifact is None:
         return ""
-    return f"<div class='wb-note'>{escape(text('panel.trace_file', name=trace.artifact), 300)}</div>"
+    said = (text("panel.trace_file", name=trace.artifact), *map(str, trace.how_to_open))
+    return notes(said)

@@ -15,7 +15,7 @@ from workbench.results import QualityDiff
 from workbench.widgets import history, text_diff
 from workbench.widgets.evidence import Evidence
 from workbench.widgets.figure import LaterFigure
-from workbench.widgets.parts import classed, column, markup, row, show_if
+from workbench.widgets.parts import beside, classed, column, markup, notes, row, show_if
 from workbench.widgets.proof_tabs import html
 from workbench.widgets.quality_tables import JUDGED
 from workbench.words import text
@@ -82,7 +82,7 @@ class QualityTab:
             ),
             "wb-quality-more",
         )
-        help_line = markup(f"<span class='wb-note'>{escape(text('panel.sensitivity_help'))}</span>", "wb-beside")
+        help_line = beside(text("panel.sensitivity_help"))
         self.box = column(
             [
                 choice,
@@ -104,8 +104,7 @@ class QualityTab:
         """Read the store again: quality or speed of a configuration may have come to it."""
         try:
             self._decision = decision_of(self._session.runs, self._session.facts, self._session.machine.label)
-            remarks = "".join(f"<div class='wb-note'>{escape(str(each), 400)}</div>" for each in self._decision.remarks)
-            self._remarks.value = remarks
+            self._remarks.value = notes(self._decision.remarks)
         except StoreError as error:  # the panel works without its store, and says what is wrong with it
             self._remarks.value = history.refused(error)
 
@@ -122,11 +121,7 @@ class QualityTab:
             self._modules.value = f"<div class='wb-verdict'>{escape(str(modules.sentence), 400)}</div>"
         if found is None:
             return
-        self._verdict.value = f"<div class='wb-verdict'>{escape(str(found.verdict), 400)}</div>{_flags(found)}"
+        self._verdict.value = f"<div class='wb-verdict'>{escape(str(found.verdict), 400)}</div>{notes(found.flags)}"
         self._table.value = html(JUDGED[QualityDiff](found))
         names = text("panel.quality.reference"), candidate_words(found.candidate, found.reference)
         self._answers.value = text_diff.html(found.answers, *names)
-
-
-def _flags(found: QualityDiff) -> str:
-    return "".join(f"<div class='wb-note'>{escape(str(flag), 400)}</div>" for flag in found.flags)

@@ -6,9 +6,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from workbench.advice.told import quick, tried
+from workbench.advice.told import told as advised
 from workbench.endpoint.told import told
 from workbench.results import Applied, Completion, Endpoint, Forecast, Measurement, ModelFacts, Resolved
+from workbench.results.advice import Advice, Cure, Finding, QuickCheck
 from workbench.widgets.decoding_tables import CHOSEN
+from workbench.widgets.pasted_tables import READ
 from workbench.widgets.proof_tables import PROOFS
 from workbench.widgets.quality_tables import JUDGED
 from workbench.widgets.reuse_tables import REUSED
@@ -30,9 +34,17 @@ def show(results: Any) -> Table:
         )
     if isinstance(results, Sequence) and results and all(isinstance(each, Completion) for each in results):
         return _completions(results)
+    if isinstance(results, Sequence) and results and all(isinstance(each, Finding) for each in results):
+        return Table(*advised(results))
+    if isinstance(results, Advice):
+        return Table(*advised(results))
+    if isinstance(results, Cure):
+        return Table(*tried(results))
+    if isinstance(results, QuickCheck):
+        return Table(*quick(results))
     if isinstance(results, Endpoint):
         return Table(*told(results))
-    for kind, table in {**CHOSEN, **JUDGED, **PROOFS, **REUSED}.items():
+    for kind, table in {**CHOSEN, **JUDGED, **PROOFS, **READ, **REUSED}.items():
         if isinstance(results, kind):
             return table(results)
     return Table(("",), tuple(_rows(results)))
@@ -53,6 +65,7 @@ def _measurement(result: Measurement) -> list[Row]:
         (text("tables.ttft"), seconds(result.ttft_s)),
         (text("tables.tpot"), seconds(result.tpot_s)),
         (text("tables.limit_share"), share(result.decode_limit_share)),
+        (text("tables.prefill_limit_share"), share(result.prefill_limit_share)),
         (text("tables.peak"), size(result.peak_bytes)),
         (text("tables.first_call"), seconds(result.warm_up.first_call_s)),
         (text("tables.own_share"), share(result.own_share)),

@@ -1,7 +1,8 @@
 """The tabs on the right: charts of speed, memory, comparisons, traces and quality, and the history of this model."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import ipywidgets
 
@@ -13,31 +14,52 @@ from workbench.metrics import METRICS
 from workbench.results import (
     Census,
     Comparison,
+    Energy,
     Forecast,
+    LatencyRun,
     Measurement,
     QualityDiff,
     Scan,
     Sensitivity,
+    Sweep,
     TokenReport,
     Trace,
 )
+from workbench.results.advice import Advice, Cure
 from workbench.widgets import history
+from workbench.widgets.advice_tab import AdviceTab
+from workbench.widgets.device_tab import DeviceTab, LatencyTab
 from workbench.widgets.evidence import Evidence
 from workbench.widgets.figure import LaterFigure
 from workbench.widgets.guard import Guard
 from workbench.widgets.page import Page
-from workbench.widgets.parts import Options, classed, column, markup, row
+from workbench.widgets.parts import Options, beside, classed, column, markup, row
 from workbench.widgets.proof_tabs import CompareTab, ScanTab, TraceTab
 from workbench.widgets.quality_tab import QualityTab
+from workbench.widgets.sweep_tab import SweepTab
 from workbench.widgets.token_tab import TokensTab
 from workbench.widgets.view import View
+from workbench.widgets.work import WorkloadChoice
 from workbench.words import text
-from workbench.words.format import escape
 
 if TYPE_CHECKING:
     from workbench.session import Session
 
-TABS = ("speed", "memory", "quality", "compare", "trace", "scan", "tokens", "history")
+Chart = Literal[
+    "speed",
+    "memory",
+    "quality",
+    "compare",
+    "trace",
+    "scan",
+    "latency",
+    "tokens",
+    "advice",
+    "sweep",
+    "device",
+    "history",
+]
+TABS: tuple[str, ...] = get_args(Chart)
 SPEEDS = ("decode_tps", "prefill_tps")
 MOST_HISTORY = 100
 _SHOWN_IN = {
@@ -47,19 +69,26 @@ _SHOWN_IN = {
     QualityDiff: "quality",
     Sensitivity: "quality",
     Census: "memory",
+    Energy: "device",
+    LatencyRun: "latency",
     TokenReport: "tokens",
+    Advice: "advice",
+    Cure: "advice",
+    Sweep: "sweep",
 }
 
 
 class Tabs:
     """`wb-tabs`, `wb-chart-speed`, `wb-metric-<key>`, `wb-chart-memory`, `wb-chart-census`, `wb-history`, and those of
-    `proof_tabs`, `quality_tab` and `token_tab`.
+    `proof_tabs`, `quality_tab`, `token_tab`, `advice_tab`, `sweep_tab` and `device_tab`.
 
     evidence  what was found so far
     forecast  of the config in force, or None where there is no model
     clicked   called with the config whose point was clicked
-    buttons   those that stand in a tab: scan, sensitivity, spare, census, tokens, repair
+    buttons   those that stand in a tab: scan, sensitivity, spare, census, energy, latency, tokens, repair, advise
     choice    the row in which the text is chosen that quality is judged on
+    submit    starts an operation of the session, as the panel does
+    work      the work that is measured
     """
 
     def __init__(
@@ -73,6 +102,8 @@ class Tabs:
         clicked: Callable[[Mapping[str, Any]], None],
         buttons: Mapping[str, Any],
         choice: Any,
+        submit: Callable[..., Future[Any]],
+        work: WorkloadChoice,
     ) -> None:
         self._session = session
         self._evidence = evidence
@@ -100,7 +131,7 @@ class Tabs:
             text("chart.census.empty"),
             "wb-chart-census",
         )
-        count_help = markup(f"<span class='wb-note'>{escape(text('panel.census_help'))}</span>", "wb-beside")
+        count_help = beside(text("panel.census_help"))
         self._quality = QualityTab(
             session,
             evidence,
@@ -111,6 +142,13 @@ class Tabs:
             guard(lambda candidate: clicked(candidate.config)),
         )
         self._tokens = TokensTab(evidence, buttons["tokens"], buttons["repair"], lambda: session.config)
+        try_out = guard(lambda finding: submit("try_out", finding, work.workload()))
+        self._advice = AdviceTab(evidence, buttons["advise"], try_out, lambda: session.config)
+        self._sweep = SweepTab(
+            session, evidence, guard, submit, work, lambda: self._theme, lambda: self._front == "sweep"
+        )
+        self._device = DeviceTab(evidence, lambda: self._theme, buttons["energy"])
+        self._latency = LatencyTab(evidence, lambda: self._theme, buttons["latency"])
         self._history = markup("", "wb-history")
         pages = {
             "speed": column([self._metrics.box, self._speed.box]),
@@ -120,6 +158,10 @@ class Tabs:
             "trace": self._trace.box,
             "scan": self._scan.box,
             "tokens": self._tokens.box,
+            "advice": self._advice.box,
+            "sweep": self._sweep.box,
+            "device": self._device.box,
+            "latency": self._latency.box,
             "history": self._history,
         }
         self.box = classed(
@@ -138,6 +180,10 @@ class Tabs:
             "trace": (self._trace,),
             "scan": (self._scan,),
             "tokens": (self._tokens,),
+            "advice": (self._advice,),
+            "sweep": (self._sweep,),
+            "device": (self._device,),
+            "latency": (self._latency,),
             "history": (),
         }
         self._show_metric()
@@ -145,6 +191,11 @@ class Tabs:
         self.redraw()
         self.box.observe(guard(lambda _change: self.redraw()), "selected_index")
         page.observe(guard(lambda _change: self.redraw()), "dark")
+
+    def enable(self, ready: bool) -> None:
+        """The buttons that a tab made itself."""
+        self._advice.enable(ready)
+        self._sweep.enable(ready)
 
     @property
     def scanned(self) -> str:
@@ -211,4 +262,4 @@ def _stored(session: "Session") -> tuple[list[Run], int]:
             runs.append(Run.of_document(document))
         except (ValueError, KeyError, TypeError):  # written by another version: counted, and said
             unreadable += 1
-    return sorted(runs, key=lambda run: -(run.id or 0)), unreadable
+    return runs, unreadable

@@ -6,7 +6,7 @@ from typing import Any
 from workbench.config import Config
 from workbench.export import aligned
 from workbench.widgets.evidence import Evidence
-from workbench.widgets.parts import column, markup, row
+from workbench.widgets.parts import beside, column, markup, row
 from workbench.widgets.proof_tabs import html
 from workbench.widgets.table import Table
 from workbench.words import text
@@ -29,7 +29,7 @@ class TokensTab:
         self._table = markup("", "wb-token-ids", "wb-below")
         self._findings = markup("", "wb-token-findings", "wb-below")
         self._tried = markup("", "wb-token-tried", "wb-below")
-        help_line = markup(f"<span class='wb-note'>{escape(text('panel.tokens_help'))}</span>", "wb-beside")
+        help_line = beside(text("panel.tokens_help"))
         told = (self._sentence, self._findings, self._table, self._tried)
         self.box = column([row([start, repair, help_line], "wb-scan-row"), *told])
         self.redraw()

@@ -17,6 +17,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "flag.compiled": "compiling the decode step took {seconds} s, for a cache of {tokens} tokens",
     "flag.compile_pays": "compiling has paid for itself after {tokens} new tokens",
     "flag.recompiled": "{times} graphs were compiled again after the first step: the numbers contain compile time",
+    "flag.graph_skips": "{skips} compiled graphs ran without CUDA graphs, which this mode asks for: torch skipped recording them",
     "flag.graph_breaks": "the compiled step falls back to Python in {breaks} places",
     "flag.compile_no_gain": "a compiled step was no faster than an uncompiled one: compiling never pays here",
 }

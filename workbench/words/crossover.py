@@ -32,4 +32,5 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "chart.crossover.x": "prompt tokens",
     "chart.crossover.y": "{b} ÷ {a}",
     "chart.crossover.hover": "{tokens} tokens, {what}: {ratio} {interval}<br>n = {pairs}",
+    "crossover.shared": "shared, no verdict at {lengths} of {all} lengths: other processes were busy",
 }

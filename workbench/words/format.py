@@ -10,7 +10,7 @@ import math
 import unicodedata
 from typing import Any
 
-from workbench.words import text
+from workbench.words import templates, text
 
 THIN = "\u2009"
 _SIZES = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
@@ -34,6 +34,14 @@ def quantity(value: float | None, unit: str) -> str:
     if value is None or math.isnan(value):
         return text("format.not_measured")
     return f"{number(value)}{THIN}{unit}" if unit else number(value)
+
+
+def not_available(code: str | None) -> str:
+    """Why a device's value is missing: of a code of GpuSample.missing, or NVML's own words."""
+    if code is None:
+        return text("device.not_available")
+    words = f"device.missing.{code}"
+    return text("device.not_available_because", why=text(words) if words in templates() else printable(code))
 
 
 def interval(bounds: tuple[float, float] | None, digits: int = 3) -> str:

@@ -68,7 +68,12 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     ),
     "model.out_of_memory": (
         "Out of memory while {doing}: {problem}",
-        "The device had no room for this allocation; what was resident before is resident again.",
-        "Try a smaller batch or prompt, dtype='bfloat16', or a smaller model.",
+        "{said} What was resident before is resident again.",
+        "{advice}",
+    ),
+    "model.not_back": (
+        "Out of memory while {doing}: {problem}",
+        "{said} There was no room for the model of before either: nothing is resident, and the next call tries again.",
+        "{advice}",
     ),
 }

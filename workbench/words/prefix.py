@@ -12,6 +12,8 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "{proportion}; that is {share} of the saving",
     "prefix.no_difference": "no difference seen: TTFT {cold} and {cached}, {ratio} {interval}; in proportion to the tokens "
     "that are left it would be {proportion}",
+    "prefix.shared": "shared, no verdict: TTFT {cold} → {cached}, {ratio} {interval}, while other processes were busy; in "
+    "proportion to the tokens that are left it would be {proportion}",
     "prefix.pays": "pays from prompt {prompts}",
     "prefix.never_pays": "no saving was seen",
     "prefix.bad": (

@@ -31,6 +31,11 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "The change needs a reload, and where these weights came from is not known.",
         "Open the model by its name or directory: Session('path').",
     ),
+    "session.attached_lend": (
+        "An attached model cannot make room for other work.",
+        "Where these weights came from is not known, so nothing could load them again.",
+        "Open the model by its name or directory: Session('path').",
+    ),
     "session.nameless": (
         "This attached model has no name that a {target} file could load it by.",
         "It was made in this process, not loaded from a directory or a hub.",

@@ -69,6 +69,8 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "{per_pass} tokens a pass",
     "speculation.none": "{mode} on {task}: no difference seen, {ratio} {interval} of the plain decode rate; {kept}, "
     "{per_pass} tokens a pass",
+    "speculation.shared": "{mode} on {task}: shared, no verdict, {ratio} {interval} of the plain decode rate while other "
+    "processes were busy; {kept}, {per_pass} tokens a pass",
     "speculation.passes": "{passes} for {tokens}",
     "speculation.loaded": "the assistant {name} takes {size}, loaded in {seconds}",
     "speculation.same_tokens": "the same {tokens} tokens",

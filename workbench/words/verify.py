@@ -33,6 +33,8 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "to {interval} of the session's speed; a larger budget_s on a quieter machine narrows it",
     "verify.ok_estimate": "{tokens} greedy tokens of {prompts} prompts are identical; decode about {ratio}× the session's "
     "speed (an estimate)",
+    "verify.ok_shared": "verified: {tokens} greedy tokens of {prompts} prompts are identical; shared, no verdict on the speed: "
+    "decode {ratio}× the session's {interval} while other processes were busy",
     "verify.slow": "not verified: decode is {ratio}× the session's speed {interval}, more than {percent} % apart",
     "verify.not": "not verified: {problem}",
     "verify.starting": "loading the snippet in a process without the workbench",

@@ -4,8 +4,14 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "worker.died": (
         "The process that held the model ended while {doing} ({how}).",
         "{last_words}",
-        "The model is brought back on the last good config; run the last step again.",
+        "The model is brought back on the last good config. {advice}",
     ),
+    "worker.died_opening": (
+        "The process that was to hold the model ended while {doing} ({how}).",
+        "{last_words}",
+        "{advice}",
+    ),
+    "worker.open_again": "Open the session again.",
     "worker.not_back": (
         "The model could not be brought back: {problem}",
         "",
@@ -31,6 +37,8 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "Session and worker are of different versions.",
         "Restart the notebook's kernel.",
     ),
+    "worker.run_again": "Run the last step again.",
+    "worker.if_memory": "If memory ran out, the same work ends so again. {advice}",
     "worker.residue": "{left} of the old model stayed after it was dropped; the process was replaced",
     "worker.doing_idle": "idle",
     "worker.killed_by_kernel": "killed by signal {signal}: by hand, or by the kernel because memory ran out",

@@ -81,6 +81,8 @@ class Reader:
         model = self._bench.model
         if model.get_output_embeddings() is None or model.base_model is model:
             return False
+        if (getattr(model, "_tp_size", None) or 1) > 1:  # its parts are gathered: other ranks take part in whole passes
+            return False
         batch = row_of(self._bench, tuple(range(_PROBED)))
         own, ours = self._own(batch, None).float(), self._head(self._hidden(batch)).float()
         if own.shape != ours.shape:

@@ -25,6 +25,12 @@ def gates(model: Any) -> dict[str, torch.nn.Module]:
     }
 
 
+def choices(output: Any) -> torch.Tensor:
+    """Of what a router gives: the chosen experts, [token, k]."""
+    whole: torch.Tensor = next(part for part in output if not part.is_floating_point())
+    return whole.reshape(-1, whole.shape[-1])
+
+
 def record(bench: Bench, texts: Sequence[Sequence[int]], context: Context) -> dict[str, Any] | None:
     """The experts chosen for the first tokens of `texts` (token ids), as plain data; None for a dense model.
 
@@ -37,8 +43,7 @@ def record(bench: Bench, texts: Sequence[Sequence[int]], context: Context) -> di
 
     def watch(name: str) -> Any:
         def keep(_module: Any, _inputs: Any, output: Any) -> None:
-            whole = next(part for part in output if not part.is_floating_point())
-            chosen[name].append(whole.reshape(-1, whole.shape[-1]).sort(-1).values.cpu())
+            chosen[name].append(choices(output).sort(-1).values.cpu())
 
         return keep
 

@@ -1,0 +1,102 @@
+"""workbench tips: the list, a card, one document; expectations are called that."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.knobs.facts import PLAIN, having
+from workbench.cli import main
+from workbench.cli.tips import card_lines, counted, list_lines
+from workbench.results import Capability
+from workbench.tips import TIPS, Tip, Verdict, can_test
+from workbench.tips.shown import record
+
+CPU = having(PLAIN, "bitsandbytes", "torchao")
+JUDGED = [(each, can_test(each, CPU)) for each in TIPS.values()]
+
+
+@pytest.fixture
+def known(workbench_home: Path, demo_models: Path) -> None:
+    """A doctor that knows torch already."""
+    shutil.copy(demo_models.parent / "machine.json", workbench_home)
+
+
+@pytest.mark.usefixtures("known")
+def test_the_list_has_all_of_them_and_calls_expectations_that(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tips", "list"]) == 0
+    shown = capsys.readouterr().out
+    assert [line.split()[0] for line in shown.splitlines()[2:] if line[:1] in "SMRU" and line.strip()] == list(TIPS)
+    assert "expected, not measured" in shown.splitlines()[0]
+    assert "is no result of this machine" in shown
+
+
+@pytest.mark.usefixtures("known")
+def test_a_topic_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tips", "list", "--topic", "tokens", "--json"]) == 0
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    assert document["schema"] == "workbench.tips/1"
+    assert {each["id"] for each in document["result"]} == {"S0-18", "S0-19", "S0-20", "S0-21", "S0-22", "M-1"}
+    assert "6 tips" in said.err
+
+
+@pytest.mark.usefixtures("known")
+def test_one_as_a_document(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tips", "show", "s0-14", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "workbench.tip/1"
+    found = document["result"]
+    assert found["expected"]["verdict"] == "does not hold"
+    assert found["experiment"]["kind"] == "probe"
+    assert found["holds_if"][0]["low"] == 1.05
+    assert found["notebook"] == "03_quantization"
+    assert "verdict" not in found, "there is no verdict but the expected one"
+
+
+@pytest.mark.parametrize("words", [["show", "S014"], ["list", "--topic", "tokenz"], ["show"], [], ["run", "S0-14"]])
+def test_wrong_usage_is_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tips", *words]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err
+
+
+@pytest.mark.parametrize(("tip", "can"), JUDGED, ids=TIPS)
+def test_every_card_tells_all_of_it(tip: Tip, can: Capability) -> None:
+    lines = card_lines(tip, can)
+    shown = " ".join(" ".join(lines).split())
+    for words in (tip.statement, tip.expected.reason, tip.instead, f"expected verdict {tip.expected.verdict}"):
+        assert " ".join(words.split()) in shown
+    assert all(str(limit) in shown for limit in tip.holds_if)
+    assert lines[-1].startswith("Expected, not measured")
+    assert max(map(len, lines)) <= 140
+    assert json.loads(json.dumps(record(tip, can)))["testable_here"]["ok"] is can.ok
+
+
+def test_a_card_says_what_a_quantity_is() -> None:
+    shown = {tip.id: " ".join(" ".join(card_lines(tip, can)).split()) for tip, can in JUDGED}
+    assert "prefill_tps is at most 1.05 — Prefill, B ÷ A" in shown["S0-1"]
+    assert "bytes_ratio is from 1.05 to 1.25 — bytes of the weights ÷ those in `against`" in shown["S0-14"]
+    assert "against the reference, B ÷ A" in shown["S0-16"]
+    assert "of B against A" in shown["S1-3"]
+
+
+def test_what_is_counted() -> None:
+    line = counted(JUDGED)
+    assert line.startswith(f"{len(TIPS)} tips; this machine has what it takes to test {sum(c.ok for _t, c in JUDGED)} ")
+    for verdict in {each.expected.verdict for each in TIPS.values()}:
+        count = sum(each.expected.verdict is verdict for each in TIPS.values())
+        assert f"{verdict} {count}" in line
+
+
+def test_the_readme_counts_as_the_registry_does() -> None:
+    readme = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
+    not_held = sum(each.expected.verdict is Verdict.NOT for each in TIPS.values())
+    assert f"lists {len(TIPS)} things that people say about tuning DeepSeek" in readme
+    assert f"({not_held} are expected not to hold)" in readme
+
+
+def test_long_words_are_folded() -> None:
+    assert max(map(len, list_lines(JUDGED)[:-1])) <= 140

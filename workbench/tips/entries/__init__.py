@@ -1,0 +1,1 @@
+"""The tips themselves, a file by topic."""

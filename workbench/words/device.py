@@ -1,0 +1,38 @@
+"""Words of the device's values: why one is missing, what joins GPUs."""
+
+TEMPLATES = {
+    "device.no_gpu": "The NVIDIA driver lists no GPU: only the processor is sampled.",
+    "device.no_such_gpu": "NVML knows no GPU or MIG instance {uuids}: only the processor is sampled.",
+    "device.not_available": "not available",
+    "device.not_available_because": "not available: {why}",
+    # why a value is missing
+    "device.missing.not_supported": "this GPU or its driver does not tell it",
+    "device.missing.no_permission": "the administrator keeps it to root",
+    "device.missing.old_driver": "this NVIDIA driver is too old to tell it",
+    "device.missing.lost": "the GPU does not answer any more: it fell off the bus, needs a reset, or its driver was unloaded",
+    "device.missing.first_look": "a rate needs two looks",
+    "device.missing.counter_wraps": "the GPU's counter may run full between two looks",
+    "device.missing.not_asked": "asking would make the caller wait",
+    "device.missing.wsl2": "WSL2 does not list the processes on a GPU, and those of Windows are never visible",
+    "device.missing.pid_namespace": "in a container the driver names processes by ids of the host: start it with --pid=host to see them",
+    "device.missing.hidden": "memory is in use whose owner is not visible from here: another container, another virtual machine or the host",
+    "device.missing.counter_reset": "the counter went back",
+    "device.missing.no_quota": "no control group with a quota",
+    # topology
+    "device.topology.title": "How the GPUs are joined",
+    "device.topology.gpu": "GPU {index}",
+    "device.topology.cpus": "CPUs",
+    "device.topology.node": "NUMA node",
+    "device.topology.pcie": "PCIe, at most",
+    "device.topology.pcie_value": "gen {generation} ×{width}",
+    "device.topology.self": "–",
+    "device.topology.nvlink": "{links} NVLinks",
+    "device.topology.nvlink_one": "1 NVLink",
+    "device.topology.switch": "{links} NVLinks to a switch",
+    "device.topology.level.internal": "same board",
+    "device.topology.level.single": "one PCIe switch",
+    "device.topology.level.multiple": "several PCIe switches",
+    "device.topology.level.hostbridge": "one PCIe host bridge",
+    "device.topology.level.node": "same NUMA node",
+    "device.topology.level.system": "across NUMA nodes",
+}
