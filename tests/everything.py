@@ -1,7 +1,8 @@
 """All that CI runs, in two lanes, and one closing summary: `make test` calls it.
 
 Exit status 0 only when every part ran something and nothing failed. A part that dies without a report counts as a
-failure.
+failure. The lanes share the machine, and much here measures time: what failed beside the other lane, a few tests at the
+most, is run once more when both are empty; the summary names each of them.
 """
 
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 REPORTS = ROOT / "build" / "reports"
 CELL_TIMEOUT_S = 240
+AGAIN = "-again"
 
 # Longest first: the lanes take the next part whenever they are free. Split only to balance the lanes.
 _SPLIT = {
@@ -37,6 +39,9 @@ PARTS = {
 }
 
 
+MOST_AGAIN = 8  # failures that the other lane may have caused; where there are more, something is broken
+
+
 @dataclass
 class Outcome:
     passed: int = 0
@@ -44,17 +49,19 @@ class Outcome:
     skipped: int = 0
     seconds: float = 0.0
     remark: str = ""
+    names: tuple[str, ...] = ()  # of what failed
 
 
-def run(name: str) -> Outcome:
+def run(name: str, arguments: list[str] | None = None) -> Outcome:
     """One part; what it says goes to its log, printed whole when it has ended, so that lanes do not mix."""
-    report = REPORTS / f"{name}.xml"
+    report, cache = REPORTS / f"{name}.xml", REPORTS / f"{name.removesuffix(AGAIN)}.cache"
     report.unlink(missing_ok=True)
     started = time.monotonic()
     log = REPORTS / f"{name}.log"
+    command = [sys.executable, "-m", "pytest", "-q", "--durations=15", f"--junitxml={report}"]
     with log.open("wb") as output:
         status = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "--durations=15", f"--junitxml={report}", *PARTS[name]],
+            [*command, "-o", f"cache_dir={cache}", *(PARTS[name] if arguments is None else arguments)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -67,12 +74,36 @@ def run(name: str) -> Outcome:
     return outcome
 
 
+def once_more(name: str, first: Outcome) -> Outcome:
+    """The part with what failed run again by itself; a notebook whole, because its cells build on each other."""
+    if not first.names or first.failed > MOST_AGAIN:
+        return first
+    notebooks = dict.fromkeys(case.partition("::")[0] for case in first.names if ".ipynb" in case)
+    chosen = [*PARTS[name], "--last-failed"]
+    if notebooks:
+        chosen = [*PARTS[name][:-1], *(each.removesuffix(".ipynb").replace(".", "/") + ".ipynb" for each in notebooks)]
+    second = run(name + AGAIN, chosen)
+    return Outcome(
+        passed=first.passed + (first.failed - second.failed if second.passed else 0),
+        failed=second.failed,
+        skipped=first.skipped,
+        seconds=first.seconds + second.seconds,
+        remark="once more, alone: " + ", ".join(first.names),
+        names=second.names,
+    )
+
+
 def read(report: Path, status: int) -> Outcome:
     """Counts from pytest's own report; a status that the counts do not explain is a failure of its own."""
     outcome = Outcome()
     if report.exists():
         for suite in ET.parse(report).getroot().iter("testsuite"):
             total, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
+            outcome.names += tuple(
+                f"{case.get('classname')}::{case.get('name')}"
+                for case in suite.iter("testcase")
+                if case.find("failure") is not None or case.find("error") is not None
+            )
             failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
             outcome.failed += failed
             outcome.skipped += skipped
@@ -97,6 +128,7 @@ def main(names: list[str]) -> int:
     print(f"Running {', '.join(chosen)} in {lanes} lane(s); each part is printed when it has ended", flush=True)
     with ThreadPoolExecutor(max_workers=lanes) as pool:
         outcomes = dict(zip(chosen, pool.map(run, chosen), strict=True))
+    outcomes = {name: once_more(name, outcome) for name, outcome in outcomes.items()}
     print("\n=== summary ===")
     for name, outcome in outcomes.items():
         verdict = "failed" if outcome.failed else "passed"

@@ -64,3 +64,51 @@ def test_the_last_line_is_the_sum(
     outcomes["b"].failed = 0
     assert everything.main(["a", "b"]) == 0
     assert everything.main(["c"]) == 2
+
+
+FAILS_ONCE = """
+import pathlib
+def test_fails_beside_the_other_lane():
+    mark = pathlib.Path(__file__).with_name("ran")
+    ran = mark.exists()
+    mark.touch()
+    assert ran
+def test_passes(): pass
+"""
+
+
+@pytest.mark.parametrize(("source", "passed", "failed"), [(FAILS_ONCE, 2, 0), ("def test_fails(): assert False", 0, 1)])
+def test_what_failed_beside_the_other_lane_runs_once_more_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, passed: int, failed: int
+) -> None:
+    (tmp_path / "test_it.py").write_text(source)
+    monkeypatch.setattr(everything, "REPORTS", tmp_path)
+    monkeypatch.setattr(everything, "PARTS", {"part": ["--rootdir", str(tmp_path), str(tmp_path)]})
+    first = everything.run("part")
+    assert first.failed == 1
+    last = everything.once_more("part", first)
+    assert (last.passed, last.failed) == (passed, failed)
+    assert "test_it::test_fails" in last.remark
+
+
+def test_many_failures_are_no_matter_of_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(everything, "run", lambda *_given: pytest.fail("it ran again"))
+    broken = everything.Outcome(failed=everything.MOST_AGAIN + 1, names=("a::b",) * 9)
+    assert everything.once_more("tests", broken) is broken
+    died = everything.Outcome(failed=1, remark="pytest ended with 3")
+    assert everything.once_more("tests", died) is died
+
+
+def test_a_notebook_runs_again_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def run(_name: str, arguments: list[str]) -> everything.Outcome:
+        asked.append(arguments)
+        return everything.Outcome(passed=18)
+
+    monkeypatch.setattr(everything, "run", run)
+    cell = "notebooks.04_generation.ipynb::Cell 5"
+    last = everything.once_more("notebooks", everything.Outcome(passed=70, failed=1, names=(cell,)))
+    assert asked[0][-1] == "notebooks/04_generation.ipynb"
+    assert "--last-failed" not in asked[0]
+    assert (last.passed, last.failed) == (71, 0)

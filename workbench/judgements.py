@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.agreement import agreement
+from workbench.asking import ask
 from workbench.bench import Bench
 from workbench.compare import compare, compare_cost
 from workbench.config import Config
@@ -20,6 +21,7 @@ from workbench.results import (
     Comparison,
     QualityCost,
     QualityDiff,
+    Quantities,
     Reasoning,
     Sensitivity,
     TaskScores,
@@ -38,6 +40,7 @@ JUDGEMENTS: Mapping[str, Callable[..., Any]] = {
     "sensitivity": sensitivity,
     "reasoning": reasoning,
     "tasks": tasks,
+    "ask": ask,
 }
 
 
@@ -165,4 +168,13 @@ class Judgements:
     def census(self) -> Census:
         """Where the model's bytes are, by number format and role, and what was not quantised although it was asked."""
         result: Census = self._jobs.wait(self.submit("census"))
+        return result
+
+    def ask(self, question: str, **asked: Any) -> Quantities:
+        """What the model in force answers to a question of the tips (`workbench.tips.probes`), such as "cache_tensors".
+
+        Quantities by name, those that chance has a part in with an interval. Whatever a question changes is as before
+        afterwards. CapabilityError where this model or device cannot answer it.
+        """
+        result: Quantities = self._jobs.wait(self.submit("ask", question, **asked))
         return result

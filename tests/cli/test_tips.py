@@ -55,7 +55,11 @@ def test_one_as_a_document(capsys: pytest.CaptureFixture[str]) -> None:
     assert "verdict" not in found, "there is no verdict but the expected one"
 
 
-@pytest.mark.parametrize("words", [["show", "S014"], ["list", "--topic", "tokenz"], ["show"], [], ["run", "S0-14"]])
+WRONG = [["show", "S014"], ["list", "--topic", "tokenz"], ["show"], [], ["run"], ["run", "S014"]]
+WRONG += [["run", "--all", "--budget", word] for word in ("soon", "0", "-1m", "m")]
+
+
+@pytest.mark.parametrize("words", WRONG, ids=" ".join)
 def test_wrong_usage_is_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tips", *words]) == 2
     said = capsys.readouterr()
@@ -100,3 +104,40 @@ def test_the_readme_counts_as_the_registry_does() -> None:
 
 def test_long_words_are_folded() -> None:
     assert max(map(len, list_lines(JUDGED)[:-1])) <= 140
+
+
+@pytest.mark.usefixtures("known")
+def test_a_run_tells_each_verdict_and_keeps_it_for_the_report(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "report"
+    assert main(["tips", "run", "S1-4", "s2-5", "S1-10", "--report", str(folder)]) == 0
+    said = capsys.readouterr()
+    assert "2 of 3 do not hold on this machine" in said.out.splitlines()[-1]
+    assert "share of them with sparse attention" in said.out
+    assert "S2-5: does not hold" in said.err
+    assert sorted(path.name for path in folder.iterdir()) == ["tips.html", "tips.json", "tips.md"]
+    assert main(["tips", "report", "--out", str(tmp_path / "again"), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "workbench.tips/1"
+    assert [run["id"] for run in document["result"]["runs"]] == [
+        each for each in TIPS if each in ("S1-4", "S2-5", "S1-10")
+    ]
+    assert len(document["result"]["left"]) == len(TIPS) - 3
+    pages = [(each / "tips.html").read_text(encoding="utf-8") for each in (folder, tmp_path / "again")]
+    assert all("<script" not in page and "http" not in page for page in pages)
+
+
+@pytest.mark.usefixtures("known")
+def test_a_topic_in_a_budget_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tips", "run", "--topic", "hearsay", "--budget", "1m"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["tip", "what", "people", "say", "verdict", "here", "what", "decided", "it"]
+    assert sum(line.startswith("U") for line in lines) == sum(each.topic == "hearsay" for each in TIPS.values())
+    assert max(map(len, lines[:-1])) <= 140
+
+
+@pytest.mark.usefixtures("known")
+def test_there_is_no_report_before_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tips", "report"]) == 2
+    assert "workbench tips run --all" in capsys.readouterr().err

@@ -262,6 +262,11 @@ def _check_guides(found: dict[str, dict[str, Any]]) -> None:
     assert {row["state"] for row in points} >= {"best"}
     assert verdict["said"]
     assert any("flash_attention_2" in left["what"] for left in found["swept"]["skipped"])
+    assert {row["part"]: row["verdict"] for row in found["tips"]["rows"]} == {
+        "S1-4": "does not hold",
+        "S4-11": "does not hold",
+        "S0-29": "holds",
+    }
 
 
 def _check_models(found: dict[str, dict[str, Any]]) -> None:

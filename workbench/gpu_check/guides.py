@@ -1,4 +1,4 @@
-"""Sections about the way to the best: limits, why it is slow with one cure tried, and a small sweep."""
+"""Sections about the way to the best: limits, why it is slow with one cure tried, a small sweep, what people say."""
 
 from typing import Any
 
@@ -8,12 +8,17 @@ from workbench.gpu_check.plan import Findings, Plan
 from workbench.results import Workload
 from workbench.session import Session
 from workbench.sweep.running import sweep
+from workbench.tips import TIPS
+from workbench.tips.running import run
+from workbench.tips.verdicts_shown import cell_words
 from workbench.words import text
 
 _SLUG = "deepseek-llm-7b-base"
 _WORK = {"cuda": Workload(prompt_tokens=256, new_tokens=32), "cpu": Workload.preset("quick")}
 _TRIED_S = 20.0
 _ENDING_S = 30.0  # of the section: the round in flight when the budget is over
+_LAST_TIP_S = 90.0  # of the section: the experiment in progress when the budget is over
+_REHEARSED = ("S1-4", "S4-11", "S0-29")  # where there is no GPU to test the others on
 
 
 def limits(plan: Plan) -> dict[str, Any]:
@@ -77,6 +82,28 @@ def swept(plan: Plan) -> dict[str, Any]:
         findings.rows.append({"part": text("gpu.swept.verdict"), "said": str(found.verdict), "loads": found.loads})
 
     findings.each([(text("gpu.swept"), raced)])
+    return findings.to_dict()
+
+
+def tips(plan: Plan) -> dict[str, Any]:
+    """The tips that need a GPU, as many as the time allows, the exact ones first; verdicts with what they rest on."""
+    findings = Findings(plan)
+    on_gpu = [each for each in TIPS.values() if each.needs.gpus]
+    chosen = on_gpu if plan.device == "cuda" else [TIPS[id_] for id_ in _REHEARSED]
+
+    def tested() -> None:
+        report = run(chosen, model=_model(plan), budget_s=max(plan.left_s - _LAST_TIP_S, 1.0))
+        for found in report.runs:
+            if not found.decided:
+                findings.skip(found.id, str(found.sentence))
+                continue
+            row = {"verdict": str(found.verdict), "expected": str(found.expected), "said": str(found.sentence)}
+            cells = [words for cell in found.cells for words in cell_words(cell)]
+            findings.rows.append({"part": found.id, **row, "found": cells, "model": found.model})
+        for id_ in report.left:
+            findings.skip(id_, text("gpu.tips.left"))
+
+    findings.each([(text("gpu.tips"), tested)])
     return findings.to_dict()
 
 

@@ -24,6 +24,7 @@ SECTIONS: dict[str, str] = {
     "limits": "guides",
     "advice": "guides",
     "swept": "guides",
+    "tips": "guides",
     "caches": "decoding",
     "reuse": "reuse",
     "offloading": "reuse",

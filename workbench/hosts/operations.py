@@ -39,6 +39,7 @@ PROBES = (
     "quality.reasoning",
     "quality.tasks",
     "tokens",
+    "asked",
 )
 
 

@@ -146,6 +146,7 @@ from workbench.results.sweep import (
     entry_record,
 )
 from workbench.results.tasks import TaskScore, TaskScores
+from workbench.results.tips import BoundMet, Quantities, Quantity, TipCell, TipRun, TipsReport, Verdict
 from workbench.results.tokens import (
     ROLES as TOKEN_ROLES,
 )
@@ -197,6 +198,7 @@ __all__ = [
     "BatchingWay",
     "Block",
     "Bound",
+    "BoundMet",
     "Capability",
     "CauseShare",
     "Ceilings",
@@ -303,6 +305,8 @@ __all__ = [
     "QualityCost",
     "QualityDiff",
     "QualityFloor",
+    "Quantities",
+    "Quantity",
     "Reading",
     "Reasoning",
     "Reference",
@@ -357,6 +361,9 @@ __all__ = [
     "TaskScores",
     "ThreadChoice",
     "TimedRun",
+    "TipCell",
+    "TipRun",
+    "TipsReport",
     "Token",
     "TokenCheck",
     "TokenFacts",
@@ -369,6 +376,7 @@ __all__ = [
     "Trace",
     "TraceDiff",
     "TracePhase",
+    "Verdict",
     "Verification",
     "WarmUp",
     "Way",

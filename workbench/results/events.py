@@ -52,6 +52,7 @@ DOING = {
     "quick_check": "comparing",
     "run_once": "measuring",
     "lend": "sweeping",
+    "ask": "judging",
 }
 # operations whose seconds count: one at a time on a device, among all workbenches of the machine (workbench/turn).
 # Answers and their quality do not depend on who else computes; a trace's shares of time do.
@@ -80,6 +81,7 @@ TIMED = frozenset(
         "try_out",
         "quick_check",
         "run_once",
+        "ask",
     }
 )
 STATES = tuple(dict.fromkeys((*DOING.values(), "idle", "stopping", "restoring", "released", "failed", "closed")))

@@ -5,6 +5,7 @@ A new tip is an entry in the file of its topic, a probe where no experiment fits
 
 from workbench.catalog.data import nearest
 from workbench.errors import ConfigError
+from workbench.results import Verdict
 from workbench.tips.entries import (
     attention,
     compiling,
@@ -23,7 +24,7 @@ from workbench.tips.entries import (
 )
 from workbench.tips.experiments import Experiment, Fresh, Limit, Pair, Probe, Script, Untestable
 from workbench.tips.needs import can_test
-from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic, Verdict
+from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic
 
 TIPS: dict[str, Tip] = {
     each.id: each

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from workbench.words import text
+from workbench.words import Message, say, text
+from workbench.words.format import number
 
 Values = Mapping[str, Any]
 _NONE: Values = {}
@@ -109,18 +110,26 @@ class Limit:
             raise ValueError(f"{self.quantity}: a limit is a range, an exact value, or a change")
 
     def __str__(self) -> str:
+        return str(self.message)
+
+    @property
+    def message(self) -> Message:
+        """The bound as a sentence that can be stored."""
         if self.changed is not None:
-            return text("tips.limit.changed" if self.changed else "tips.limit.unchanged", quantity=self.quantity)
+            return say("tips.limit.changed" if self.changed else "tips.limit.unchanged", quantity=self.quantity)
         if self.equals is not None:
-            return text("tips.limit.equals", quantity=self.quantity, value=_written(self.equals))
+            return say("tips.limit.equals", quantity=self.quantity, value=written(self.equals))
         if self.low is not None and self.high is not None:
-            return text("tips.limit.between", quantity=self.quantity, low=f"{self.low:g}", high=f"{self.high:g}")
+            return say("tips.limit.between", quantity=self.quantity, low=f"{self.low:g}", high=f"{self.high:g}")
         if self.low is not None:
-            return text("tips.limit.at_least", quantity=self.quantity, low=f"{self.low:g}")
-        return text("tips.limit.at_most", quantity=self.quantity, high=f"{self.high:g}")
+            return say("tips.limit.at_least", quantity=self.quantity, low=f"{self.low:g}")
+        return say("tips.limit.at_most", quantity=self.quantity, high=f"{self.high:g}")
 
 
-def _written(value: str | int | bool) -> str:
+def written(value: str | float | bool | None) -> str:
+    """A value as people read it."""
     if isinstance(value, bool):
         return text("tips.yes") if value else text("tips.no")
-    return str(value)
+    if isinstance(value, float):
+        return number(value)
+    return text("format.none") if value is None else str(value)

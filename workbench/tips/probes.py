@@ -62,29 +62,26 @@ PROBES: dict[str, Question] = {
         loads=False,
     ),
     # ---- exact ones on a model
-    "in_force": Question(
-        "what is in force after a load, read back from the model",
-        {
-            "attention": "the implementation",
-            "dtype": "of the weights",
-            "device": "cpu or cuda",
-            "kernel": "which kernel a trace of one prefill shows",
-        },
-        ("knobs",),
-        asks="session.apply",
-    ),
     "census": Question(
-        "bytes by number format and role, and the modules by their class",
+        "bytes by number format and role",
         {
             "bytes_ratio": "bytes of the weights ÷ those in `against`",
             "full_share": "share of all weights that stayed in full",
             "experts_full_share": "share of the routed experts' weights that stayed in full",
             "norms_quantized": "norms, activations and embeddings in a quantised format",
-            "modules": "modules whose class is one of `classes`",
-            "scaled_at_use": "whether what `part` names (weights, activations) gets its scales at each call",
         },
-        ("knobs", "against", "classes", "part"),
+        ("knobs", "against"),
         asks="session.census",
+    ),
+    "modules": Question(
+        "the modules of the model by their class",
+        {"modules": "modules whose class has one of `classes` in its name"},
+        ("classes",),
+    ),
+    "scales": Question(
+        "calls that find the scales of 8 bits, in a pass after the first",
+        {"scaled_at_use": "whether what `part` names (weights, activations) gets its scales at each call"},
+        ("knobs", "part"),
     ),
     "attention_calls": Question(
         "calls of attention and their masks while generating, with the mask as asked against none given",
@@ -141,7 +138,7 @@ PROBES: dict[str, Question] = {
             "ppl_ratio": "perplexity ÷ that of the published config",
             "settable": "whether the model's class reads the setting at all",
         },
-        ("changes",),
+        ("changes", "fewer_heads"),
     ),
     "cache_tensors": Question(
         "bytes that a token takes in the KV cache, from the tensors' shapes",
@@ -184,10 +181,15 @@ PROBES: dict[str, Question] = {
         "percentiles of steady load, first token and gaps apart",
         {
             "p99_below_100": "whether p99 is told from fewer than 100 samples",
-            "p95_disagree": "whether p95 of first token, gap and whole request fall on both sides of `threshold_s`",
-            "spread_ratio": "p95 ÷ p50 of the gaps, with `knobs` ÷ without",
+            "disagree": "whether p90 of first token, gap and whole request fall on both sides of `threshold_s`",
         },
-        ("threshold_s", "seconds", "knobs"),
+        ("threshold_s", "seconds"),
+        asks="session.latency",
+    ),
+    "spread": Question(
+        "percentiles of steady load with `knobs` and without, by turns",
+        {"spread_ratio": "p90 ÷ p50 of the gaps, with `knobs` ÷ without"},
+        ("knobs", "seconds"),
         asks="session.latency",
     ),
     "thread_scan": Question(
@@ -213,8 +215,12 @@ PROBES: dict[str, Question] = {
         asks="session.prefix",
     ),
     "sampling": Question(
-        "sampling settings: repeats, answers that end, loss",
-        {"repeats_fall": "whether the raised penalty repeats less", "unbroken": "whether loss and ends stay"},
+        "two sampling settings: repeats, answers that end, loss",
+        {
+            "repeats": "change of the share of repeated 4-grams, second setting − first",
+            "loss": "change of the answers' mean loss under the model",
+            "ended": "change of the share of answers that end",
+        },
         ("settings",),
         asks="session.decoding",
     ),

@@ -46,7 +46,7 @@ def card(tip: Tip, can: Capability) -> list[tuple[str, str]]:
         *((("remedy", str(can.remedy)),) if can.remedy else ()),
         *((("takes", text("tips.takes", seconds=tip.takes.seconds)),) if tip.takes.seconds else ()),
         ("instead", translate(tip.instead)),
-        *((("apply", _values(tip.apply)),) if tip.apply else ()),
+        *((("apply", values_words(tip.apply)),) if tip.apply else ()),
     ]
     return [(text(f"tips.card.{name}"), words) for name, words in rows]
 
@@ -68,11 +68,11 @@ def _topic(tip: Tip) -> str:
 
 
 def _limit(limit: Limit, experiment: Experiment) -> str:
-    meaning = _meaning(limit.quantity, experiment)
-    return text("tips.meant", limit=limit, meaning=meaning) if meaning else str(limit)
+    means = meaning(limit.quantity, experiment)
+    return text("tips.meant", limit=limit, meaning=means) if means else str(limit)
 
 
-def _meaning(quantity: str, experiment: Experiment) -> str:
+def meaning(quantity: str, experiment: Experiment) -> str:
     """What is counted or measured; "" where the code of a script says it."""
     if isinstance(experiment, Probe):
         return translate(PROBES[experiment.name].answers[quantity])
@@ -88,16 +88,16 @@ def _experiment(experiment: Experiment) -> list[str]:
     if isinstance(experiment, Pair):
         sides = [_side(experiment.a, experiment.a_work), _side(experiment.b, experiment.b_work)]
         lines = [text("tips.pair", a=sides[0], b=sides[1])]
-        lines += [text("tips.work", work=_values(work)) for work in experiment.works if work]
+        lines += [text("tips.work", work=values_words(work)) for work in experiment.works if work]
         if experiment.reference is not None:
-            lines.append(text("tips.reference", config=_values(experiment.reference)))
+            lines.append(text("tips.reference", config=values_words(experiment.reference)))
         return lines
     if isinstance(experiment, Probe):
         does = translate(PROBES[experiment.name].does)
         asked = [text("tips.probe", name=experiment.name, does=does)]
         return [
             *asked,
-            *(_values({**experiment.params, **cell}) for cell in experiment.cells if experiment.params or cell),
+            *(values_words({**experiment.params, **cell}) for cell in experiment.cells if experiment.params or cell),
         ]
     if isinstance(experiment, Script):
         both = (experiment.a,) if experiment.b is None else (experiment.a, experiment.b)
@@ -111,16 +111,17 @@ def _experiment(experiment: Experiment) -> list[str]:
 
 
 def _side(knobs: Mapping[str, Any], work: Mapping[str, Any]) -> str:
-    return _values({**knobs, **work}) or text("tips.defaults")
+    return values_words({**knobs, **work}) or text("tips.defaults")
 
 
-def _values(values: Mapping[str, Any]) -> str:
+def values_words(values: Mapping[str, Any]) -> str:
+    """Knobs, parameters or fields of a workload in one line; "" for none."""
     return ", ".join(f"{name}={_value(value)}" for name, value in values.items())
 
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
-        return f"({_values(value)})"
+        return f"({values_words(value)})"
     if isinstance(value, tuple):
         return "[" + ", ".join(_value(part) for part in value) + "]"
     return knob_value(value)

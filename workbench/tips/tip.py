@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from workbench.results import Verdict
 from workbench.tips.experiments import Experiment, Limit
 
 
@@ -42,16 +43,6 @@ _NOTEBOOKS = {
     Topic.GENERATION: "04_generation",
     Topic.SERVING: "04_generation",
 }
-
-
-class Verdict(StrEnum):
-    """The five that a tip can get; as an expectation, or from a run."""
-
-    HOLDS = "holds"
-    NOT = "does not hold"
-    DEPENDS = "depends"
-    NO_DIFFERENCE = "no difference seen"
-    CANNOT = "cannot be tested here"
 
 
 class Takes(StrEnum):

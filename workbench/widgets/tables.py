@@ -17,6 +17,7 @@ from workbench.widgets.proof_tables import PROOFS
 from workbench.widgets.quality_tables import JUDGED
 from workbench.widgets.reuse_tables import REUSED
 from workbench.widgets.table import Row, Table
+from workbench.widgets.tip_tables import TIPS
 from workbench.words import text
 from workbench.words.format import count, measured, quantity, seconds, share, size
 
@@ -44,7 +45,7 @@ def show(results: Any) -> Table:
         return Table(*quick(results))
     if isinstance(results, Endpoint):
         return Table(*told(results))
-    for kind, table in {**CHOSEN, **JUDGED, **PROOFS, **READ, **REUSED}.items():
+    for kind, table in {**CHOSEN, **JUDGED, **PROOFS, **READ, **REUSED, **TIPS}.items():
         if isinstance(results, kind):
             return table(results)
     return Table(("",), tuple(_rows(results)))

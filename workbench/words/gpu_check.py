@@ -42,6 +42,8 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "gpu.advice.not_found": "eager attention was not found to cost anything worth a finding",
     "gpu.advice.tried": "eager, cured",
     "gpu.swept": "a race",
+    "gpu.tips": "what people say about tuning, tested",
+    "gpu.tips.left": "the time was over",
     "gpu.swept.verdict": "verdict",
     "gpu.too_small": "needs {needed} of GPU memory; see the section measurement for a part of the model",
     "gpu.seven_b.default": "{model} as it is",

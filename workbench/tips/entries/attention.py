@@ -1,7 +1,8 @@
 """Tips about attention: the implementation, the kernel, the mask."""
 
+from workbench.results import Verdict
 from workbench.tips.experiments import Fresh, Limit, Pair, Probe, Script
-from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic, Verdict
+from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic
 
 _LENGTHS = tuple({"prompt_tokens": tokens, "new_tokens": 32} for tokens in (128, 2048, 8192))
 _PADDED = tuple({**work, "batch_size": 4, "padded": 0.25} for work in _LENGTHS)
@@ -11,6 +12,12 @@ _FLASH_2 = (
     "asked = 'flash_attention_2'\n"
     "model = AutoModelForCausalLM.from_pretrained(os.environ['TIP_MODEL'], attn_implementation=asked)\n"
     "result = {'substituted': model.config._attn_implementation != asked}"
+)
+_BY_ITSELF = (
+    "import os\n"
+    "from transformers import AutoModelForCausalLM\n"
+    "model = AutoModelForCausalLM.from_pretrained(os.environ['TIP_MODEL'])\n"
+    "result = {'by_itself': model.config._attn_implementation}"
 )
 
 TIPS = (
@@ -40,8 +47,8 @@ TIPS = (
             "Without the argument it is sdpa, flash-attn installed or not. But it misleads: sdpa may itself run the flash kernel that torch brings along.",
             ("read-loading", "read-sdpa"),
         ),
-        experiment=Probe("in_force", {"knobs": {}}),
-        holds_if=(Limit("attention", equals="sdpa"),),
+        experiment=Script(Fresh(_BY_ITSELF)),
+        holds_if=(Limit("by_itself", equals="sdpa"),),
         takes=Takes.SECONDS,
         instead="Ask a trace which kernel ran: session.trace.",
     ),
@@ -134,7 +141,7 @@ TIPS = (
             "It lets cuDNN choose among its convolutions, and these models have none.",
             ("docs-torch",),
         ),
-        experiment=Probe("census", {"classes": ("Conv1d", "Conv2d", "Conv3d")}),
+        experiment=Probe("modules", {"classes": ("Conv1d", "Conv2d", "Conv3d")}),
         holds_if=(Limit("modules", low=1),),
         takes=Takes.SECONDS,
         instead="Leave it alone.",

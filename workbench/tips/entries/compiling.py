@@ -1,7 +1,8 @@
 """Tips about torch.compile and what goes with it."""
 
+from workbench.results import Verdict
 from workbench.tips.experiments import Limit, Pair, Probe
-from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic, Verdict
+from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic
 
 _LONG = {"prompt_tokens": 128, "new_tokens": 64}
 

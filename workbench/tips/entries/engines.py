@@ -1,7 +1,8 @@
 """The guides' other roads, and what became of them."""
 
+from workbench.results import Verdict
 from workbench.tips.experiments import Limit, Probe, Untestable
-from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic, Verdict
+from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic
 
 TIPS = (
     Tip(

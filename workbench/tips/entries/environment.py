@@ -1,7 +1,8 @@
 """Tips about packages, drivers and systems."""
 
+from workbench.results import Verdict
 from workbench.tips.experiments import Fresh, Limit, Probe, Script, Untestable
-from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic, Verdict
+from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic
 
 # an installed file as text, without importing its package
 _SOURCE = (

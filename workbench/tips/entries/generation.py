@@ -1,7 +1,8 @@
 """Tips about generating: sampling, length, cutting, reuse."""
 
+from workbench.results import Verdict
 from workbench.tips.experiments import Limit, Probe
-from workbench.tips.tip import Expected, Takes, Tip, Topic, Verdict
+from workbench.tips.tip import Expected, Takes, Tip, Topic
 
 TIPS = (
     Tip(
@@ -117,7 +118,7 @@ TIPS = (
                 )
             },
         ),
-        holds_if=(Limit("repeats_fall", equals=True), Limit("unbroken", equals=True)),
+        holds_if=(Limit("repeats", high=0.0), Limit("loss", high=0.1)),
         takes=Takes.MINUTES,
         instead="Begin with the settings that the model's card names.",
         apply={"do_sample": True, "temperature": 0.6, "top_p": 0.95},

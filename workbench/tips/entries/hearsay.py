@@ -1,7 +1,8 @@
 """Claims that no bench can decide: prices, other people's cases, forecasts, slogans."""
 
+from workbench.results import Verdict
 from workbench.tips.experiments import Untestable
-from workbench.tips.tip import Expected, Takes, Tip, Topic, Verdict
+from workbench.tips.tip import Expected, Takes, Tip, Topic
 
 _ANECDOTE = "It is a number of somebody's case, whose model, load and machine are not told."
 _PRICE = "It is a price, which changes by provider and day."

@@ -1,7 +1,8 @@
 """Tips about memory: what fits, the allocator, offloading, the cache."""
 
+from workbench.results import Verdict
 from workbench.tips.experiments import Fresh, Limit, Pair, Probe, Script
-from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic, Verdict
+from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic
 
 _WORK = {"prompt_tokens": 128, "new_tokens": 16}
 _CHECKPOINTS = (

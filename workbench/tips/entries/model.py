@@ -1,7 +1,8 @@
 """Tips about what the models are: structure, sizes, context."""
 
+from workbench.results import Verdict
 from workbench.tips.experiments import Limit, Probe
-from workbench.tips.tip import Expected, Takes, Tip, Topic, Verdict
+from workbench.tips.tip import Expected, Takes, Tip, Topic
 
 _DENSE = ("deepseek-llm-7b-base", "deepseek-coder-6.7b-base", "deepseek-v2-lite", "deepseek-v3", "deepseek-r1")
 _DISTILLS = ("deepseek-r1-distill-qwen-1.5b", "deepseek-r1-distill-qwen-7b", "deepseek-r1-distill-llama-8b")
@@ -47,7 +48,7 @@ TIPS = (
             "R1 is a mixture of experts on V3: latent attention and 256 routed experts a layer, DeepseekV3ForCausalLM.",
             ("readme-r1", "facts-models"),
         ),
-        experiment=Probe("census", {"classes": ("LSTM", "Swin", "Conv1d", "Conv2d")}),
+        experiment=Probe("modules", {"classes": ("LSTM", "Swin", "Conv1d", "Conv2d")}),
         model="random:deepseek-v3?scale=tiny",
         holds_if=(Limit("modules", low=1),),
         takes=Takes.SECONDS,
@@ -93,7 +94,7 @@ TIPS = (
             "Half the heads at twice the dimension load with all keys matched and no warning, because the shapes agree; what the model says is destroyed. Heads are fixed by training.",
             ("seen-heads",),
         ),
-        experiment=Probe("edited_config", {"changes": {"num_attention_heads": 0.5, "head_dim": 2.0}}),
+        experiment=Probe("edited_config", {"fewer_heads": True}),
         model="demo",
         holds_if=(Limit("loads", equals=True), Limit("ppl_ratio", high=1.01)),
         takes=Takes.MINUTE,

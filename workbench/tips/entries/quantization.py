@@ -1,7 +1,8 @@
 """Tips about 8 and 4 bits: what is really quantised, and bytes."""
 
+from workbench.results import Verdict
 from workbench.tips.experiments import Limit, Pair, Probe
-from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic, Verdict
+from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic
 
 INT8 = {"quantization": "bnb-int8", "dtype": "bfloat16"}
 NF4 = {"quantization": "bnb-nf4", "dtype": "bfloat16"}
@@ -119,7 +120,7 @@ TIPS = (
             "The weights are quantised once, while loading. The scales of the activations are found for each token, and outliers are multiplied in 16 bits: half of it is dynamic.",
             ("seen-bnb", "general"),
         ),
-        experiment=Probe("census", {"knobs": INT8}, cells=({"part": "weights"}, {"part": "activations"})),
+        experiment=Probe("scales", {"knobs": INT8}, cells=({"part": "weights"}, {"part": "activations"})),
         holds_if=(Limit("scaled_at_use", equals=True),),
         needs=Needs(packages=("bitsandbytes",)),
         takes=Takes.MINUTE,

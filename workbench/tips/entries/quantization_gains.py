@@ -1,8 +1,9 @@
 """Tips about what fewer bits gain and cost: speed, loss, and the formats against each other."""
 
+from workbench.results import Verdict
 from workbench.tips.entries.quantization import FULL, INT8, NF4
 from workbench.tips.experiments import Limit, Pair, Probe
-from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic, Verdict
+from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic
 
 _BATCHES = tuple({"prompt_tokens": 64, "new_tokens": 32, "batch_size": rows} for rows in (1, 8, 32))
 _AWQ = {"quantization": "awq"}

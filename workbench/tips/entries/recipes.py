@@ -1,7 +1,8 @@
 """Tips that are code to load or quantise with: what raises, what is deprecated, what works."""
 
-from workbench.tips.experiments import Fresh, Limit, Probe, Script
-from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic, Verdict
+from workbench.results import Verdict
+from workbench.tips.experiments import Fresh, Limit, Script
+from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic
 
 _LOAD = "import os\nfrom transformers import AutoModelForCausalLM\nfolder = os.environ['TIP_MODEL']\n"
 _ON_FLOAT8 = (
@@ -30,6 +31,14 @@ _DYNAMIC = (
     "made = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)\n"
     "made(torch.ones(1, 4, dtype=torch.long))\n"
     "result = {}"
+)
+_UNASKED = (
+    "import os, torch\n"
+    "from transformers import AutoModelForCausalLM\n"
+    "folder = os.environ['TIP_MODEL']\n"
+    "AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).save_pretrained(folder)\n"
+    "model = AutoModelForCausalLM.from_pretrained(folder)\n"
+    "result = {'loaded_as': str(model.dtype).removeprefix('torch.')}"
 )
 
 TIPS = (
@@ -67,9 +76,8 @@ TIPS = (
             "Since version 5 a model is loaded in its checkpoint's own format, which is bfloat16 for DeepSeek; in version 4 it was float32.",
             ("seen-loading",),
         ),
-        experiment=Probe("in_force", {"knobs": {"dtype": "auto"}}),
-        model="random:deepseek-llm-7b-base?scale=tiny",
-        holds_if=(Limit("dtype", equals="float32"),),
+        experiment=Script(Fresh(_UNASKED)),
+        holds_if=(Limit("loaded_as", equals="float32"),),
         takes=Takes.SECONDS,
         instead="Read the format that is in force.",
         apply={"dtype": "auto"},

@@ -1,7 +1,8 @@
 """Tips about devices, batches, watching and serving."""
 
+from workbench.results import Verdict
 from workbench.tips.experiments import Fresh, Limit, Pair, Probe, Script, Untestable
-from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic, Verdict
+from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic
 
 _WORK = {"prompt_tokens": 64, "new_tokens": 32}
 
@@ -154,7 +155,7 @@ TIPS = (
             ("general",),
         ),
         experiment=Probe("latency", {"seconds": 30, "threshold_s": 0.5}),
-        holds_if=(Limit("p95_disagree", equals=False),),
+        holds_if=(Limit("disagree", equals=False),),
         takes=Takes.MINUTE,
         instead="A threshold of its own for each of the three.",
     ),

@@ -1,7 +1,8 @@
 """Tips about the processor: threads, waiting, pinning, instructions."""
 
+from workbench.results import Verdict
 from workbench.tips.experiments import Fresh, Limit, Pair, Probe, Script
-from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic, Verdict
+from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic
 
 _COUNT = "import torch\nresult = {'threads': torch.get_num_threads()}"
 _LATE = "import torch\nimport os\nos.environ['OMP_NUM_THREADS'] = '1'\nresult = {'threads': torch.get_num_threads()}"
@@ -86,7 +87,7 @@ TIPS = (
             "It can help where there are several sockets, or other processes that move the threads about; on a quiet single socket there is little to calm.",
             ("general",),
         ),
-        experiment=Probe("latency", {"knobs": {"pinning": "cores"}, "seconds": 60}),
+        experiment=Probe("spread", {"knobs": {"pinning": "cores"}, "seconds": 6}),
         holds_if=(Limit("spread_ratio", high=0.9),),
         needs=Needs(systems=("Linux",)),
         takes=Takes.MINUTES,

@@ -1,7 +1,8 @@
 """Tips about pad and end tokens, and the tokenizer."""
 
+from workbench.results import Verdict
 from workbench.tips.experiments import Limit, Probe
-from workbench.tips.tip import Expected, Takes, Tip, Topic, Verdict
+from workbench.tips.tip import Expected, Takes, Tip, Topic
 
 TIPS = (
     Tip(
