@@ -13,6 +13,9 @@ from workbench.results import TipRun, TipsReport, Verdict
 from workbench.runs import Runs
 from workbench.session import Session
 from workbench.tips import TIPS, Fresh, Limit, Pair, Probe, Script, Takes, Tip
+from workbench.tips.facts import FACTS
+from workbench.tips.probes import PROBES
+from workbench.tips.questions import APART, QUESTIONS
 from workbench.tips.running import decide, run
 from workbench.tips.stand import Stand
 
@@ -183,3 +186,15 @@ def test_without_a_session_models_come_and_go(demo_home: Path, tmp_path: Path) -
         assert [found.model for found in report.runs] == [TIPS["M-3"].model, TIPS["S2-7"].model]
         assert runs.count(kind="tip") == 2
     assert [found.verdict for found in report.runs] == [Verdict.HOLDS, Verdict.NOT]
+
+
+def test_every_question_has_who_answers_it() -> None:
+    assert {*QUESTIONS, *FACTS} == set(PROBES)
+    assert set(QUESTIONS) >= APART
+
+
+def test_another_engine_says_why_it_is_not_measured(stand: Stand) -> None:
+    found = decide(stand, replace(TIPS["R-2"], needs=TIPS["S0-1"].needs), {})
+    assert found.verdict is Verdict.CANNOT
+    assert not found.failed
+    assert "transformers < 5.6" in str(found.sentence)

@@ -13,7 +13,7 @@ from workbench.tips.tip import Tip
 from workbench.words import Message
 
 PRECISION = 0.03
-_TURNS = 4
+_TURNS = 3
 _RUN_S = 2.5
 
 

@@ -208,7 +208,8 @@ PROBES: dict[str, Question] = {
     "prefix": Question(
         "first token from a kept cache against cold",
         {
-            "ttft_share": "TTFT with the prefix kept ÷ cold, ÷ the share of tokens left",
+            "ttft_ratio": "TTFT with the prefix kept ÷ cold",
+            "ttft_share": "the same ÷ the share of tokens left",
             "same_tokens": "answers the same",
         },
         ("tokens",),

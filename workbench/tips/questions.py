@@ -32,6 +32,7 @@ QUESTIONS: dict[str, Callable[[Stand, Session, Mapping[str, Any]], Quantities]] 
     "fragments": answering.fragments,
     "memory_parts": answering.memory_parts,
     "crossover": answering.crossover,
+    "beside": answering.beside,
     "thread_scan": thread_scan,
     "spread": spread,
     "instruction_set": instruction_set,

@@ -21,7 +21,7 @@ from workbench.tips.tip import Takes, Tip
 from workbench.words import say
 
 # seconds that a pair may take in all its situations, by the tip's class; loads come on top
-_PAIR_S = {Takes.SECONDS: 5.0, Takes.MINUTE: 20.0, Takes.MINUTES: 40.0}
+_PAIR_S = {Takes.SECONDS: 5.0, Takes.MINUTE: 15.0, Takes.MINUTES: 30.0}
 
 
 def run(

@@ -189,8 +189,12 @@ class _Card:
         lines = [] if predicted is None else [text("tips.panel.predicted", verdict=translate(predicted))]
         if found.against_expectation:
             lines.append(text("tips.against_expectation", expected=translate(found.expected)))
-        lines += [str(found.sentence), *(words for cell in found.cells for words in cell_words(cell))]
+        lines.append(str(found.sentence))
+        if len(found.cells) > 1 or any(len(cell.bounds) > 1 for cell in found.cells):
+            lines += [words for cell in found.cells for words in cell_words(cell)]
+        else:  # its one number is in the sentence
+            lines += [str(note) for cell in found.cells for note in cell.notes]
         if found.remedy is not None:
             lines.append(str(found.remedy))
         lines.append(text("tips.panel.instead", instead=translate(self.tip.instead)))
-        return f"<div><span class='wb-word'>{verdict}</span></div>{notes(dict.fromkeys(lines))}"
+        return f"<div class='wb-verdict'>{verdict}</div>{notes(dict.fromkeys(lines))}"

@@ -192,6 +192,11 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "Name a local folder.",
     ),
     "tips.nothing_decides": ("Nothing here could decide it.", "{reason}", "Read what is expected, and why."),
+    "tips.engine_apart": (
+        "{engine} cannot be measured beside this torch in one environment.",
+        "{exporter}, which exports a model for it, asks for {wanted}.",
+        "Measure it in an environment of its own, and compare tokens/s by hand.",
+    ),
     "tips.no_energy": (
         "Energy cannot be read on both devices.",
         "Processor: {cpu}. GPU: {gpu}.",

@@ -5,6 +5,7 @@ from workbench.tips.experiments import Fresh, Limit, Pair, Probe, Script
 from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic
 
 _LENGTHS = tuple({"prompt_tokens": tokens, "new_tokens": 32} for tokens in (128, 2048, 8192))
+_SHORTER = tuple({"prompt_tokens": tokens, "new_tokens": 16} for tokens in (128, 768))
 _PADDED = tuple({**work, "batch_size": 4, "padded": 0.25} for work in _LENGTHS)
 _FLASH_2 = (
     "import os\n"
@@ -31,7 +32,7 @@ TIPS = (
             "Without arguments attention is sdpa, which picks a fused kernel by itself; eager is taken only where the class has no sdpa. True is that nothing is quantised or compiled.",
             ("seen-loading", "read-loading"),
         ),
-        experiment=Pair({"attention": "eager"}, {"attention": "sdpa"}, works=_LENGTHS[:2]),
+        experiment=Pair({"attention": "eager"}, {"attention": "sdpa"}, works=_SHORTER),
         holds_if=(Limit("prefill_tps", high=1.05),),
         takes=Takes.MINUTES,
         instead="Look at what is in force before you add to it.",

@@ -230,7 +230,7 @@ TIPS = (
         ),
         experiment=Pair({"offloaded_layers": 0}, {"offloaded_layers": 4}, works=(_WORK,)),
         holds_if=(Limit("peak_bytes", high=0.95),),
-        needs=Needs(packages=("accelerate",)),
+        needs=Needs(gpus=1, packages=("accelerate",)),
         takes=Takes.MINUTES,
         instead="Try fewer bits first: session.offload shows what each layer kept away costs.",
         apply={"device_map": "auto"},

@@ -5,7 +5,7 @@ from workbench.tips.entries.quantization import FULL, INT8, NF4
 from workbench.tips.experiments import Limit, Pair, Probe
 from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic
 
-_BATCHES = tuple({"prompt_tokens": 64, "new_tokens": 32, "batch_size": rows} for rows in (1, 8, 32))
+_BATCHES = tuple({"prompt_tokens": 64, "new_tokens": 16, "batch_size": rows} for rows in (1, 8, 32))
 _AWQ = {"quantization": "awq"}
 
 TIPS = (
@@ -109,7 +109,7 @@ TIPS = (
             "Not with bitsandbytes, which saves memory and is often slower. Formats that multiply in int8 differ, and the number of rows decides.",
             ("users-int8", "general"),
         ),
-        experiment=Pair(FULL, {"quantization": "torchao-int8-dynamic", "dtype": "bfloat16"}, works=_BATCHES),
+        experiment=Pair(FULL, {"quantization": "torchao-int8-dynamic", "dtype": "bfloat16"}, works=_BATCHES[:2]),
         holds_if=(Limit("decode_tps", low=2.5), Limit("ppl_ratio", high=1.01)),
         needs=Needs(packages=("torchao",)),
         takes=Takes.MINUTES,

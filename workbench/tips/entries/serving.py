@@ -4,7 +4,7 @@ from workbench.results import Verdict
 from workbench.tips.experiments import Fresh, Limit, Pair, Probe, Script, Untestable
 from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic
 
-_WORK = {"prompt_tokens": 64, "new_tokens": 32}
+_WORK = {"prompt_tokens": 32, "new_tokens": 16}
 
 TIPS = (
     Tip(

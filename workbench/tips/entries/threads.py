@@ -87,7 +87,7 @@ TIPS = (
             "It can help where there are several sockets, or other processes that move the threads about; on a quiet single socket there is little to calm.",
             ("general",),
         ),
-        experiment=Probe("spread", {"knobs": {"pinning": "cores"}, "seconds": 6}),
+        experiment=Probe("spread", {"knobs": {"pinning": "cores"}, "seconds": 4}),
         holds_if=(Limit("spread_ratio", high=0.9),),
         needs=Needs(systems=("Linux",)),
         takes=Takes.MINUTES,
