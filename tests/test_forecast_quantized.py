@@ -95,6 +95,9 @@ def step_bytes_asked(engine: Engine, found: Forecast, word: str) -> float:
         {"quantization": "torchao-int4-weight", "group_size": 32},
         {"quantization": "torchao-int4-weight", "group_size": 128},
         {"quantization": "bnb-int8", "skip_modules": ("o_proj", "layers.1")},
+        {"quantization": "bnb-nf4", "quantize_head": True},
+        {"quantization": "torchao-int8-dynamic", "quantize_head": True},
+        {"quantization": "torchao-int4-weight", "group_size": 32, "quantize_head": True},
     ],
     ids=str,
 )

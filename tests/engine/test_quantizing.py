@@ -97,6 +97,41 @@ def test_a_format_is_loaded_read_back_and_lives(opened: Engine, name: str) -> No
 
 
 @pytest.mark.parametrize("name", EVERY)
+def test_the_head_is_quantised_where_it_is_asked(opened: Engine, name: str) -> None:
+    needs(name)
+    plain = Config(dtype="bfloat16", quantization=name)
+    opened.apply(plain, context())
+    before, reference, parameters = opened.resolved(), logits(opened), opened.facts.parameters
+    assert before.quantization_settings["quantize_head"] is False
+    resolved = opened.apply(plain.replace(quantize_head=True), context()).resolved
+    assert resolved.quantization_settings["quantize_head"] is True
+    assert resolved.differences(opened.config) == ()
+    assert {share.format for share in count(opened.model) if share.role == "head"} == {
+        share.format for share in count(opened.model) if share.role == "mlp"
+    }
+    table, bits = 49152 * 128, FORMATS[name].bits
+    assert resolved.quantized_share == pytest.approx(before.quantized_share + table / parameters)
+    assert before.weight_bytes - resolved.weight_bytes == pytest.approx(table * (16 - bits) / 8, rel=0.12)
+    assert opened.facts.parameters == parameters
+    error = float((logits(opened) - reference).norm() / reference.norm())
+    assert 0 < error < (0.12 if bits == 8 else 0.5)
+    assert len(opened.generate(context(), ["The sea", "A much longer line of text"], 4)[0].token_ids) == 4
+
+
+def test_a_head_whose_rows_the_group_does_not_divide_stays_and_that_is_told(opened: Engine) -> None:
+    config = Config(dtype="bfloat16", quantization="torchao-int4-weight", group_size=32, quantize_head=True)
+    head = Outline.of(opened.model).head
+    assert (head.name, head.rows, head.columns) == ("lm_head", 49152, 128)
+    odd = Outline(("lm_head",), (), frozenset(), Linear("lm_head", 100, 48))
+    plan = Plan.of(config, lambda: odd, torch.device("cpu"), torch.bfloat16)
+    assert not plan.head
+    assert "100 × 48" in str(plan.why["quantize_head"])
+    assert plan.finish(opened.model) is opened.model
+    none = Plan.of(config, lambda: Outline((), (), frozenset(), None), torch.device("cpu"), torch.bfloat16)
+    assert none.why["quantize_head"].code == "quantize.no_head"
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_experts_and_latent_attention_are_run(demo_home: Path, name: str) -> None:
     needs(name)
     engine = Engine()
@@ -142,7 +177,10 @@ def test_outliers_are_live(opened: Engine) -> None:
     opened.apply(Config(dtype="bfloat16", quantization="bnb-int8", bnb_threshold=0.0), context())
     model, without = opened.model, logits(opened)
     applied = opened.apply(opened.config.replace(bnb_threshold=0.5), context())
-    assert (applied.cost, applied.resolved.quantization_settings) == ("live", {"bnb_threshold": 0.5})
+    assert (applied.cost, applied.resolved.quantization_settings) == (
+        "live",
+        {"bnb_threshold": 0.5, "quantize_head": False},
+    )
     assert opened.model is model
     assert not torch.equal(logits(opened), without)
     opened.apply(opened.config.replace(bnb_threshold=0.0), context())
@@ -155,8 +193,9 @@ def test_4_bits_are_multiplied_in_what_the_kernel_multiplies_in(opened: Engine) 
     )
     resolved = opened.resolved()
     told = {difference.knob: difference for difference in resolved.differences(opened.config)}
+    head = {"quantize_head": False}
     if bnb._repacks():
-        assert resolved.quantization_settings == {"compute_dtype": "bfloat16", "bnb_double_quant": False}
+        assert resolved.quantization_settings == {**head, "compute_dtype": "bfloat16", "bnb_double_quant": False}
         assert set(told) == {"compute_dtype", "bnb_double_quant"}
         assert all(difference.why for difference in told.values())
         before, now = (
@@ -165,7 +204,7 @@ def test_4_bits_are_multiplied_in_what_the_kernel_multiplies_in(opened: Engine) 
         )
         assert before != now  # double quantised until the first forward pass
     else:
-        assert resolved.quantization_settings == {"compute_dtype": "float32", "bnb_double_quant": True}
+        assert resolved.quantization_settings == {**head, "compute_dtype": "float32", "bnb_double_quant": True}
         assert told == {}
 
 
@@ -235,12 +274,11 @@ def test_shapes_that_the_kernels_refuse_are_known_before_the_load(monkeypatch: p
     maker, cpu = bnb.BitsAndBytes(), torch.device("cpu")
     shapes = {"rows": (48, 128), "columns": (64, 96), "fits": (96, 128)}
     monkeypatch.setattr(bnb, "_repacks", lambda: True)
-    outline = Outline((*shapes,), tuple(Linear(name, *shape) for name, shape in shapes.items()), frozenset())
+    outline = Outline((*shapes,), tuple(Linear(name, *shape) for name, shape in shapes.items()), frozenset(), None)
     plan = Plan.of(Config(quantization="bnb-fp4"), lambda: outline, cpu, torch.bfloat16)
     assert plan is not None
     assert plan.kept == ("columns", "rows")
-    assert plan.why is not None
-    assert "2 linear layers" in str(plan.why)
+    assert "2 linear layers" in str(plan.why["skip_modules"])
     assert not any(maker.refuses(Config(quantization="bnb-fp4"), one, torch.device("cuda")) for one in outline.linears)
     monkeypatch.setattr(bnb, "_repacks", lambda: False)
     assert not any(maker.refuses(Config(quantization="bnb-fp4"), one, cpu) for one in outline.linears)

@@ -55,6 +55,24 @@ def test_to_16_bits_to_4_and_back(session: wb.Session) -> None:
     assert said(session) == text
 
 
+def test_a_tied_head_becomes_a_copy_and_the_table_stays(session: wb.Session) -> None:
+    full = session.apply(quantization="none", dtype="bfloat16")
+    whole = session.facts.weight_bytes
+    held = session.apply(quantization="torchao-int8-weight", quantize_head=True).resolved
+    table = 49152 * 576
+    shares = {(share.role, share.format): share for share in session.census().now}
+    assert shares["embedding", "bfloat16"].values == shares["head", "int8"].values == table
+    assert held.quantized_share == pytest.approx((106_168_320 + table) / (134_515_008 + table))
+    assert session.facts.parameters == 134_515_008  # the copy is the same numbers once more
+    assert session.forecast(session.config).weights == pytest.approx(held.weight_bytes, rel=1e-4)
+    assert session.facts.weight_bytes == pytest.approx(held.weight_bytes - 2 * table, rel=1e-4)  # looked up, not read
+    assert session.facts.weight_bytes < 0.51 * whole
+    assert "sea" in said(session).lower()
+    back = session.apply(quantization="none", quantize_head=False).resolved
+    assert back.weight_bytes == full.resolved.weight_bytes
+    assert session.facts.weight_bytes == whole
+
+
 def test_a_wrong_name_leaves_the_session_as_it_was(session: wb.Session) -> None:
     session.apply(quantization="none")
     with pytest.raises(ConfigError, match="near it: down_proj"):

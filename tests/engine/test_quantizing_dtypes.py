@@ -54,7 +54,7 @@ def test_a_dtype_that_only_the_files_say_is_refused_before_the_load(
 def test_a_dtype_that_shows_after_the_load_is_refused_too() -> None:
     """As of a GGUF file, which states none."""
     config, cpu = Config(quantization="torchao-int4-weight"), torch.device("cpu")
-    plan = Plan.of(config, lambda: Outline((), (), frozenset()), cpu, None)
+    plan = Plan.of(config, lambda: Outline((), (), frozenset(), None), cpu, None)
     assert plan is not None
     full = LlamaForCausalLM(
         LlamaConfig(vocab_size=64, hidden_size=64, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2)

@@ -35,7 +35,7 @@ def test_an_attached_model_says_what_it_is(demo_home: Path) -> None:
         assert (session.resolved.quantization, session.resolved.dtype) == ("bnb-int8", "float32")
         assert session.resolved.differences(session.config) == ()
         assert session.apply(bnb_threshold=0.0).cost == "live"
-        assert session.resolved.quantization_settings == {"bnb_threshold": 0.0}
+        assert session.resolved.quantization_settings == {"bnb_threshold": 0.0, "quantize_head": False}
     assert model.model.layers[0].mlp.down_proj.state.threshold == 4.0
     torch.set_num_threads(before)
 

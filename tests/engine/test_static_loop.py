@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch._dynamo import eval_frame
 from torch._dynamo.utils import counters
 from transformers import StopStringCriteria
 from transformers.generation.streamers import BaseStreamer
@@ -114,6 +115,86 @@ def test_stop_strings_and_the_longest_length_end_a_run(made: Made) -> None:
     assert ours.shape[1] <= 11 + 6
     _, ours = both(model, loop, batch(1), max_length=14, eos_token_id=None)
     assert ours.shape[1] == 14
+
+
+class Watching(BaseStreamer):  # type: ignore[misc]
+    """Notes at each token whether the guards of the compiled code are asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[bool] = []
+
+    def put(self, _value: torch.Tensor) -> None:
+        self.asked.append(not eval_frame._stance.skip_guard_eval_unsafe)
+
+    def end(self) -> None:
+        pass
+
+
+def test_guards_are_asked_until_a_step_compiled_nothing_and_anew_in_each_run(made: Made) -> None:
+    model, _ = made("deepseek-llm-7b-base")
+    loop = StaticLoop(model, 3, 64, backend="eager")
+    for checked in (2, 1):  # the prompt's token, and that of a step that compiled
+        watching = Watching()
+        with torch.inference_mode():
+            model.generate(
+                **batch(),
+                max_new_tokens=8,
+                do_sample=False,
+                pad_token_id=2,
+                eos_token_id=None,
+                **loop.arguments(watching),
+            )
+        assert watching.asked == [True] * checked + [False] * (8 - checked)
+        assert not eval_frame._stance.skip_guard_eval_unsafe
+    # a model that was changed between two runs is compiled again, not run as it was
+    layer, before = model.model.layers[0].mlp, graphs()
+    act, layer.act_fn = layer.act_fn, torch.nn.ReLU()
+    try:
+        expected, ours = both(model, loop, batch(), max_new_tokens=12, eos_token_id=None)
+    finally:
+        layer.act_fn = act
+    assert ours.tolist() == expected.tolist()
+    assert graphs() == before + 1
+
+
+def test_a_step_that_is_compiled_in_pieces_is_asked_before_each_token(made: Made) -> None:
+    """What lies between the pieces may compile again at any token, and must be let to."""
+    model, _ = made("deepseek-llm-7b-base")
+    loop, seen = StaticLoop(model, 3, 64, backend="eager"), []
+
+    def noting(_module: Any, _inputs: Any, output: Any) -> None:
+        torch._dynamo.graph_break()
+        seen.append(len(seen))
+
+    hook = model.model.layers[0].register_forward_hook(noting)
+    watching = Watching()
+    try:
+        with torch.inference_mode():
+            model.generate(
+                **batch(),
+                max_new_tokens=6,
+                do_sample=False,
+                pad_token_id=2,
+                eos_token_id=None,
+                **loop.arguments(watching),
+            )
+    finally:
+        hook.remove()
+    assert watching.asked == [True] * 6
+    assert len(seen) == 6  # one of them the prompt's
+
+
+def test_layers_that_may_take_another_branch_are_asked_before_each_token(made: Made) -> None:
+    model, _ = made("deepseek-llm-7b-base")
+    loop = StaticLoop(model, 3, 64, backend="eager")
+    assert loop.plain
+    loop.plain = False
+    watching = Watching()
+    with torch.inference_mode():
+        model.generate(
+            **batch(), max_new_tokens=6, do_sample=False, pad_token_id=2, eos_token_id=None, **loop.arguments(watching)
+        )
+    assert watching.asked == [True] * 6
 
 
 class Stopping(BaseStreamer):  # type: ignore[misc]

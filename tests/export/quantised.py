@@ -14,7 +14,15 @@ _TORCHAO = {
     "PrototypeInt4WeightOnlyConfig": "torchao-int4-weight",
     "Float8WeightOnlyConfig": "torchao-float8",
 }
-KNOBS = ("quantization", "group_size", "bnb_double_quant", "bnb_threshold", "compute_dtype", "skip_modules")
+KNOBS = (
+    "quantization",
+    "group_size",
+    "bnb_double_quant",
+    "bnb_threshold",
+    "compute_dtype",
+    "skip_modules",
+    "quantize_head",
+)
 
 
 def meant(config: Config) -> dict[str, Any]:
@@ -35,14 +43,14 @@ def quantised(tree: ast.Module) -> dict[str, Any]:
     [load] = _calls(whole, "AutoModelForCausalLM.from_pretrained")
     dtype = ast.unparse(_keywords(load)["dtype"]).removeprefix("torch.").strip("'")
     if "BaseQuantizeConfig" in ast.unparse(tree):
-        found = _hqq(tree, dtype)
+        found = _hqq(tree, whole, dtype)
     elif "quantization_config" in _keywords(load):
         assert ast.unparse(_keywords(load)["quantization_config"]) == "quantization"
         [made] = [node.value for node in ast.walk(tree) if _assigns(node, "quantization")]
         found = _of(made, dtype)
     else:
         return {"quantization": "auto"}
-    return {**found, "skip_modules": _left(tree)}
+    return {**found, "skip_modules": _left(tree), "quantize_head": len(_calls(whole, "quantize_head")) == 1}
 
 
 def _of(made: Any, dtype: str) -> dict[str, Any]:
@@ -74,8 +82,9 @@ def _of(made: Any, dtype: str) -> dict[str, Any]:
     raise AssertionError(ast.unparse(made))
 
 
-def _hqq(tree: ast.Module, dtype: str) -> dict[str, Any]:
-    [made], [layer] = _calls(tree, "BaseQuantizeConfig"), _calls(tree, "HQQLinear")
+def _hqq(tree: ast.Module, load: ast.FunctionDef, dtype: str) -> dict[str, Any]:
+    (made, *more), [layer] = _calls(tree, "BaseQuantizeConfig"), _calls(load, "HQQLinear")
+    assert all(ast.dump(each) == ast.dump(made) for each in more)  # the head's
     compute = ast.unparse(_keywords(layer)["compute_dtype"])
     return {
         "quantization": f"hqq-int{_literal(_keywords(made)['nbits'])}",

@@ -45,6 +45,9 @@ def test_the_carried_loop_decodes_as_the_engine_does(ask: Ask, random_llama: Pat
 FORMATS = [
     {"quantization": "bnb-nf4", "dtype": "float32", "skip_modules": ["layers.0.mlp", "o_proj"]},
     {"quantization": "torchao-int8-weight", "dtype": "bfloat16"},
+    {"quantization": "bnb-nf4", "dtype": "bfloat16", "quantize_head": True},
+    {"quantization": "torchao-int8-dynamic", "dtype": "float32", "quantize_head": True},
+    pytest.param({"quantization": "bnb-int8", "dtype": "bfloat16", "quantize_head": True}, marks=pytest.mark.slow),
     *(
         pytest.param({"quantization": name, "dtype": "bfloat16"}, marks=pytest.mark.slow)
         for name in ("bnb-int8", "bnb-fp4", "torchao-int8-dynamic", "torchao-int4-weight", "torchao-float8")
@@ -60,7 +63,7 @@ def test_a_quantised_model_says_what_the_engine_says(
     code, ids = exported_and_said(random_llama, config)
     assert ask(write(tmp_path, code), PROMPTS)["ids"] == ids
     if config.quantization == "bnb-nf4":  # another choice of layers, another answer: the list is heard
-        others = config.replace(skip_modules="auto")
+        others = config.replace(skip_modules="auto", quantize_head=False)
         assert exported_and_said(random_llama, others)[1] != ids
 
 

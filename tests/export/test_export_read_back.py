@@ -13,6 +13,8 @@ from workbench.config import Config
 HUB_ID = "deepseek-ai/deepseek-llm-7b-base"
 NF4 = {"quantization": "bnb-nf4", "dtype": "bfloat16"}
 
+HEADS = ("bnb-int8", "bnb-nf4", "torchao-int8-dynamic", "torchao-int4-weight", "hqq-int4", "quanto-int8", "quanto-int4")
+
 
 def code_of(**changes: Any) -> str:
     return export.render("transformers", Config(**changes), model=HUB_ID)
@@ -34,6 +36,7 @@ def code_of(**changes: Any) -> str:
         {"quantization": "hqq-int8", "compute_dtype": "bfloat16"},
         {"quantization": "quanto-int4", "skip_modules": ["down_proj"]},
         {"quantization": "quanto-int8"},
+        *({"quantization": name, "quantize_head": True, "dtype": "bfloat16"} for name in HEADS),
         {"quantization": "fp8"},
     ],
     ids=str,
@@ -54,6 +57,7 @@ def test_a_quantisation_is_in_the_code_with_all_its_settings(changes: dict[str, 
         ({"quantization": "hqq-int4", "compute_dtype": "float16"}, r"compute_dtype=torch\.(float16)", "compute_dtype"),
         ({**NF4, "skip_modules": ["o_proj"]}, r"lm_head\|(o_proj)", "skip_modules"),
         (NF4, 'quant_type="(nf4)"', "quantization"),
+        ({**NF4, "quantize_head": True}, r"\n    (quantize_head)\(model", "quantize_head"),
     ],
     ids=str,
 )

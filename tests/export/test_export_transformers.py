@@ -62,6 +62,8 @@ def configs(draw: st.DrawFn) -> Config:
         values["offloaded_layers"] = 0
     if values["compile"] != "off" or values["device"] != "auto" or values["offloaded_layers"]:
         values["device_map"] = "none"
+    if values["device_map"] != "none":
+        values["quantize_head"] = False
     if values["device_map"] != "none" and not values["quantization"].startswith("bnb-"):
         values["quantization"] = "none"
     if (

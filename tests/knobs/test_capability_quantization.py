@@ -26,6 +26,9 @@ from tests.knobs.facts import (
     with_features,
 )
 from workbench.catalog import hf_config
+from workbench.config import Config
+from workbench.errors import ConfigError
+from workbench.knobs import KNOBS
 from workbench.knobs.formats import FORMATS
 from workbench.knobs.linears import layout
 from workbench.knobs.quantized_layers import split
@@ -57,6 +60,7 @@ ON_MAC, ON_WINDOWS = all_of(MAC.model_copy(update={"cpu": with_features("neon").
 NO_OPTIMUM = all_of(PLAIN, optimum=package("optimum", False))
 
 SEVEN, V2, V3 = of("deepseek-llm-7b-base"), of("deepseek-v2-lite"), of("deepseek-v3", checkpoint_quantization="fp8")
+NF4_FILES = of("deepseek-llm-7b-base", checkpoint_quantization="bnb-nf4")
 SMOL = model(
     config={
         "model_type": "llama",
@@ -68,6 +72,7 @@ SMOL = model(
         "vocab_size": 49152,
     }
 )
+TIED = model(config={**SMOL.config, "tie_word_embeddings": True})
 ODD = model(config={**SMOL.config, "hidden_size": 560, "num_attention_heads": 7, "num_key_value_heads": 7})
 GPTQ, AWQ, NF4 = (model(checkpoint_quantization=word) for word in ("gptq", "awq", "bnb-nf4"))
 FP8, MXFP4, OTHER = (model(checkpoint_quantization=word) for word in ("fp8", "mxfp4", "vptq"))
@@ -194,6 +199,11 @@ SUB_KNOBS: list[tuple[Any, ...]] = [
      False, "group_divides", "group_size=32"),
     ("group_size", 1024, "hqq-int4", CPU, SMOL, True, None, ""),  # the whole matrix is grouped, not its rows
     ("group_size", 896, "hqq-int4", CPU, SMOL, False, "group_divides", "group_size=32"),
+    ("quantize_head", False, "bnb-nf4", CPU, SMOL, True, None, ""),
+    ("quantize_head", True, "bnb-nf4", CPU, None, True, None, ""),
+    ("quantize_head", True, "bnb-nf4", CPU, TIED, True, "head_copy", ""),
+    ("quantize_head", True, "torchao-int8-weight", AMPERE, SEVEN, True, None, ""),
+    ("quantize_head", True, "bnb-nf4", CPU, NF4_FILES, False, "head_of_files", "quantize_head=off"),
     ("group_size", "auto", "gptq", CPU, SMOL, True, None, ""),
     ("group_size", 128, "gptq", CPU, SMOL, True, "group_of_copy", ""),
 ]  # fmt: skip
@@ -219,6 +229,15 @@ def test_every_answer_has_words() -> None:
         found = ask("quantization", value, where, what)
         assert found.ok or (found.reason and found.remedy)
         assert "{" not in f"{found.reason}{found.remedy}{found.note}"
+
+
+def test_the_head_is_asked_of_formats_that_are_made_here_on_one_device() -> None:
+    knob = KNOBS["quantize_head"]
+    mattering = {name for name in FORMATS if knob.when({**Config(), "quantization": name})}
+    assert set(FORMATS) - mattering == {"gptq", "awq", "fp8"}
+    assert not knob.when({**Config(), "quantization": "auto"})
+    with pytest.raises(ConfigError, match="quantize_head"):
+        Config(device_map="auto", quantization="bnb-nf4", quantize_head=True)
 
 
 def test_the_share_that_stays_in_full_is_told() -> None:

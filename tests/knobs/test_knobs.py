@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from workbench.config import Config
 from workbench.knobs import KNOBS, Choice, Cost, Group, Number, Texts, Toggle, TokenIds, cost_of, parse, refusals
 from workbench.knobs.generation import PLAIN, generation_arguments
-from workbench.knobs.machine import environment_of
+from workbench.knobs.machine import SPINS, environment_of
 from workbench.results import Capability, Cpu, Gpu, Machine, ModelFacts, Torch
 from workbench.words import translate
 
@@ -283,10 +283,11 @@ def test_what_torch_reads_at_import_costs_a_new_worker() -> None:
     restarts = {name for name, knob in KNOBS.items() if knob.cost is Cost.RESTART}
     assert restarts == {"waiting", "pinning", "allocator", "tp_plan", "tp_size"}
     assert environment_of(Config()) == {}
-    assert environment_of(Config(waiting="active")) == {"OMP_WAIT_POLICY": "ACTIVE"}
+    assert environment_of(Config(waiting="active")) == {"OMP_WAIT_POLICY": "ACTIVE", "GOMP_SPINCOUNT": str(SPINS)}
     both = environment_of(Config(waiting="passive", pinning="cores"))
     assert environment_of(Config(allocator="expandable_segments")) == {
         "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"
     }
     assert environment_of(Config(allocator="expandable_segments", device="cpu")) == {}  # no new worker for nothing
+    assert both.pop("GOMP_SPINCOUNT") == "0"  # it would win over the policy
     assert both == {"OMP_WAIT_POLICY": "PASSIVE", "OMP_PROC_BIND": "close", "OMP_PLACES": "cores"}

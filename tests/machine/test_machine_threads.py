@@ -59,7 +59,7 @@ def test_unmeasured_is_safe_and_says_so(workbench_home: Path, monkeypatch: pytes
     choice = machine.thread_choice()
     assert (choice.threads, choice.omp_wait_policy, choice.measured) == (1, "PASSIVE", False)
     assert "not measured" in str(choice.reason).lower()
-    assert machine.worker_environment() == {"OMP_WAIT_POLICY": "PASSIVE"}
+    assert machine.worker_environment() == {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
     assert not (workbench_home / "machine.json").exists()
 
 

@@ -177,7 +177,7 @@ def test_what_is_no_value_or_cannot_be_here_is_refused() -> None:
 
 def test_only_what_costs_more_than_a_call_waits() -> None:
     waiting = [name for name, knob in KNOBS.items() if waits(knob)]
-    quantisation = ["quantization", "compute_dtype", "bnb_double_quant", "group_size", "skip_modules"]
+    quantisation = ["quantization", "compute_dtype", "bnb_double_quant", "group_size", "quantize_head", "skip_modules"]
     spread = ["offloaded_layers", "device_map", "max_memory", "tp_plan", "tp_size"]
     assert waiting == ["dtype", *quantisation, "device", "waiting", "pinning", "allocator", *spread]
 

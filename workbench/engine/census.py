@@ -96,7 +96,7 @@ class _Tables:
 
     @property
     def tied(self) -> bool:
-        return self.head is not None and self.head.weight is self.embedding.weight
+        return self.head is not None and getattr(self.head, "weight", None) is self.embedding.weight
 
     def role(self, one: Stored) -> Role:
         """By the module first, then by the names on the path to it."""

@@ -12,7 +12,7 @@ from torch._inductor.codecache import PyCodeCache
 
 from workbench.cache_room import loop_cache_tokens
 from workbench.engine import memory
-from workbench.engine.static_loop import RECOMPILES, StaticLoop
+from workbench.engine.static_loop import RECOMPILES, StaticLoop, compiled
 from workbench.errors import CapabilityError
 from workbench.probes.failures import refuses_memory
 from workbench.results import COMPILED_LOOP, NO_LOOP_YET, TRANSFORMERS_LOOP, CompileReport
@@ -115,13 +115,13 @@ class Counted(StaticLoop):
     def decode(self, tokens: torch.Tensor, index: int) -> torch.Tensor:
         """One step; the first compiles it. CapabilityError when that fails or never ends."""
         if self.stepped:
-            graphs, began = _graphs(), time.perf_counter()
+            (graphs, _), began = compiled(), time.perf_counter()
             logits = self._attempt(tokens, index)
-            if _graphs() != graphs:
-                self.recompiles += _graphs() - graphs
+            if made := compiled()[0] - graphs:
+                self.recompiles += made
                 self._count(time.perf_counter() - began)
             return logits
-        graphs, breaks, skips = _graphs(), sum(counters["graph_break"].values()), _skips()
+        (graphs, breaks), skips = compiled(), _skips()
         before, modules = memory.held_bytes(self.model.device), len(PyCodeCache.modules)
         doing = self._context.doing if self._context else None
         if self._context:
@@ -131,8 +131,7 @@ class Counted(StaticLoop):
         self._count(time.perf_counter() - began)
         self.stepped = True
         self._modules = PyCodeCache.modules[modules:]
-        self.graphs = _graphs() - graphs
-        self.graph_breaks = sum(counters["graph_break"].values()) - breaks
+        self.graphs, self.graph_breaks = (now - then for now, then in zip(compiled(), (graphs, breaks), strict=True))
         self.graph_skips = _skips() - skips if self.recording else None
         self.held_bytes = max(memory.held_bytes(self.model.device) - before, 0)
         if doing:
@@ -178,11 +177,6 @@ class Counted(StaticLoop):
                 raise inner from error
             raise CapabilityError("compile.failed", mode=self.mode, problem=_last_line(inner or error)) from error
         return logits
-
-
-def _graphs() -> int:
-    """Graphs that torch has compiled in this process."""
-    return int(counters["stats"]["unique_graphs"])
 
 
 def _skips() -> int:

@@ -23,7 +23,12 @@ from workbench.probes.stops import Stops
 from workbench.results import Applied, CompileReport, Completion, Drafts, ModelFacts, Resolved, Share, ThreadChoice
 from workbench.words import Message, say
 
-_OF_THE_LOAD = ("device", "quantization", "skip_modules")  # knobs whose reasons hold until the next one
+_OF_THE_LOAD = (
+    "device",
+    "quantization",
+    "quantize_head",
+    "skip_modules",
+)  # knobs whose reasons hold until the next one
 
 
 class Engine:

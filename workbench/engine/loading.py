@@ -46,11 +46,10 @@ class Way:
 
     def whys(self, config: Config, device: torch.device, dtype: torch.dtype) -> dict[str, Message]:
         """Why the weights, now of `dtype`, are not all as was asked, by knob."""
-        found = {
-            "quantization": self.files.why(config, device, dtype),
-            "skip_modules": self.plan.why if self.plan else None,
-        }
-        return {knob: why for knob, why in found.items() if why}
+        found = dict(self.plan.why) if self.plan else {}
+        if why := self.files.why(config, device, dtype):
+            found["quantization"] = why
+        return found
 
 
 class Checkpoint:
@@ -135,8 +134,9 @@ class Checkpoint:
             if plan.arguments and self.random is None and self.source.gguf_file is None:
                 made = self._read(config, device, way.files, **plan.arguments)
                 memory.leave_files(made)
-                return made
-            return plan.quantized(lambda: self._read(config, device, way.files))
+            else:
+                made = plan.quantized(lambda: self._read(config, device, way.files))
+            return plan.finish(made)
 
     def _read(self, config: Config, device: torch.device, files: Files, **more: Any) -> Any:
         """The model made of its files, or of random numbers. `more`: arguments of `from_pretrained`."""

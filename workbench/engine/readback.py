@@ -10,6 +10,7 @@ import torch
 from workbench.catalog.shapes import FIELDS
 from workbench.config import Config
 from workbench.engine import offloading, openmp, placing, quantizing, sharding
+from workbench.engine.quantizing.head import own_head, tied
 from workbench.engine.scope import sdpa_backend
 from workbench.engine.weights import Weights
 from workbench.knobs.generation import PENALTIES, SAMPLING
@@ -142,15 +143,14 @@ def facts(
     heads = config.num_attention_heads
     kv_heads = getattr(config, "num_key_value_heads", None) or heads
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // heads
-    head = model.get_output_embeddings()
     table = model.get_input_embeddings().weight
-    tied = head is not None and head.weight is table
+    copied = table.numel() if own_head(model) else 0
     return ModelFacts(
         name=name,
         revision=revision,
         model_type=config.model_type,
         architecture=type(model).__name__,
-        parameters=weights.values,
+        parameters=weights.values - copied,
         layers=config.num_hidden_layers,
         hidden_size=config.hidden_size,
         heads=heads,
@@ -159,7 +159,7 @@ def facts(
         context_length=config.max_position_embeddings,
         vocab_size=table.shape[0],
         kv_bytes_per_token=kv_bytes_per_token,
-        weight_bytes=weights.read_per_step(tied=tied),
+        weight_bytes=weights.read_per_step(tied=tied(model)),
         supports_sdpa=bool(model._supports_sdpa),
         supports_flash=bool(model._supports_flash_attn),
         supports_flex=bool(model._supports_flex_attn),

@@ -51,6 +51,7 @@ class StaticLoop:
         # compiled code is bound to the mode it was made in.
         with torch.inference_mode(False):
             self.cache = StaticCache(config=model.config, max_cache_len=cache_length)
+            self.plain = all(type(layer) is StaticLayer for layer in self.cache.layers)
             self._tokens = torch.zeros((batch_size, 1), dtype=torch.long, device=model.device)
             self._positions = torch.zeros_like(self._tokens)
             self._mask = torch.zeros((batch_size, cache_length), dtype=torch.long, device=model.device)
@@ -60,6 +61,7 @@ class StaticLoop:
             known = {name: value for name, value in quiet.items() if hasattr(torch._inductor.config, name)}
             options = {**torch._inductor.list_mode_options(mode), "freezing": freezing, **known}
         step = _step_of(model, self.cache)
+        self._whole = False  # the step is one graph
         self._step = torch.compile(step, dynamic=False, backend=backend, options=options)
 
     def arguments(self, streamer: Any = None) -> dict[str, Any]:
@@ -88,10 +90,11 @@ class StaticLoop:
         ends = any(hasattr(criterion, "eos_token_id") for criterion in stopping_criteria)
         scores: list[torch.Tensor] = []
         raw_logits: list[torch.Tensor] = []
-        with self._compiling(), torch.inference_mode(False), torch.no_grad():
+        with self._compiling() as stack, torch.inference_mode(False), torch.no_grad():
             input_ids = input_ids.clone()
             going = torch.ones(self.batch_size, dtype=torch.long, device=input_ids.device)
             logits = self.prefill(input_ids, model_kwargs)
+            guarded = True
             while True:
                 logits = logits.to(copy=True, dtype=torch.float32, device=input_ids.device)
                 chosen_from = logits_processor(input_ids, logits)
@@ -111,7 +114,16 @@ class StaticLoop:
                     streamer.put(tokens.cpu())
                 if not going.any():
                     break
+                before = compiled()
                 logits = self.decode(tokens, input_ids.shape[1] - 1)
+                made, broken = (now - then for now, then in zip(compiled(), before, strict=True))
+                if made or broken:
+                    self._whole = (made, broken) == (1, 0)
+                elif guarded and self._whole and self.plain:
+                    # Whether the code still fits the model is asked once a run, not before each token: that takes
+                    # a tenth of a step of a small model. Other kinds of layers may take another branch later.
+                    stack.enter_context(torch.compiler.set_stance(skip_guard_eval_unsafe=True))
+                    guarded = False
         if streamer is not None:
             streamer.end()
         if not generation_config.return_dict_in_generate:
@@ -143,13 +155,12 @@ class StaticLoop:
         self._mask.zero_()
         self._mask[:, :length] = 1 if mask is None else mask
         self._positions.copy_(self._mask.sum(dim=1, keepdim=True) - 1)
-        plain = all(type(layer) is StaticLayer for layer in self.cache.layers)
-        cache = DynamicCache(config=self.model.config) if plain else self.cache
+        cache = DynamicCache(config=self.model.config) if self.plain else self.cache
         inputs = self.model.prepare_inputs_for_generation(
             input_ids, is_first_iteration=True, **{**model_kwargs, "past_key_values": cache}
         )
         logits = self.model(**inputs).logits[:, -1]
-        if plain:
+        if self.plain:
             for layer, filled in zip(self.cache.layers, cache.layers, strict=True):
                 layer.update(filled.keys, filled.values)
         return logits
@@ -160,6 +171,12 @@ class StaticLoop:
         stack.enter_context(torch._inductor.config.patch(freezing=self.freezing))
         stack.enter_context(torch._dynamo.config.patch(recompile_limit=RECOMPILES, fail_on_recompile_limit_hit=True))
         return stack
+
+
+def compiled() -> tuple[int, int]:
+    """(graphs that torch has compiled in this process, places where it broke off)"""
+    counters = torch._dynamo.utils.counters
+    return int(counters["stats"]["unique_graphs"]), sum(counters["graph_break"].values())
 
 
 def _step_of(model: Any, cache: Any) -> FunctionType:

@@ -10,7 +10,8 @@ from workbench.catalog.integrity import check_config
 from workbench.catalog.quantized import Stated, copies, stated
 from workbench.catalog.sources import Source
 from workbench.errors import CapabilityError, ModelError
-from workbench.export.piece import Loading, Piece
+from workbench.export import quantized_head
+from workbench.export.piece import Loading, Piece, joined
 from workbench.export.python import arguments, assignment, imported, literal
 from workbench.export.request import Request
 from workbench.knobs.formats import FORMATS
@@ -109,8 +110,10 @@ def piece(loading: Loading) -> Piece:
     places = {
         name: [line for line in lines if listed or "left_in_full()" not in line] for name, lines in made.places.items()
     }
+    head = quantized_head.piece(request, _group(request) if chosen.grouped else None)
+    whole = joined([Piece(places), Piece(kept), head])
     classes = (*made.classes, *(["AutoConfig"] if listed else []))
-    return replace(made, classes=classes, packages=_packages(chosen.package), places={**places, **kept})
+    return replace(whole, classes=classes, packages=_packages(chosen.package))
 
 
 def _packages(package: str) -> tuple[str, ...]:

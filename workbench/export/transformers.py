@@ -11,7 +11,7 @@ from workbench.export.python import arguments, assignment, comment, dictionary, 
 from workbench.export.request import Request
 from workbench.export.source import loadable, origin
 from workbench.export.template import TEMPLATE
-from workbench.knobs.machine import ALLOCATOR_VARIABLE, environment_of
+from workbench.knobs.machine import ALLOCATOR_VARIABLE, environment_of, waiting_environment
 
 
 def files(request: Request) -> dict[str, str]:
@@ -113,7 +113,7 @@ def _tokenizer(where: dict[str, Any]) -> list[str]:
 def _environment(request: Request) -> list[str]:
     choice = request.machine.threads if request.machine else None
     policy = choice.omp_wait_policy.upper() if choice else "PASSIVE"
-    wanted = {"OMP_WAIT_POLICY": policy, **environment_of(request.config)}
+    wanted = {**waiting_environment(policy), **environment_of(request.config)}
     allocator = wanted.pop(ALLOCATOR_VARIABLE, None)
     lines = [f"os.environ[{literal(name)}] = {literal(value)}" for name, value in wanted.items()]
     if allocator is not None:

@@ -34,6 +34,7 @@ class WeightBytes:
     experts: int
     rest: int
     quantized_share: float
+    _own_head: bool
     _shape: Shape
 
     @classmethod
@@ -42,12 +43,17 @@ class WeightBytes:
         embedding, head, experts = (parts.embedding, parts.head, parts.experts) if parts else (0, 0, 0)
         rest = shape.values - embedding - head - experts
         taken_rest, taken_experts, saved_rest, saved_experts = _quantized(shape, plan, rest)
+        head_bytes, taken_head, copied = head * plan.wide, 0, 0
+        if parts and (layer := _quantized_head(shape, plan)):
+            head_bytes, taken_head = layer_bytes(layer, plan), layer.values
+            copied = 0 if head else layer.values
         return cls(
             embedding=embedding * plan.wide,
-            head=head * plan.wide,
+            head=head_bytes,
             experts=(experts - taken_experts) * plan.wide + saved_experts,
             rest=(rest - taken_rest) * plan.wide + saved_rest,
-            quantized_share=(taken_rest + taken_experts) / shape.values,
+            quantized_share=(taken_rest + taken_experts + taken_head) / (shape.values + copied),
+            _own_head=bool(head_bytes),
             _shape=shape,
         )
 
@@ -64,8 +70,7 @@ class WeightBytes:
 
     def step(self, rows: int) -> float:
         """Bytes that one decode step reads: an untied embedding table is looked up, not read."""
-        parts = self._shape.parts
-        looked_up = self.embedding if parts is not None and not parts.tied else 0
+        looked_up = self.embedding if self._own_head else 0
         return self.total - looked_up - self.unread_experts(rows)
 
 
@@ -83,6 +88,19 @@ def _quantized(shape: Shape, plan: Plan, rest: int) -> tuple[int, int, int, int]
         sum(one.values for one in experts),
         sum(layer_bytes(one, plan) for one in layers),
         sum(layer_bytes(one, plan) for one in experts),
+    )
+
+
+def _quantized_head(shape: Shape, plan: Plan) -> LinearShape | None:
+    """The head, where it is quantised too: its kernels and groups ask of its rows what they ask of a layer's."""
+    if not quantizes(plan.format) or plan.from_files or not plan.values.get("quantize_head"):
+        return None
+    rows, columns = shape.config.get("vocab_size"), shape.config.get("hidden_size")
+    if not rows or not columns:
+        return None
+    head = LinearShape("lm_head", "mlp", int(rows), int(columns))
+    return next(
+        iter(split(Layout((head,), 0), {**plan.values, "skip_modules": "auto"}, repacks=plan.repacks).quantized), None
     )
 
 

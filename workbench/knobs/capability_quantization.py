@@ -107,6 +107,18 @@ def group_size(value: Any, machine: Machine, model: ModelFacts | None, values: M
     )
 
 
+def quantize_head(value: Any, _machine: Machine, model: ModelFacts | None, _values: Mapping[str, Any]) -> Capability:
+    """True, False."""
+    if not value or model is None:
+        return OK
+    if model.checkpoint_quantization is not None:
+        return refuse(say("capability.head_of_files"), say("capability.head_in_full"))
+    known = layout(model.config)
+    if known is None or not model.config.get("tie_word_embeddings"):
+        return OK
+    return allow(say("capability.note.head_copy", percent=round(100 * known.tables_share)))
+
+
 def repacks(machine: Machine) -> bool:
     """Whether bitsandbytes repacks 4-bit weights on this CPU at the first forward."""
     return "avx512_bf16" in machine.cpu.features

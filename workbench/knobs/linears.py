@@ -39,10 +39,18 @@ class Layout:
         return tuple(layer for layer in self.layers if not layer.experts)
 
     @property
+    def values(self) -> int:
+        return sum(layer.values for layer in self.layers) + self.tables
+
+    @property
+    def tables_share(self) -> float:
+        """Of all values: those of the embedding and of an untied head."""
+        return self.tables / self.values
+
+    @property
     def experts_share(self) -> float:
         """Of all values: those in fused routed experts."""
-        values = sum(layer.values for layer in self.layers if layer.experts)
-        return values / (sum(layer.values for layer in self.layers) + self.tables)
+        return sum(layer.values for layer in self.layers if layer.experts) / self.values
 
 
 def layout(config: Mapping[str, Any]) -> Layout | None:

@@ -20,6 +20,7 @@ def _conflict(values: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
         ("offloaded_layers", (0,)),
         ("compile", ("off",)),
         ("quantization", _PLACED),
+        ("quantize_head", (False,)),
     )
     for knob, allowed in wanted:
         if values[knob] not in allowed:

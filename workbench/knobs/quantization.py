@@ -22,6 +22,12 @@ def _grouped(values: Mapping[str, Any]) -> bool:
     return chosen is not None and chosen.grouped
 
 
+def _made_here(values: Mapping[str, Any]) -> bool:
+    """Quantised while loading, layer by layer; blocks of FP8 are left to the files' own list."""
+    chosen = FORMATS.get(values["quantization"])
+    return chosen is not None and not chosen.calibrated and chosen.name != "fp8"
+
+
 KNOBS = (
     Knob(
         name="quantization",
@@ -76,6 +82,18 @@ KNOBS = (
         cost=Cost.RELOAD,
         when=_grouped,
         capability=capability_quantization.group_size,
+    ),
+    Knob(
+        name="quantize_head",
+        label="Head too",
+        help="Quantises the output head too, which the libraries leave in full: a decode step reads all of it. A head "
+        "that is the embedding table becomes a copy of its own.",
+        group=Group.QUANTISATION,
+        kind=Toggle(),
+        default=False,
+        cost=Cost.RELOAD,
+        when=_made_here,
+        capability=capability_quantization.quantize_head,
     ),
     Knob(
         name="skip_modules",

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from workbench.knobs.machine import waiting_environment
 from workbench.machine import cache
 from workbench.machine.child import run_module
 from workbench.results import Cpu, ThreadChoice, TimedRun
@@ -125,7 +126,7 @@ def _measured(counts: list[int], key: dict[str, Any], progress: Callable[[str], 
         wanted = counts if policy == "PASSIVE" else [count for count in counts if count > 1]
         if progress is not None:
             progress(str(say("machine.threads.measuring", policy=policy)))
-        environment = {"OMP_WAIT_POLICY": policy, "OMP_NUM_THREADS": str(max(wanted))}
+        environment = {**waiting_environment(policy), "OMP_NUM_THREADS": str(max(wanted))}
         told = run_module(PROBE, _arguments(wanted), environment, _TIMEOUT_S)
         for document in told.documents:
             setting = (policy, int(document["threads"]))
@@ -144,7 +145,9 @@ def _measured(counts: list[int], key: dict[str, Any], progress: Callable[[str], 
 
 def environment_for(choice: ThreadChoice) -> dict[str, str]:
     """What a process must have in its environment before it imports torch. A policy the person set stays."""
-    return {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", choice.omp_wait_policy)}
+    if "OMP_WAIT_POLICY" in os.environ:
+        return {"OMP_WAIT_POLICY": os.environ["OMP_WAIT_POLICY"]}
+    return waiting_environment(choice.omp_wait_policy)
 
 
 def _arguments(counts: Sequence[int]) -> list[str]:

@@ -22,6 +22,7 @@ _BESIDE: dict[str, dict[str, Any]] = {
     "cache_bits": {"cache": "quantized"},
     "compute_dtype": {"quantization": "bnb-nf4"},
     "bnb_double_quant": {"quantization": "bnb-nf4"},
+    "quantize_head": {"quantization": "torchao-int8-weight"},
 }
 
 

@@ -20,6 +20,8 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "capability.hqq_compute": "HQQ's layers multiply what they are given, which is {dtype}",
     "capability.compute_auto": "choose compute_dtype=auto, and the number format by dtype",
     "capability.quanto_nvcc": "quanto compiles a CUDA extension at the first use, and nvcc was not found",
+    "capability.head_of_files": "the files bring their quantisation, and with it what they leave in full: the head",
+    "capability.head_in_full": "choose quantize_head=off",
     # usable, with a cost or a reservation
     "capability.note.fp8_undone": "the files are FP8; on a CPU, and on a GPU below compute capability 8.9, transformers dequantises them: twice the bytes",
     "capability.note.dequantized": "the {files} files are dequantised: twice the bytes or more, and not a bit better",
@@ -33,5 +35,6 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "capability.note.cpu_bfloat16": "this processor has no fast bfloat16 products: they took 6 times as long as in float32",
     "capability.note.cpu_float16": "this processor has no float16 arithmetic: prefill was 5 times slower than in float32, 8 times slower than in bfloat16",
     "capability.note.float8_cpu": "a CPU has no float8 arithmetic: every product converts the weights first (2 to 4 tokens/s where bfloat16 gave 13)",
+    "capability.note.head_copy": "the head is tied to the embedding table: it becomes a copy of its own ({percent} % of the weights in full), the table stays",
     "capability.note.untried": "never tried on {system}",
 }

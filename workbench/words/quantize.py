@@ -22,6 +22,8 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "Choose dtype='bfloat16'.",
     ),
     "quantize.kernels_refuse": "{count} linear layers stay in full, for example {example}: this library's kernels here cannot compute their shape",
+    "quantize.head_refused": "the head of {rows} × {columns} stays in full: this format's kernels here cannot compute its shape",
+    "quantize.no_head": "this model has no output head of its own",
     "quantize.cpu_bfloat16": "on this processor bitsandbytes' 4-bit kernel multiplies in bfloat16, whatever is asked",
     "quantize.cpu_expands": "on this processor bitsandbytes repacks 4-bit weights in the first forward pass and expands their scales: no bytes are saved",
 }

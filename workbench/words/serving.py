@@ -55,6 +55,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "serving.left.bnb_double_quant": "{tool} decides it for itself",
     "serving.left.bnb_threshold": "{tool} has no option for the outlier threshold",
     "serving.left.group_size": "{tool} takes it from the files",
+    "serving.left.quantize_head": "{tool} takes from the files whether the head is quantised",
     "serving.left.skip_modules": "{tool} takes what stays in full from the files or from its own list",
     "serving.left.pad_token": "{tool} packs requests without padding, so no pad token is used",
     "serving.left.padding_side": "{tool} packs requests without padding, so there is no side",

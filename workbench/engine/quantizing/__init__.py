@@ -9,6 +9,7 @@ import torch
 from workbench.config import Config
 from workbench.engine.quantizing import bnb
 from workbench.engine.quantizing.fp8 import Fp8
+from workbench.engine.quantizing.head import is_quantized, quantize_head
 from workbench.engine.quantizing.hqq import Hqq
 from workbench.engine.quantizing.library import Library
 from workbench.engine.quantizing.outline import Outline
@@ -40,14 +41,16 @@ class Plan:
 
     kept       whole paths of the modules that stay in full
     group      weights of a row that share a scale, where the format has groups
-    why        what the kernels here refuse, and so stays too
+    head       whether the output head is quantised too
+    why        knob -> what the kernels here refuse, and so stays too
     arguments  for `from_pretrained`; empty where the library takes a model that is loaded
     """
 
     config: Config
     kept: tuple[str, ...]
     group: int | None
-    why: Message | None
+    head: bool
+    why: dict[str, Message]
     arguments: dict[str, Any]
 
     @classmethod
@@ -81,8 +84,23 @@ class Plan:
         if not maker.in_place:
             arguments["quantization_config"] = maker.configuration(config, device, dtype, list(kept), group)
             arguments["device_map"] = {"": device}  # left out, the libraries take the first GPU
-        why = say("quantize.kernels_refuse", count=len(refused), example=refused[0]) if refused else None
-        return cls(config, kept, group, why, arguments)
+        why = {}
+        if refused:
+            why["skip_modules"] = say("quantize.kernels_refuse", count=len(refused), example=refused[0])
+        head = bool(config.matters("quantize_head") and config.quantize_head)
+        if head and (one := found.head) and (maker.refuses(config, one, device) or (group and one.columns % group)):
+            head, why["quantize_head"] = False, say("quantize.head_refused", rows=one.rows, columns=one.columns)
+        elif head and found.head is None:
+            head, why["quantize_head"] = False, say("quantize.no_head")
+        return cls(config, kept, group, head, why, arguments)
+
+    def finish(self, model: Any) -> Any:
+        """`model`, whose layers are quantised, with what the libraries' loaders leave in full and the config wants."""
+        if self.head:
+            maker = library(self.config.quantization)
+            assert maker is not None, "a plan has a library"
+            quantize_head(model, maker, self.config, self.group)
+        return model
 
     def quantized(self, load: Callable[[], Any]) -> Any:
         """What `load` gives, in full, quantised: the road of weights that `from_pretrained` cannot read from files.
@@ -117,4 +135,5 @@ def set_live(model: Any, config: Config) -> None:
 def settings(model: Any, quantization: str) -> tuple[dict[str, Any], dict[str, Message]]:
     """The knobs of the format `quantization` as the resident modules have them, and why where they were not heard."""
     maker = library(quantization)
-    return maker.settings(model) if maker else ({}, {})
+    found, why = maker.settings(model) if maker else ({}, {})
+    return ({**found, "quantize_head": is_quantized(model)} if maker else found), why

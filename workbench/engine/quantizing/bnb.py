@@ -1,6 +1,7 @@
 """bitsandbytes: int8 with outliers in 16 bits, and the 4-bit formats nf4 and fp4."""
 
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -37,14 +38,34 @@ class BitsAndBytes(Library):
             return BitsAndBytesConfig(
                 load_in_8bit=True, llm_int8_threshold=config.bnb_threshold, llm_int8_skip_modules=kept
             )
-        compute = getattr(torch, config.compute_dtype) if config.compute_dtype != "auto" else dtype or torch.float32
         return BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type=config.quantization.removeprefix("bnb-"),
             bnb_4bit_use_double_quant=config.bnb_double_quant,
-            bnb_4bit_compute_dtype=compute,
+            bnb_4bit_compute_dtype=_compute(config, dtype),
             llm_int8_skip_modules=kept,
         )
+
+    def layer(self, linear: torch.nn.Linear, config: Config, group: int | None) -> torch.nn.Module:
+        """Quantised by the move to its device, as by bitsandbytes' own `Linear4bit.load_state_dict` and `.to`."""
+        nn: Any = import_module("bitsandbytes.nn")
+        rows, columns, bias = linear.out_features, linear.in_features, linear.bias is not None
+        device, weight = linear.weight.device, linear.weight.detach().cpu()
+        made: torch.nn.Module
+        with torch.device("meta"):
+            if config.quantization == "bnb-int8":
+                made = nn.Linear8bitLt(columns, rows, bias, has_fp16_weights=False, threshold=config.bnb_threshold)
+            else:
+                kind = config.quantization.removeprefix("bnb-")
+                computed = _compute(config, weight.dtype)
+                made = nn.Linear4bit(columns, rows, bias, computed, config.bnb_double_quant, kind)
+        made.bias = linear.bias
+        if config.quantization == "bnb-int8":
+            made.weight = nn.Int8Params(weight, requires_grad=False, has_fp16_weights=False)
+        else:
+            nested = config.bnb_double_quant
+            made.weight = nn.Params4bit(weight, False, compress_statistics=nested, quant_type=kind, module=made)
+        return made.to(device)
 
     def settings(self, model: torch.nn.Module) -> tuple[dict[str, Any], dict[str, Message]]:
         """Read from the first layer: all are made alike."""
@@ -80,6 +101,12 @@ def _repacks() -> bool:
     from bitsandbytes.functional import has_avx512bf16
 
     return bool(has_avx512bf16())  # type: ignore[no-untyped-call]
+
+
+def _compute(config: Config, dtype: torch.dtype | None) -> torch.dtype:
+    """What 4-bit weights are multiplied in. dtype: of the weights in full; None where it is not known."""
+    asked: torch.dtype | None = getattr(torch, config.compute_dtype) if config.compute_dtype != "auto" else dtype
+    return asked or torch.float32
 
 
 def _word(dtype: torch.dtype) -> str:

@@ -28,18 +28,21 @@ class Hqq(Library):
 
         The library's own `AutoHQQHFModel.quantize_model` goes by kinds of layers, and cannot leave one of a kind.
         """
+        for name, layer in list(model.named_modules()):
+            if type(layer) is torch.nn.Linear and name not in kept:
+                model.set_submodule(name, self.layer(layer, config, group))
+
+    def layer(self, linear: torch.nn.Linear, config: Config, group: int | None) -> torch.nn.Module:
         from hqq.core.quantize import BaseQuantizeConfig, HQQLinear
 
         bits = int(config.quantization.removeprefix("hqq-int"))
-        for name, layer in list(model.named_modules()):
-            if type(layer) is torch.nn.Linear and name not in kept:
-                made = HQQLinear(
-                    layer,
-                    BaseQuantizeConfig(nbits=bits, group_size=group),
-                    compute_dtype=model.dtype,
-                    device=str(layer.weight.device),
-                )
-                model.set_submodule(name, made)
+        made: torch.nn.Module = HQQLinear(
+            linear,
+            BaseQuantizeConfig(nbits=bits, group_size=group),
+            compute_dtype=linear.weight.dtype,
+            device=str(linear.weight.device),
+        )
+        return made
 
     def settings(self, model: torch.nn.Module) -> tuple[dict[str, Any], dict[str, Message]]:
         """Read from the first layer."""

@@ -47,6 +47,10 @@ class Library:
         """Replaces the linear layers of a loaded model, all but those `kept`."""
         raise NotImplementedError(f"{type(self).__name__} quantises while loading")
 
+    def layer(self, linear: torch.nn.Linear, config: Config, group: int | None) -> torch.nn.Module:
+        """One linear layer, quantised alike; `linear` may be changed for it, the tensors in it are not."""
+        raise NotImplementedError(f"{type(self).__name__} quantises no layer by itself")
+
     def settings(self, model: torch.nn.Module) -> tuple[dict[str, Any], dict[str, Message]]:
         """The knobs of the format as the resident modules have them, and why where they were not heard."""
         return {}, {}

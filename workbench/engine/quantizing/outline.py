@@ -28,22 +28,26 @@ class Outline:
     modules  whole paths of all of them
     linears  what the libraries can quantise
     tables   paths that transformers leaves in full whatever is asked: the head, what is tied to it, the last norm
+    head     the output head; None for a model that has none
     """
 
     modules: tuple[str, ...]
     linears: tuple[Linear, ...]
     tables: frozenset[str]
+    head: Linear | None
 
     @classmethod
     def of(cls, model: Any) -> Self:
+        linears = {
+            module: Linear(name, module.out_features, module.in_features)
+            for name, module in model.named_modules()
+            if type(module) is torch.nn.Linear
+        }
         return cls(
             tuple(name for name, _ in model.named_modules() if name),
-            tuple(
-                Linear(name, module.out_features, module.in_features)
-                for name, module in model.named_modules()
-                if type(module) is torch.nn.Linear
-            ),
+            tuple(linears.values()),
             frozenset(get_keys_to_not_convert(model)) | frozenset(model._keep_in_fp32_modules or ()),
+            linears.get(model.get_output_embeddings()),
         )
 
     @classmethod

@@ -15,3 +15,12 @@ class Quanto(Library):
         self, config: Config, device: torch.device, dtype: torch.dtype | None, kept: list[str], group: int | None
     ) -> QuantoConfig:
         return QuantoConfig(weights=config.quantization.removeprefix("quanto-"), modules_to_not_convert=kept)
+
+    def layer(self, linear: torch.nn.Linear, config: Config, group: int | None) -> torch.nn.Module:
+        from optimum.quanto import QLinear, qint4, qint8
+
+        made: torch.nn.Module = QLinear.from_module(
+            linear, weights=qint4 if config.quantization == "quanto-int4" else qint8
+        )
+        made.freeze()  # type: ignore[operator]
+        return made

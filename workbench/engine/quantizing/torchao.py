@@ -26,6 +26,13 @@ class TorchAo(Library):
     ) -> TorchAoConfig:
         return TorchAoConfig(_format(config.quantization, device, group), modules_to_not_convert=kept)
 
+    def layer(self, linear: torch.nn.Linear, config: Config, group: int | None) -> torch.nn.Module:
+        from torchao.quantization import quantize_
+
+        made = _format(config.quantization, linear.weight.device, group)
+        quantize_(linear, made, filter_fn=lambda module, _name: module is linear)
+        return linear
+
     def settings(self, model: torch.nn.Module) -> tuple[dict[str, Any], dict[str, Message]]:
         """The group size, where weights are kept in groups; rows that it does not divide torchao leaves alone."""
         for parameter in model.parameters():

@@ -25,7 +25,7 @@ def chunk_of(vocabulary: int) -> int:
 def vocabulary_of(bench: Bench) -> int:
     """How many logits a position has."""
     head = bench.model.get_output_embeddings()
-    return int(head.weight.shape[0] if head is not None else bench.facts.vocab_size)
+    return int(head.out_features if head is not None else bench.facts.vocab_size)
 
 
 def row_of(bench: Bench, tokens: tuple[int, ...]) -> dict[str, torch.Tensor]:
