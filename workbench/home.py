@@ -1,6 +1,7 @@
 """Where the workbench keeps what outlives a session: `WORKBENCH_HOME`, by default the platform's data folder.
 
 runs.sqlite3  every measurement · artifacts/ traces, logits, reports · models/ converted models · engines/ live engines
+peers/ environments of other engines, for tips
 """
 
 import os

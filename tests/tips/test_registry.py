@@ -39,8 +39,9 @@ from workbench.tips import (
     of_topic,
     tip,
 )
+from workbench.tips.apart import ENGINES
 from workbench.tips.experiments import QUALITY, Fresh
-from workbench.tips.needs import CHECKPOINTS, OTHER_PACKAGES
+from workbench.tips.needs import CHECKPOINTS
 from workbench.tips.probes import PROBES
 from workbench.tips.sources import GUIDES, SOURCES
 
@@ -232,16 +233,17 @@ def test_the_numbers_of_quality_are_those_of_its_result() -> None:
 
 @every
 def test_every_package_file_and_model_exists(each: Tip) -> None:
-    assert set(each.needs.packages) <= {entry.name for entry in PACKAGES} | set(OTHER_PACKAGES)
+    assert set(each.needs.packages) <= {entry.name for entry in PACKAGES}
+    assert each.needs.engine in ("", *ENGINES)
     assert each.needs.checkpoint in ("", *CHECKPOINTS)
     assert set(each.needs.systems) <= {"Linux", "Windows", "macOS"}
     assert each.model in ("", "demo") or parse_random(each.model).slug in MODELS
     assert not each.model or each.model == "demo" or each.model.startswith(PREFIX)
 
 
-def test_no_package_and_no_kind_of_file_is_left_over() -> None:
+def test_no_engine_and_no_kind_of_file_is_left_over() -> None:
     assert {each.needs.checkpoint for each in TIPS.values()} == {"", *CHECKPOINTS}
-    assert set(OTHER_PACKAGES) <= {name for each in TIPS.values() for name in each.needs.packages}
+    assert {each.needs.engine for each in TIPS.values()} == {"", *ENGINES}
 
 
 # ---- scripts, and bounds

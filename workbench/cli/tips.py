@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from workbench.tips.tip import Topic
 
     topics = ", ".join(Topic)
-    what = parser.add_subparsers(dest="what", metavar="list|show|run|report", required=True)
+    what = parser.add_subparsers(dest="what", metavar="list|show|run|report|engine", required=True)
     listed = what.add_parser("list", help=text("tips.help.list"))
     listed.add_argument("--topic", metavar="TOPIC", help=text("tips.help.topic", topics=topics))
     shown = what.add_parser("show", help=text("tips.help.show"))
@@ -43,12 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     written = what.add_parser("report", help=text("tips.help.report"))
     written.add_argument("--out", type=Path, default=Path("tips-report"), metavar="FOLDER", help=text("tips.help.out"))
     written.add_argument("--model", default="demo", metavar="MODEL", help=text("cli.model_help"))
-    for each in (listed, shown, ran, written):
+    made = what.add_parser("engine", help=text("tips.help.engine"))
+    made.add_argument("name", choices=("onnxruntime", "openvino"), help=text("tips.help.engine_name"))
+    for each in (listed, shown, ran, written, made):
         add_json(each)
 
 
 def run(args: argparse.Namespace) -> int:
-    return {"list": _list, "show": _show, "run": _run, "report": _report}[args.what](args)
+    return {"list": _list, "show": _show, "run": _run, "report": _report, "engine": _engine}[args.what](args)
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -113,6 +115,18 @@ def _report(args: argparse.Namespace) -> int:
     paths = write(report, machine, args.out)
     lines = [headline(report), "", *map(str, paths)]
     emit(args, document("tips", model=report.model, result=report), lines)
+    return 0
+
+
+def _engine(args: argparse.Namespace) -> int:
+    """Makes the environment that an engine is measured in."""
+    from workbench.results import document
+    from workbench.tips.apart import ENGINES, make
+
+    folder = make(args.name, said=lambda line: print(line, file=sys.stderr))
+    label = ENGINES[args.name].label
+    result = {"engine": args.name, "wants": list(ENGINES[args.name].wants)}
+    emit(args, document("engine", result=result), [text("tips.engine_made", engine=label, folder=folder)])
     return 0
 
 
@@ -202,12 +216,11 @@ def counted(judged: "list[tuple[Tip, Capability]]") -> str:
 def _judged(tips: "tuple[Tip, ...]") -> "list[tuple[Tip, Capability]]":
     """With whether each can be tested on this machine, by what the doctor knows."""
     from workbench.machine import doctor
-    from workbench.machine.facts import installed_versions
     from workbench.tips import can_test
-    from workbench.tips.needs import OTHER_PACKAGES
+    from workbench.tips.apart import installed_engines
 
-    machine, versions = doctor(), installed_versions(tuple(OTHER_PACKAGES))
-    return [(tip, can_test(tip, machine, versions)) for tip in tips]
+    machine, engines = doctor(), installed_engines()
+    return [(tip, can_test(tip, machine, engines)) for tip in tips]
 
 
 def _folded(words: str, width: int) -> list[str]:

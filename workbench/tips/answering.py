@@ -17,11 +17,6 @@ _TABLES = ("norm", "embedding")
 _DECODE = Workload(prompt_tokens=64, new_tokens=32)
 _RUN_S = 5.0
 _ROWS_S = 90.0
-# engine -> what exports a model for it, and the transformers that it asks for (its metadata, November 2026)
-_EXPORTERS = {
-    "onnxruntime": ("optimum-onnx 0.1.0", "transformers < 4.58"),
-    "openvino": ("optimum-intel 2.2.0", "transformers < 5.6"),
-}
 
 
 def census(stand: Stand, session: Session, params: Params) -> Quantities:
@@ -211,12 +206,6 @@ def crossover(stand: Stand, session: Session, _params: Params) -> Quantities:
         *(gpu.joules_per_token, gpu.ci95["joules_per_token"]), *(cpu.joules_per_token, cpu.ci95["joules_per_token"])
     )
     return Quantities(values={"cpu_ahead_below": ahead, "joules_ratio": Quantity(value=ratio, ci95=bounds)})
-
-
-def beside(_stand: Stand, _session: Session, params: Params) -> Quantities:
-    """params: engine. Not here: what exports a model for it asks for a transformers that this one is not."""
-    exporter, wanted = _EXPORTERS[params["engine"]]
-    raise CapabilityError("tips.engine_apart", engine=params["engine"], exporter=exporter, wanted=wanted)
 
 
 def asked(name: str) -> Callable[[Stand, Session, Params], Quantities]:

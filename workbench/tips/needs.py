@@ -1,6 +1,6 @@
 """Whether a tip can be tested on a machine: a pure function of what the doctor knows; nothing is loaded."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 
 from workbench.config import Config
 from workbench.knobs import refusals
@@ -16,24 +16,19 @@ CHECKPOINTS: dict[str, str] = {
     "awq": "an AWQ copy of the model (workbench quantize --method awq makes one)",
     "fp8": "a checkpoint in FP8, as DeepSeek-V3 and R1 are published",
 }
-# distributions that tips ask for and the doctor does not judge -> how to get them
-OTHER_PACKAGES: dict[str, str] = {
-    "onnxruntime": "pip install onnxruntime",
-    "openvino": "pip install openvino",
-}
 _CUDA = Config(device="cuda")
 
 
-def can_test(tip: Tip, machine: Machine, versions: Mapping[str, str] | None = None) -> Capability:
+def can_test(tip: Tip, machine: Machine, engines: Collection[str] = ()) -> Capability:
     """ok, or what stands in the way and how to get it; a note where files are needed that may be there.
 
-    versions  installed distributions, for packages that the doctor does not judge
+    engines  those of `workbench.tips.apart` that have an environment here
     """
     if isinstance(tip.experiment, Untestable):
         return refuse(say("tips.untestable", reason=tip.experiment.reason))
     if asks_torch(tip) and machine.torch is None:
         return refuse(say("tips.no_torch"), say("capability.run_doctor"))
-    refused = _hardware(tip.needs, machine) or _packages(tip.needs, machine, versions or {})
+    refused = _hardware(tip.needs, machine) or _packages(tip.needs, machine, engines)
     return refused or _knobs(tip, machine) or _files(tip.needs)
 
 
@@ -56,14 +51,13 @@ def _hardware(needs: Needs, machine: Machine) -> Capability | None:
     return older_gpu(gpus[0], needs.capability, say("tips.newer_gpu")) if needs.capability else None
 
 
-def _packages(needs: Needs, machine: Machine, versions: Mapping[str, str]) -> Capability | None:
+def _packages(needs: Needs, machine: Machine, engines: Collection[str]) -> Capability | None:
     for name in needs.packages:
-        if name in OTHER_PACKAGES:
-            if name not in versions:
-                install = say("machine.package.install", command=OTHER_PACKAGES[name])
-                return refuse(say("tips.no_package", package=name), install)
-        elif refused := unusable(machine.package(name), name):
+        if refused := unusable(machine.package(name), name):
             return refused
+    if needs.engine and needs.engine not in engines:
+        make = say("machine.package.install", command=f"workbench tips engine {needs.engine}")
+        return refuse(say("tips.no_engine", engine=needs.engine), make)
     return None
 
 

@@ -7,6 +7,7 @@ from workbench.results import Quantities
 from workbench.session import Session
 from workbench.tips import answering
 from workbench.tips.answering import asked
+from workbench.tips.apart import beside
 from workbench.tips.held import held_memory
 from workbench.tips.stand import Stand
 from workbench.tips.threads import instruction_set, spread, thread_scan
@@ -32,7 +33,7 @@ QUESTIONS: dict[str, Callable[[Stand, Session, Mapping[str, Any]], Quantities]] 
     "fragments": answering.fragments,
     "memory_parts": answering.memory_parts,
     "crossover": answering.crossover,
-    "beside": answering.beside,
+    "beside": beside,
     "thread_scan": thread_scan,
     "spread": spread,
     "instruction_set": instruction_set,

@@ -1,18 +1,18 @@
 """The one runner: every kind of experiment, to a verdict, within a budget."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from workbench.errors import CapabilityError, OutOfMemory, Stopped, WorkbenchError
-from workbench.machine.facts import installed_versions
 from workbench.results import Resolved, TipRun, TipsReport, Verdict, recorded, versions
 from workbench.runs import Runs
 from workbench.session import Session
+from workbench.tips.apart import installed_engines
 from workbench.tips.deciding import cell_of, sentence, verdict_of
 from workbench.tips.experiments import Pair, Probe, Script, Untestable
 from workbench.tips.facts import FACTS
-from workbench.tips.needs import OTHER_PACKAGES, can_test
+from workbench.tips.needs import can_test
 from workbench.tips.pairs import pair
 from workbench.tips.questions import APART, QUESTIONS
 from workbench.tips.scripts import script
@@ -49,13 +49,13 @@ def run(
     left = sorted(tips, key=lambda tip: tip.takes.seconds)  # stable: the registry's order within a class
     done: list[TipRun] = []
     with stand or Stand(session, model) as held:
-        installed = installed_versions(tuple(OTHER_PACKAGES))
+        engines = installed_engines()
         while left and not held.stopped and (budget_s is None or time.monotonic() - began < budget_s):
             tip = left[0]
             if on_start:
                 on_start(tip)
             try:
-                found = decide(held, tip, installed)
+                found = decide(held, tip, engines)
             except Stopped:
                 break
             if held.stopped:  # what it was doing may have been cut short
@@ -77,10 +77,10 @@ def run(
         )
 
 
-def decide(stand: Stand, tip: Tip, installed: dict[str, str]) -> TipRun:
-    """One tip. `installed`: versions of what the doctor does not judge. Stopped passes through."""
+def decide(stand: Stand, tip: Tip, engines: Collection[str] = ()) -> TipRun:
+    """One tip. `engines`: those that have an environment here. Stopped passes through."""
     began = time.monotonic()
-    can = can_test(tip, stand.machine, installed)
+    can = can_test(tip, stand.machine, engines)
     if not can.ok:
         return _cannot(tip, can.reason, can.remedy, began)
     try:

@@ -78,6 +78,7 @@ class Needs:
 
     gpus        CUDA GPUs; `capability`: the least compute capability of the first
     packages    distributions, as pip names them
+    engine      another engine with an environment of its own: key of `workbench.tips.apart.ENGINES`; "": none
     systems     of Linux, Windows, macOS; empty: any
     checkpoint  files that must be there: key of `workbench.tips.needs.CHECKPOINTS`; "": none
     """
@@ -87,6 +88,7 @@ class Needs:
     packages: tuple[str, ...] = ()
     systems: tuple[str, ...] = ()
     checkpoint: str = ""
+    engine: str = ""
 
 
 @dataclass(frozen=True)

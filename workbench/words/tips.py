@@ -21,6 +21,9 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "tips.help.all": "all of them; up to 20 minutes on two cores",
     "tips.help.budget": "begin no further tip after so long: 90s, 10m, 1h; the exact ones come first",
     "tips.help.also_report": "write the report of this run there too",
+    "tips.help.engine": "make an environment of its own for another engine, so that tips can measure it beside the model",
+    "tips.help.engine_name": "what pip installs there comes to some hundreds of megabytes",
+    "tips.engine_made": "{engine} can be measured now, in {folder}: workbench tips run --topic engines",
     "tips.help.out": "where to; default: tips-report",
     "tips.no_time": "{word!r} is no time; write 90s, 10m or 1h",
     "tips.nothing_asked": (
@@ -91,7 +94,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "tips.too_few_gpus": "needs {needed} GPUs; this machine shows {count}",
     "tips.more_gpus": "run the workbench on a machine with more GPUs",
     "tips.newer_gpu": "run the workbench on a machine with a newer GPU",
-    "tips.no_package": "{package} is not installed",
+    "tips.no_engine": "{engine} has no environment here; it cannot share this one, for what exports a model asks for an older transformers",
     "tips.needs_files": "{files}",
     # verdicts of a run
     "tips.headline": "{count} of {all} do not hold on this machine; {rest}.",
@@ -192,11 +195,24 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
         "Name a local folder.",
     ),
     "tips.nothing_decides": ("Nothing here could decide it.", "{reason}", "Read what is expected, and why."),
-    "tips.engine_apart": (
-        "{engine} cannot be measured beside this torch in one environment.",
-        "{exporter}, which exports a model for it, asks for {wanted}.",
-        "Measure it in an environment of its own, and compare tokens/s by hand.",
+    "tips.engine_absent": (
+        "{engine} has no environment here.",
+        "It cannot share this one: what exports a model for it asks for an older transformers.",
+        "Make one: {command}",
     ),
+    "tips.engine_not_made": (
+        "The environment of {engine} could not be made.",
+        "{said}",
+        "See whether pip reaches its index, and how much room is left, and try again.",
+    ),
+    "tips.engine_died": (
+        "{engine} ended with status {status}.",
+        "{said}",
+        "Its class may be one that the exporter does not know; try another model.",
+    ),
+    "tips.note.engine": "{engine}: {versions}",
+    "tips.note.same_text": "both give the same 24 greedy tokens",
+    "tips.note.other_text": "the other engine's greedy tokens differ: {theirs}",
     "tips.no_energy": (
         "Energy cannot be read on both devices.",
         "Processor: {cpu}. GPU: {gpu}.",

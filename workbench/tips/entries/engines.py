@@ -4,6 +4,9 @@ from workbench.results import Verdict
 from workbench.tips.experiments import Limit, Probe, Untestable
 from workbench.tips.tip import Expected, Needs, Takes, Tip, Topic
 
+# against torch as it is, and compiled
+TORCH = ({"compile": "off"}, {"compile": "default"})
+
 TIPS = (
     Tip(
         id="S1-8",
@@ -29,9 +32,9 @@ TIPS = (
             "The model must be exported first, and the class must be one that the exporter knows. Against torch in its best configuration nothing is known before it is measured.",
             ("docs-optimum",),
         ),
-        experiment=Probe("beside", {"engine": "onnxruntime"}),
+        experiment=Probe("beside", {"engine": "onnxruntime"}, cells=TORCH),
         holds_if=(Limit("decode_ratio", low=1.05),),
-        needs=Needs(packages=("onnxruntime",)),
+        needs=Needs(engine="onnxruntime"),
         takes=Takes.MINUTES,
         instead="Measure the compiled loop too, which needs no export.",
         apply={"compile": "default"},
@@ -46,9 +49,9 @@ TIPS = (
             "It converts the model through Optimum Intel, and may compress the weights on the way: then it is two changes, and the second can be had in torch.",
             ("docs-openvino",),
         ),
-        experiment=Probe("beside", {"engine": "openvino"}),
+        experiment=Probe("beside", {"engine": "openvino"}, cells=TORCH),
         holds_if=(Limit("decode_ratio", low=1.05),),
-        needs=Needs(packages=("openvino",)),
+        needs=Needs(engine="openvino"),
         takes=Takes.MINUTES,
         instead="Compare at the same number format and thread count.",
     ),
