@@ -76,7 +76,7 @@ def test_a_healthy_set_up_raises_no_alarm(demo_home: Path) -> None:
         # it decodes far from its limit until it is compiled, which takes a minute; nothing else is wrong with it
         assert {each.rule for each in found.findings} <= AROUND | {"uncompiled"}
         assert set(found.looked_at) | set(found.left_out) == {rule.name for rule in RULES}
-        assert set(found.left_out) == {"slow_eight", "experts"}  # nothing is quantised
+        assert set(found.left_out) == {"slow_eight", "experts", "head"}  # nothing is quantised
         before = demo.last["measurement"], demo.last["trace"]
         demo.advise(WORK)
         assert (demo.last["measurement"], demo.last["trace"]) == before  # nothing is measured twice
@@ -162,6 +162,18 @@ def test_experts_that_stay_in_full(demo_home: Path) -> None:
         assert "experts" in advised(experts).left_out
         finding = the(advised(experts, quantization="bnb-nf4"), "experts")
         assert "experts" in str(finding.title)
+
+
+def test_a_head_that_stays_in_full(session: wb.Session) -> None:
+    finding = the(advised(session, quantization="torchao-int8-weight"), "head")
+    assert finding.change == {"quantize_head": True}
+    before = session.facts.weight_bytes
+    session.apply(**finding.change)
+    assert finding.expected_gain is not None
+    assert finding.expected_gain.high == pytest.approx(before / session.facts.weight_bytes, rel=0.05)  # but for scales
+    assert advised(session).found("head") is None
+    small = advised(session, quantization="torchao-int8-weight", quantize_head=False, skip_modules=("layers",))
+    assert small.found("head") is None  # nothing is quantised: the head is no exception
 
 
 def test_a_busy_neighbour_is_found_and_threads_beside_it(session: wb.Session) -> None:

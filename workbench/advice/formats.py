@@ -1,7 +1,8 @@
-"""Rules about number formats: weights wider than need be, 8 bits that are slower than 16, experts left in full."""
+"""Rules about number formats: weights wider than need be, slow 8 bits, experts or the head left in full."""
 
 from workbench.advice.evidence import Evidence
 from workbench.advice.rules import Rule, first_possible, possible, unknown, without
+from workbench.knobs.formats import FORMATS
 from workbench.metrics import METRICS
 from workbench.results.advice import Finding, Gain
 from workbench.words import say
@@ -11,6 +12,7 @@ _FAST_16 = ("avx512_bf16", "amx_bf16")  # a CPU without them computes bfloat16 b
 _EIGHT = "int8"
 _LAYERS = ("attention", "mlp", "experts")  # whose weights a format is asked for
 _LEFT = 0.3  # of them, in experts that stayed in full
+_HEAD = 0.2  # of the bytes of a decode step
 _COVERS_EXPERTS = ({"quantization": "fp8"},)
 
 
@@ -94,8 +96,31 @@ def experts(seen: Evidence) -> Finding | None:
     )
 
 
+def head(seen: Evidence) -> Finding | None:
+    """An output head in full beside quantised layers: of a small model, or at 4 bits, much of what a step reads."""
+    assert seen.census is not None
+    chosen, told = FORMATS.get(seen.resolved.quantization), seen.resolved.quantization_settings
+    if chosen is None or told.get("quantize_head") is not False or not possible(seen, quantize_head=True):
+        return None
+    role = "embedding" if seen.facts.config.get("tie_word_embeddings") else "head"
+    parts = [each for each in seen.census.now if each.role == role]
+    held, read = sum(each.bytes for each in parts), seen.facts.weight_bytes
+    if held < _HEAD * read:
+        return None
+    after = read - held + sum(each.values for each in parts) * chosen.bits / 8
+    return Finding(
+        rule="head",
+        severity="slow",
+        title=say("advice.head", format=seen.resolved.quantization),
+        evidence=(say("advice.head.seen", bytes=size(held), share=share(held / read)), say("advice.head.price")),
+        change={"quantize_head": True},
+        expected_gain=Gain(metric="decode_tps", low=1.0, high=read / after, how=say("advice.head.how")),
+    )
+
+
 RULES = (
     Rule("wide", wide, ("trace",)),
     Rule("slow_eight", slow_eight, ("full", "measurement")),
     Rule("experts", experts, ("census",)),
+    Rule("head", head, ("census",)),
 )

@@ -8,10 +8,11 @@ import json
 import sys
 import time
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer
+from tokenizers import Tokenizer
 from transformers.generation.streamers import BaseStreamer
 
 _SHOWN = ("optimum-onnx", "onnxruntime", "optimum-intel", "openvino", "transformers")
@@ -70,9 +71,9 @@ def timed(model: Any, prompt: int, new: int) -> dict[str, float]:
 
 
 def answer(model: Any, tokenizer: Any, text: str, new: int) -> dict[str, str]:
-    inputs = dict(tokenizer(text, return_tensors="pt"))
-    ids = _generate(model, inputs, new)[0, inputs["input_ids"].shape[1] :]
-    return {"text": tokenizer.decode(ids, skip_special_tokens=True)}
+    given = torch.tensor([tokenizer.encode(text).ids])
+    ids = _generate(model, {"input_ids": given, "attention_mask": torch.ones_like(given)}, new)[0, given.shape[1] :]
+    return {"text": tokenizer.decode(ids.tolist(), skip_special_tokens=True)}
 
 
 def _generate(model: Any, inputs: dict[str, Any], new: int, **more: Any) -> Any:
@@ -82,7 +83,8 @@ def _generate(model: Any, inputs: dict[str, Any], new: int, **more: Any) -> Any:
 def main(engine: str, folder: str, threads: int) -> None:
     torch.set_num_threads(threads)
     model = ENGINES[engine](folder, threads)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    # the file itself: an older transformers does not know the tokenizer classes that files of a newer one name
+    tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
     told = {}
     for name in _SHOWN:
         try:

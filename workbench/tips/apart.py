@@ -43,7 +43,7 @@ class Engine:
 # optimum-intel 2.2.0 for one below 5.6 (their metadata).
 ENGINES: Mapping[str, Engine] = {
     "onnxruntime": Engine(
-        "ONNX Runtime", ("optimum-onnx[onnxruntime]==0.1.0", "transformers==4.57.6", "torch==2.13.0")
+        "ONNX Runtime", ("optimum-onnx[onnxruntime]==0.1.0", "transformers==4.57.6", "torch==2.13.0", "accelerate")
     ),
     "openvino": Engine("OpenVINO", ("optimum-intel[openvino]==2.2.0", "transformers==5.5.4", "torch==2.13.0")),
 }
