@@ -67,7 +67,7 @@ def test_places_of_different_speed_find_the_winner_as_one_would(seed: int) -> No
     assert {2, 5} <= set(race.dropped)
     assert not {4, 6} & set(race.dropped)
     assert {place for place, _ in told} == {1, 2}
-    assert all(race.rounds(arm) >= 3 for arm in range(len(GROUPS)))
+    assert all(race.rounds(arm) >= RULES.screening for arm in range(len(GROUPS)))
     assert math.isclose(race.against(0, 4).mean, 0.32, abs_tol=0.05)
 
 
@@ -77,7 +77,7 @@ def test_a_group_is_screened_by_one_place_with_its_own_base_line_beside_it() -> 
 
     def see(place: int, step: Step) -> None:
         for arm in step.arms:
-            if arm and race.rounds(arm) < 3:
+            if arm and race.rounds(arm) < RULES.screening:
                 screened.setdefault(GROUPS[arm], set()).add(place)
                 assert 0 in step.arms
 
@@ -97,7 +97,7 @@ def test_base_lines_at_both_places_first_leave_no_group_unseen() -> None:
             race.tell(Step((0,), (0,), () if at else (0,)), {0: 0.1 * place})
     assert [len(visit) for visit in race.levels_at(2)] == [6]
     go(race, [0.0, 0.4, 0.2], [0.0, 0.0])
-    assert race.rounds(1) >= 3
+    assert race.rounds(1) >= RULES.screening
     assert race.ranked[0] == 1
 
 
@@ -107,7 +107,7 @@ def test_what_a_lost_place_was_at_is_asked_of_the_other(rounds: int) -> None:
     told = go(race, GAINS, [0.0, 0.3], lost_after=rounds)
     assert sum(place == 2 for place, _ in told) == rounds
     assert race.ranked[0] == 4
-    assert all(race.rounds(arm) >= 3 for arm in range(len(GROUPS)))
+    assert all(race.rounds(arm) >= RULES.screening for arm in range(len(GROUPS)))
 
 
 def test_what_is_known_follows_from_what_was_told() -> None:

@@ -79,7 +79,7 @@ def test_groups_that_never_meet_lie_between_visits_of_the_reference() -> None:
 
 
 def test_rounds_go_forwards_and_backwards() -> None:
-    steps = go(Race([0, 0, 0], Rules(precision=0.001, most_rounds=6)), [0.0, 0.0, 0.0])
+    steps = go(Race([0, 0, 0], Rules(precision=0.001, screening=6, looks=(6,), most_rounds=6)), [0.0, 0.0, 0.0])
     assert [step.arms for step in steps[:3]] == [(0, 1, 2), (2, 1, 0), (0, 1, 2)]
     assert len(steps) == 6
 

@@ -24,6 +24,7 @@ from tests.sweep.test_sweep import TINY, entries
 from workbench.cli.sweep import lines
 from workbench.results import SweepEntry
 from workbench.sweep import ray_host
+from workbench.sweep.rules import Rules
 
 pytestmark = [
     pytest.mark.model,
@@ -112,7 +113,7 @@ def test_the_winner_is_the_faster_one_and_every_group_was_seen(found: Found) -> 
     best = found.whole.best
     assert best is not None
     assert best.config["attention"] == "sdpa"
-    assert all(point.rounds >= 3 for point in found.whole.points)
+    assert all(point.rounds >= Rules().screening for point in found.whole.points)
     base = found.whole.points[0]
     assert base.ratio is not None
     assert base.ratio < 0.8  # by its own rounds; on a busy machine the interval may not say so
@@ -253,12 +254,14 @@ def test_a_node_that_is_killed_loses_the_round_in_flight_and_its_groups_go_on_el
     assert {each.place for each in after} == {3 - (end.place or 0)}
     assert found.runs == sum(len(each.runs) for each in kept)
     begun = {run.arm for each in there for run in each.runs}
-    unfinished = {arm for arm in begun if sum(arm in {run.arm for run in each.runs} for each in there) < 3}
+    unfinished = {
+        arm for arm in begun if sum(arm in {run.arm for run in each.runs} for each in there) < Rules().screening
+    }
     assert unfinished
     assert unfinished <= {run.arm for each in after for run in each.runs}
     assert found.best is not None
     assert found.best.config["attention"] == "sdpa"
-    assert all(point.rounds >= 3 for point in found.points)
+    assert all(point.rounds >= Rules().screening for point in found.points)
     assert [node.state for node in found.nodes if node.node == number] == ["lost"]
     assert any(flag.code == "sweep.flag.node_lost" for flag in found.flags)
 

@@ -17,6 +17,7 @@ from tests.conftest import WORKER
 from tests.limits import room
 from workbench.results import SweepEntry
 from workbench.sweep.hosts import LocalHost
+from workbench.sweep.rules import Rules
 
 pytestmark = pytest.mark.model
 
@@ -53,7 +54,7 @@ def test_two_loads_serve_four_configurations(found: wb.Sweep) -> None:
     assert len(found.points) == 4
     assert found.groups == 2
     assert found.loads == 2
-    assert all(point.rounds >= 3 for point in found.points)
+    assert all(point.rounds >= Rules().screening for point in found.points)
     assert found.stopped_by == "precision"
 
 

@@ -17,6 +17,7 @@ from tests.conftest import WORKER
 from tests.sweep.test_sweep import BASE, TINY, WORK, entries
 from workbench.sweep import proposing
 from workbench.sweep.rows import rows_of
+from workbench.sweep.rules import Rules
 
 pytestmark = pytest.mark.model
 
@@ -56,7 +57,7 @@ def test_as_many_points_as_asked_enter_the_race_and_the_result_says_of_how_many(
     assert (found.search.tried, found.search.of, found.search.ended_by) == (12, POINTS, "proposals")
     assert len(found.points) == 12
     assert len({str(point.config) for point in found.points}) == 12
-    assert all(point.rounds >= 3 for point in found.points)
+    assert all(point.rounds >= Rules().screening for point in found.points)
     assert found.stopped_by == "precision"
     assert found.best is not None
     assert f"tried, of a space of {POINTS}" in str(found.verdict)

@@ -130,6 +130,7 @@ class Race(Standing):
     def _final(self) -> Step | None:
         wanted = self._wanted()
         if not wanted:
+            self._look(self.alive)  # who was settled early is judged by what is known of the noise now
             self.ended_by = "precision"
             return None
         scenes = self._scenes_of(wanted)

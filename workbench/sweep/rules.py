@@ -19,8 +19,8 @@ class Rules:
     precision: float = 0.05
     error: float = 0.05
     settled: float = 0.01
-    looks: tuple[int, ...] = (3, 5, 8, 12, 17, 24, 34, 48, 68, 96)
-    screening: int = 3
+    looks: tuple[int, ...] = (2, 3, 5, 8, 12, 17, 24, 34, 48, 68, 96)
+    screening: int = 2
     link: int = 3
     most_rounds: int = 120
     most_visits: int = 3
