@@ -201,6 +201,21 @@ def test_records_of_an_older_store_are_found_by_what_is_new(tmp_path: Path, vers
         assert numbers(runs.filter(tag="kept")) == [2]
 
 
+def test_a_record_from_before_there_was_a_knob_had_it_at_its_default(tmp_path: Path) -> None:
+    whole = wb.Config(threads=1)
+    before = {name: value for name, value in whole.to_dict().items() if name not in ("quantize_head", "tf32")}
+    with Runs(tmp_path / "s") as runs:
+        runs.add({**measured(), "config": before})
+        runs.add({**measured(), "config": whole.to_dict()})
+        runs.add({**measured(), "config": whole.replace(tf32=True).to_dict()})
+        runs.add({**measured(), "config": {name: value for name, value in before.items() if name != "threads"}})
+        assert numbers(runs.filter(config=whole)) == [2, 1]
+        assert numbers(runs.filter(config=before)) == [2, 1]
+        assert numbers(runs.filter(config=whole.replace(tf32=True))) == [3]
+        assert numbers(runs.filter(config=wb.Config())) == [4]
+        assert numbers(runs.filter(config=whole.replace(quantize_head=True))) == []
+
+
 def test_an_old_store_with_a_damaged_record_says_so_and_stays(tmp_path: Path) -> None:
     old_store(tmp_path / "s", 2, [measured(), measured()])
     old = sqlite3.connect(tmp_path / "s")

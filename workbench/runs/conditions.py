@@ -10,7 +10,7 @@ from workbench.config import checked
 from workbench.errors import ConfigError
 from workbench.knobs import KNOBS
 from workbench.metrics import METRICS
-from workbench.runs.facts import as_stored, config_hash
+from workbench.runs.facts import as_stored
 
 Words = str | Sequence[str]
 Bounds = tuple[float | None, float | None]
@@ -62,8 +62,7 @@ def where(asked: Asked) -> tuple[str, list[Any]]:
     parts += [(f"time {sign} ?", [moment_of(given)]) for sign, given in moments.items() if given is not None]
     parts += [_knob(knob, wanted) for knob, wanted in (asked.get("knobs") or {}).items()]
     if (config := asked.get("config")) is not None:
-        plain = config.to_dict() if hasattr(config, "to_dict") else config
-        parts.append(("config_hash = ?", [config_hash(plain)]))
+        parts.append(_config(config.to_dict() if hasattr(config, "to_dict") else config))
     tags = {"IN": asked.get("tag"), "NOT IN": asked.get("untagged")}
     parts += [_tagged(sign, _words(given)) for sign, given in tags.items() if given is not None]
     parts += [_metric(metric, bounds) for metric, bounds in (asked.get("metrics") or {}).items()]
@@ -103,6 +102,21 @@ def _knob(knob: str, wanted: Any) -> tuple[str, list[Any]]:
         return condition, [knob, *stored]
     lacking = "config_hash <> '' AND config_hash NOT IN (SELECT config_hash FROM knobs WHERE knob = ?)"
     return f"({condition} OR ({lacking}))", [knob, *stored, knob]
+
+
+def _config(asked: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    """Every knob as asked. One that a record lacks, written before there was such a knob, was at its default."""
+    wanted = {name: as_stored(asked.get(name, knob.default)) for name, knob in KNOBS.items()}
+    changed = [(name, value) for name, value in wanted.items() if value != as_stored(KNOBS[name].default)]
+    others = " OR ".join("(knob = ? AND value <> ?)" for _ in wanted)
+    condition = f"config_hash <> '' AND config_hash NOT IN (SELECT config_hash FROM knobs WHERE {others})"
+    values = [part for pair in wanted.items() for part in pair]
+    if changed:
+        same = " OR ".join("(knob = ? AND value = ?)" for _ in changed)
+        told = f"SELECT config_hash FROM knobs WHERE {same} GROUP BY config_hash HAVING COUNT(*) = {len(changed)}"
+        condition += f" AND config_hash IN ({told})"
+        values += [part for pair in changed for part in pair]
+    return condition, values
 
 
 def _tagged(sign: str, tags: list[str]) -> tuple[str, list[Any]]:
