@@ -3,8 +3,8 @@
 optimum-benchmark runs in an environment of its own (`python -m benchmarks.peers optimum`), each configuration in a
 process, with its default of at least ten runs and ten seconds and one warm-up run instead of ten. What it is charged is
 less than what it took: as if it had known beforehand how many runs of each configuration make the means of winner and
-runner-up good to ±2 %, taking its runs for independent. The race is charged all it took, with start and loads, until
-the ratio of the two is known to ±2 %.
+runner-up good to ±2 % by the same trimmed interval as the race's, taking its runs for independent. The race is charged
+all it took, with start and loads, until the ratio of the two is known to ±2 %; its base line is the grid's first point.
 """
 
 import json
@@ -15,14 +15,14 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 from benchmarks import peers
 from benchmarks.record import Outcome, Row
 from workbench import Config, Runs, Session, Workload, sweep
 from workbench.catalog.sources import demo_folder
-from workbench.stats import t95
+from workbench.stats import t95, trimmed
 
 QUESTION = "optimum-benchmark and wb.sweep over the same grid of the demo model: wall seconds to winner and runner-up"
 WORK = Workload(prompt_tokens=256, new_tokens=32)
@@ -46,7 +46,10 @@ def run(_budget_s: float) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
         with Runs(Path(folder) / "runs.sqlite3") as runs:
-            found = sweep("demo", SPACE, WORK, "decode_tps", runs=runs, precision=PRECISION, when_busy="beside")
+            base = Config(**POINTS[0])
+            found = sweep(
+                "demo", SPACE, WORK, "decode_tps", base=base, runs=runs, precision=PRECISION, when_busy="beside"
+            )
         ours_s = time.monotonic() - began
         with Session("demo", when_busy="beside") as session:
             told = _optimum(python, _model(), Path(folder))
@@ -102,8 +105,10 @@ def charged(points: Sequence[Mapping[str, Any]]) -> tuple[int, float]:
 
 
 def _needed(samples: Sequence[float]) -> int:
-    spread, runs = stdev(samples) / fmean(samples), _FEWEST
-    while t95(runs - 1) * spread / math.sqrt(runs) > PRECISION:
+    mean, variance, freedom = trimmed(samples)
+    one, share = variance * (freedom + 1) / mean**2, (freedom + 1) / len(samples)  # of a run that counts
+    runs = _FEWEST
+    while t95(math.floor(runs * share) - 1) * math.sqrt(one / (runs * share)) > PRECISION:
         runs += 1
     return runs
 

@@ -14,6 +14,8 @@ from workbench.stats import (
     ratio_interval,
     relative_half_width,
     t95,
+    t_quantile,
+    trimmed,
 )
 
 
@@ -125,3 +127,31 @@ def test_a_ratio_of_independent_means_covers_the_truth(count: int) -> None:
         _ratio, (low, high) = independent_ratio(sum(a) / count, first, sum(b) / count, second)
         held += low <= 1.3 <= high
     assert 0.94 < held / trials < 0.995
+
+
+def test_a_trimmed_mean_by_hand() -> None:
+    # twenty values, two left out at each end: 3 to 18; pulled in, both ends count three times
+    mean, variance, freedom = trimmed([float(value) for value in range(1, 21)])
+    pulled = [3.0] * 3 + [float(value) for value in range(4, 18)] + [18.0] * 3
+    assert (mean, freedom) == (10.5, 15)
+    assert variance == pytest.approx(19 * statistics.variance(pulled) / (16 * 15))
+
+
+def test_few_values_are_not_trimmed() -> None:
+    values = [1.0, 2.0, 4.0, 9.0]
+    assert trimmed(values) == pytest.approx((4.0, statistics.variance(values) / 4, 3))
+
+
+@pytest.mark.parametrize(("size", "stalls"), [(8, 0.0), (10, 0.0), (12, 0.04), (30, 0.04)])
+def test_a_trimmed_interval_holds_the_middle_and_stalls_do_not_widen_it(size: int, stalls: float) -> None:
+    """Differences of two runs, of which either may be held up by a quarter."""
+    draw, rounds, held, narrow = random.Random(size), 3000, 0, 0.0
+    for _ in range(rounds):
+        values = [draw.gauss(0, 0.02) + draw.choice((-0.25, 0.25)) * (draw.random() < stalls) for _ in range(size)]
+        mean, variance, freedom = trimmed(values)
+        half = t_quantile(0.025, freedom) * math.sqrt(variance)
+        held += abs(mean) <= half
+        low, high = mean_interval(values)
+        narrow += 2 * half / (high - low) / rounds
+    assert held / rounds > 0.935
+    assert narrow < (0.9 if stalls else 1.2)

@@ -42,6 +42,21 @@ def test_the_spread_is_pooled_and_one_that_scatters_more_keeps_its_own() -> None
     assert estimate([visit], 0, 2).half_width() >= t_quantile(0.025, freedom) * spread / 2
 
 
+def test_from_eight_rounds_on_a_pair_that_is_quiet_is_judged_by_its_own_spread() -> None:
+    wobbles = [0.01, -0.01, 0.02, -0.02, 0.01, -0.01, 0.02, -0.02]
+    few, enough = (Visit([{0: 0.0, 1: 0.1 + w, 2: 10 * w} for w in wobbles[:count]]) for count in (7, 8))
+    assert estimate([few], 0, 1).half_width() > 0.05
+    assert estimate([enough], 0, 1).half_width() < 0.02
+    assert estimate([enough], 0, 2).half_width() > 0.1
+
+
+def test_one_run_of_ten_that_was_held_up_does_not_decide() -> None:
+    wobbles = [0.01, -0.01] * 6
+    quiet, held = (Visit([{0: 0.0, 1: 0.1 + w} for w in (*wobbles[:-1], last)]) for last in (-0.01, -0.4))
+    assert estimate([held], 0, 1).mean == pytest.approx(estimate([quiet], 0, 1).mean, abs=0.01)
+    assert estimate([held], 0, 1).half_width() < 2 * estimate([quiet], 0, 1).half_width()
+
+
 def test_neighbours_of_one_configuration_stand_where_rounds_meet() -> None:
     visit = Visit([{0: 1.0, 1: 2.0}, {1: 2.5, 0: 1.1}, {0: 1.3, 1: 2.2}])
     assert same([visit]) == pytest.approx([0.5, 0.2])

@@ -25,6 +25,16 @@ def test_the_winner_is_the_exhaustive_one_or_inside_its_interval_in_20_of_20(met
     assert fmean(each.loads for each in raced) <= 2 * raced[0].all_loads
 
 
+@pytest.mark.parametrize("metric", simulated.METRICS)
+def test_without_engines_side_by_side_it_finds_the_same_winner(metric: str) -> None:
+    """As with a model that fills most of the memory: the reference is loaded again between two groups."""
+    place = simulated.land(metric)
+    raced = [simulated.simulate(place, seed, RULES, together=False) for seed in range(simulated.SEEDS)]
+    assert sum(each.inside for each in raced) >= 19
+    assert not any(each.dropped_best for each in raced)
+    assert fmean(each.share for each in raced) <= simulated.MOST_SHARE
+
+
 def test_the_noise_is_that_of_the_kept_benchmark() -> None:
     """Drift, autocorrelation and heavy tails are in it: without them a simulation would prove little."""
     noise = simulated.land("prefill").noise
@@ -67,6 +77,23 @@ def test_side_by_side_each_group_is_loaded_once_and_finalists_meet_directly() ->
     assert all(len(step.groups) <= 2 for step in steps)
     assert race.against(1, 4).half_width() <= RULES.precision
     assert set(steps[-1].arms) == {1, 4}
+
+
+def test_a_group_that_nothing_links_yet_is_judged_by_its_own_best() -> None:
+    race = Race([0, 1, 1, 1, 1], RULES)
+    race.tell(Step((0,), (0,), (0,)), {0: 0.0})
+    for wobble in (0.01, -0.01):
+        race.tell(Step((1, 2, 3, 4), (1,), (1,)), {1: wobble, 2: 0.1 - wobble, 3: 0.9 + wobble, 4: 0.1 + wobble})
+    assert race.ranked[:2] == [0, 3]
+    assert race.rivals(2) == [0, 3]
+    assert race.settled(3, 2)
+
+
+def test_a_visit_that_nothing_links_leaves_rounds_for_the_next() -> None:
+    race = Race([0, 1], Rules(precision=0.001))
+    go(race, [0.0, 0.05], spread=0.05)
+    assert sum(1 in each for each in race.visits[1].rounds) < race.rules.most_rounds / 2
+    assert race.against(0, 1).samples
 
 
 def test_groups_that_never_meet_lie_between_visits_of_the_reference() -> None:

@@ -19,7 +19,7 @@ from workbench.probes.conditions import During
 from workbench.probes.context import Context
 from workbench.probes.device.gate import together
 from workbench.probes.memory import Peak
-from workbench.probes.timing import fixed_run, prepare
+from workbench.probes.timing import fixed_run, prepare, warm_up_tokens
 from workbench.results import Block, Workload
 from workbench.words import say
 
@@ -34,7 +34,7 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> Block:
         blocks = Blocks(bench, Workload(**params["workload"]), context)
         if params.get("warm_up"):
             context.enter(say("phase.warming_up"))
-            blocks.run()
+            blocks.warm_up()
         context.enter(say("phase.comparing"))
         halves = [blocks.run() for _ in range(params.get("runs", 1))]
     return Block(
@@ -55,6 +55,10 @@ class Blocks:
         block = workload if whole else block_of(workload)
         self.batch: dict[str, torch.Tensor] = prepare(bench, block)
         self.workload = block.replace(prompt_tokens=self.batch["input_ids"].shape[1])
+
+    def warm_up(self) -> None:
+        """Nothing that a run does is done for the first time after it."""
+        fixed_run(self._bench, self.batch, warm_up_tokens(self._bench.config, self.workload.new_tokens), self._context)
 
     def run(self) -> Half:
         """One run under the configuration in force."""

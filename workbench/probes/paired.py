@@ -47,7 +47,7 @@ def _compare(bench: Bench, params: dict[str, Any], context: Context) -> Comparis
     resolved: list[Resolved] = []
     for config in sides:
         bench.switch(config, context)
-        blocks.run()
+        blocks.warm_up()
         resolved.append(bench.resolved())
     context.enter(say("phase.agreement"))
     same = agreement.of(bench, sides, blocks.batch, blocks.workload.new_tokens, context)

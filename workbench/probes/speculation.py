@@ -43,7 +43,7 @@ def _run(bench: Bench, params: dict[str, Any], context: Context) -> SpeculationR
         bench.switch(config, context)
         if bench.resolved().assistant not in ("", loaded):
             load_s = time.perf_counter() - started
-        blocks.run()
+        blocks.warm_up()
         resolved.append(bench.resolved())
     drafts = bench.drafts
     if drafts is None or resolved[1].speculation != sides[1].speculation:

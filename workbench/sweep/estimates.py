@@ -4,7 +4,9 @@ A visit is a stretch in which what is resident stays so: one load, or two side b
 configurations that are close in time. Three ways lead from a to b, the first that there is:
 
 shared rounds    both in one round: what disturbed the round cancels. The spread of a run is pooled over the rounds of
-                 all visits (residuals of rounds × configurations); one that scatters more is judged by its own
+                 all visits (residuals of rounds × configurations); one that scatters more is judged by its own,
+                 and so is whoever has had eight rounds: configurations do not scatter alike. A tenth at each end is
+                 left out then, so that one run that the machine held up does not cost twenty more
 the reference    in rounds with a and in rounds with b (an engine beside theirs): a against the reference, b against
                  the reference; the variances add
 a bracket        the reference cannot be resident beside a group, and is measured before and after its visits. Between
@@ -23,11 +25,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import fmean
 
-from workbench.stats import t_quantile
+from workbench.stats import t_quantile, trimmed
 
 REFERENCE = 0  # the arm that links groups
 _BRACKET = 0.75
 _LEVELS = 3
+_OWN = 8  # rounds from which on a pair is judged by its own spread alone
 
 
 @dataclass
@@ -134,11 +137,11 @@ def _shared(visits: Sequence[Visit], a: int, b: int, pooled: Noise) -> Estimate:
     found = [each[b] - each[a] for visit in visits for each in visit.rounds if a in each and b in each]
     if len(found) < 2:
         return UNKNOWN
-    spread, freedom = pooled
-    own = variance(found)
-    if freedom < len(found) - 1:  # the arms came and went: no stretch told
-        spread, freedom = own / 2, len(found) - 1
-    return Estimate(fmean(found), max(own, 2 * spread) / len(found), freedom, len(found))
+    count, (spread, freedom) = len(found), pooled
+    mean, own, own_freedom = trimmed(found)
+    if count < _OWN and freedom >= own_freedom:
+        return Estimate(mean, max(own, 2 * spread / count), freedom, count)
+    return Estimate(mean, own, own_freedom, count)  # else the arms came and went: no stretch told
 
 
 @dataclass(frozen=True)

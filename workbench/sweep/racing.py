@@ -191,11 +191,11 @@ class Race(Standing):
         if wanted[0] in arms and len(arms) > 1:
             return True
         if not self._goal:
+            had = max(map(self.rounds, arms))
             spread, _ = noise(self.visits)
-            needed = (
-                16 * spread / self.rules.precision**2 if math.isfinite(spread) else 0
-            )  # 2 standard errors of 4 runs
-            self._goal = max(max(map(self.rounds, arms)) + self.rules.looks[0], math.ceil(needed))
+            needed = 16 * spread / self.rules.precision**2  # 2 standard errors of 4 runs
+            left = had + self.rules.most_rounds // self.rules.most_visits  # one visit says nothing without others
+            self._goal = max(had + self.rules.looks[0], math.ceil(min(needed, left)))
         return any(self.rounds(arm) < self._goal for arm in arms)
 
     def _open(self, scene: frozenset[int], wanted: Sequence[int]) -> bool:

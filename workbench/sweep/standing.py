@@ -62,7 +62,12 @@ class Standing:
         if not measured:
             return []
         anchor = REFERENCE if self.rounds(REFERENCE) else measured[0]
-        first = sorted(measured, key=lambda arm: (-self._gain(anchor, arm), arm))
+        firsts = {self.groups[arm]: arm for arm in reversed(measured)}  # where nothing links them yet
+
+        def order(arm: int) -> tuple[float, float, int]:
+            return -self._gain(anchor, arm), -self._gain(firsts[self.groups[arm]], arm), arm
+
+        first = sorted(measured, key=order)
         # through the anchor they may stand otherwise than directly: the leader is whom nobody measured beside it beats
         leader = first[0]
         for arm in first[1:]:
