@@ -14,6 +14,7 @@ _T95 = (
     2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
 
+TRIMMED = 0.1  # of the values, at each end of a trimmed mean
 FEWEST_CLUSTERS = 6  # below them a bootstrap over clusters says nothing of its tails
 
 _RESAMPLES = 2000
@@ -68,7 +69,7 @@ def mean_interval(samples: Sequence[float]) -> Interval:
     return fmean(samples) - half, fmean(samples) + half
 
 
-def trimmed(values: Sequence[float], share: float = 0.1) -> tuple[float, float, float]:
+def trimmed(values: Sequence[float], share: float = TRIMMED) -> tuple[float, float, float]:
     """Trimmed mean, its variance and degrees of freedom: `share` of the values is left out at each end.
 
     One value of ten that was held up no longer decides (Tukey & McLaughlin 1963, Sankhya A 25; the variance is that

@@ -106,7 +106,7 @@ def test_stop_returns_what_is_known_and_the_next_call_goes_on(demo_home: Path, r
     how = {**HOW, "precision": 0.8}
     space = {"attention": ["sdpa", "eager"], "threads": [1]}
     first = wb.sweep(
-        TINY, space, WORK, host="inline", runs=runs, progress=rounds.append, stop=lambda: len(rounds) > 2, **how
+        TINY, space, WORK, host="inline", runs=runs, progress=rounds.append, stop=lambda: len(rounds) > 1, **how
     )
     assert first.stopped_by == "stopped"
     assert 0 < first.runs < 6

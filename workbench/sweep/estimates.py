@@ -4,9 +4,9 @@ A visit is a stretch in which what is resident stays so: one load, or two side b
 configurations that are close in time. Three ways lead from a to b, the first that there is:
 
 shared rounds    both in one round: what disturbed the round cancels. The spread of a run is pooled over the rounds of
-                 all visits (residuals of rounds × configurations); one that scatters more is judged by its own,
-                 and so is whoever has had eight rounds: configurations do not scatter alike. A tenth at each end is
-                 left out then, so that one run that the machine held up does not cost twenty more
+                 all visits (residuals of rounds × configurations) and those still in question, for configurations do
+                 not scatter alike; one that scatters more is judged by its own. From ten rounds on a tenth at each end
+                 is left out, so that one run that the machine held up does not cost twenty more
 the reference    in rounds with a and in rounds with b (an engine beside theirs): a against the reference, b against
                  the reference; the variances add
 a bracket        the reference cannot be resident beside a group, and is measured before and after its visits. Between
@@ -20,17 +20,16 @@ a bracket        the reference cannot be resident beside a group, and is measure
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import fmean
 
-from workbench.stats import t_quantile, trimmed
+from workbench.stats import TRIMMED, t_quantile, trimmed
 
 REFERENCE = 0  # the arm that links groups
 _BRACKET = 0.75
 _LEVELS = 3
-_OWN = 8  # rounds from which on a pair is judged by its own spread alone
 
 
 @dataclass
@@ -87,24 +86,37 @@ def estimate(visits: Sequence[Visit], a: int, b: int, pooled: Noise | None = Non
     return found.minus(_moved(visits, share)) if share else found
 
 
-def noise(visits: Iterable[Visit]) -> Noise:
+def noise(visits: Iterable[Visit], arms: Collection[int] | None = None) -> Noise:
     """The variance of one run beside the others of its round, and its degrees of freedom, over all visits.
 
-    Of each stretch of rounds with the same arms: what is left of rounds × arms without row and column means.
+    Of each stretch of rounds with the same arms: what is left of rounds × arms without row and column means. Of twenty
+    and more the tenth at each end is pulled in, as a trimmed mean leaves it out. arms: those that count; None: all.
     """
-    squares, freedom = 0.0, 0
+    rest: list[float] = []
+    freedom = 0
     for visit in visits:
-        for stretch in _stretches(visit):
-            arms = list(stretch[0])
-            if len(arms) < 2 or len(stretch) < 2:
+        for stretch in _stretches(visit, arms):
+            among = list(stretch[0])
+            if len(among) < 2 or len(stretch) < 2:
                 continue
             rows = [fmean(each.values()) for each in stretch]
             whole = fmean(rows)
-            for arm in arms:
+            for arm in among:
                 level = fmean(each[arm] for each in stretch)
-                squares += sum((each[arm] - row - level + whole) ** 2 for each, row in zip(stretch, rows, strict=True))
-            freedom += (len(arms) - 1) * (len(stretch) - 1)
-    return (squares / freedom if freedom else math.inf), freedom
+                rest += [each[arm] - row - level + whole for each, row in zip(stretch, rows, strict=True)]
+            freedom += (len(among) - 1) * (len(stretch) - 1)
+    if not freedom:
+        return math.inf, 0
+    return _pulled(rest) / freedom, freedom
+
+
+def _pulled(rest: Sequence[float]) -> float:
+    """Their squares, winsorised, on the scale of a trimmed mean's variance."""
+    cut = int(TRIMMED * len(rest)) if len(rest) >= 20 else 0
+    ordered = sorted(rest)
+    low, high = ordered[cut], ordered[-1 - cut]
+    kept = 1 - 2 * cut / len(rest)
+    return math.fsum(min(max(value, low), high) ** 2 for value in rest) / kept**2
 
 
 def variance(values: Sequence[float]) -> float:
@@ -123,9 +135,10 @@ def same(visits: Iterable[Visit]) -> list[float]:
     return found
 
 
-def _stretches(visit: Visit) -> list[list[dict[int, float]]]:
+def _stretches(visit: Visit, arms: Collection[int] | None) -> list[list[dict[int, float]]]:
     found: list[list[dict[int, float]]] = []
-    for each in visit.rounds:
+    for whole in visit.rounds:
+        each = whole if arms is None else {arm: gain for arm, gain in whole.items() if arm in arms}
         if found and found[-1][0].keys() == each.keys():
             found[-1].append(each)
         else:
@@ -139,9 +152,9 @@ def _shared(visits: Sequence[Visit], a: int, b: int, pooled: Noise) -> Estimate:
         return UNKNOWN
     count, (spread, freedom) = len(found), pooled
     mean, own, own_freedom = trimmed(found)
-    if count < _OWN and freedom >= own_freedom:
-        return Estimate(mean, max(own, 2 * spread / count), freedom, count)
-    return Estimate(mean, own, own_freedom, count)  # else the arms came and went: no stretch told
+    if freedom < own_freedom:  # the arms came and went: no stretch told
+        return Estimate(mean, own, own_freedom, count)
+    return Estimate(mean, max(own, 2 * spread / count), freedom, count)
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,7 @@ class Lanes(Race):
     def settle(self) -> None:
         """No place asks any more: what is read now is the same however they took turns."""
         self.visits = self._others(-1)
-        self._known.clear()
-        self._noise, self._ranked, self._apart = None, None, None
+        self._anew()
 
     def _others(self, place: int) -> list[Visit]:
         kept = [visit for visit in self.visits if visit.place != place and visit.rounds]

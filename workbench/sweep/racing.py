@@ -20,7 +20,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from workbench.sweep.estimates import REFERENCE, Visit, noise
+from workbench.sweep.estimates import REFERENCE, Visit
 from workbench.sweep.rules import Dropped, Rules, Step
 from workbench.sweep.standing import Standing
 
@@ -73,7 +73,7 @@ class Race(Standing):
         """It failed or broke a constraint; rounds go on without it, and with those that were behind it alone."""
         self.gone.add(arm)
         self.dropped = {other: told for other, told in self.dropped.items() if told.leader != arm}
-        self._ranked = None
+        self._anew()
 
     def unloaded(self) -> None:
         """Nothing is resident any more."""
@@ -161,7 +161,7 @@ class Race(Standing):
         """Runs still to come, by the spread so far: those of the screening, and those of who is in question."""
         rules = self.rules
         screening = sum(rules.screening for arm in self.alive if arm not in self._seen)
-        spread, _ = noise(self.visits)
+        spread, _ = self._pool()
         if screening or not math.isfinite(spread):
             return screening
         needed = math.ceil(8 * spread / rules.precision**2)  # two standard errors of a pair
@@ -192,7 +192,7 @@ class Race(Standing):
             return True
         if not self._goal:
             had = max(map(self.rounds, arms))
-            spread, _ = noise(self.visits)
+            spread, _ = self._pool()
             needed = 16 * spread / self.rules.precision**2  # 2 standard errors of 4 runs
             left = had + self.rules.most_rounds // self.rules.most_visits  # one visit says nothing without others
             self._goal = max(had + self.rules.looks[0], math.ceil(min(needed, left)))
@@ -243,5 +243,6 @@ class Race(Standing):
             ]
             if lost:
                 behind[arm] = Dropped(lost[0], told[lost[0]], tail, self.rounds(arm))
-        self.dropped |= behind
-        self._ranked = None
+        if behind:
+            self.dropped |= behind
+            self._anew()

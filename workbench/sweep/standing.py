@@ -9,6 +9,8 @@ from workbench.judging import chance
 from workbench.sweep.estimates import REFERENCE, UNKNOWN, Estimate, Noise, Visit, estimate, noise, same
 from workbench.sweep.rules import Dropped, Rules
 
+_FREEDOM = 6  # degrees of it that a spread is known well by
+
 
 class Standing:
     """What rounds say of arms.
@@ -33,6 +35,10 @@ class Standing:
         """A round, to the last visit."""
         self.visits[-1].rounds.append(dict(gains))
         self._rounds.update(gains.keys())
+        self._anew()
+
+    def _anew(self) -> None:
+        """What is known follows from the rounds and from who is left."""
         self._known.clear()
         self._noise, self._ranked, self._apart = None, None, None
 
@@ -46,9 +52,14 @@ class Standing:
     def against(self, a: int, b: int) -> Estimate:
         """b against a."""
         if (a, b) not in self._known:
-            self._noise = self._noise or noise(self.visits)
+            self._noise = self._noise or self._pool()
             self._known[a, b] = estimate(self.visits, a, b, self._noise)
         return self._known[a, b]
+
+    def _pool(self) -> Noise:
+        """The spread of those that are left, where enough is known of it: configurations do not scatter alike."""
+        left = noise(self.visits, set(self.alive))
+        return left if left[1] >= _FREEDOM else noise(self.visits)
 
     @property
     def ranked(self) -> list[int]:
