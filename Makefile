@@ -6,7 +6,7 @@
 RUN := @sh tools/python.sh -m workbench.bootstrap
 
 .DEFAULT_GOAL := help
-.PHONY: help lab install test check test-slow bench fmt clean
+.PHONY: help lab install test check test-slow bench docs fmt clean
 
 help:
 	$(RUN) --help
@@ -28,6 +28,9 @@ test-slow:
 
 bench:
 	$(RUN) bench $(BENCH_ARGS)
+
+docs:
+	$(RUN) docs
 
 fmt:
 	$(RUN) fmt

@@ -14,7 +14,7 @@ from workbench.knobs import KNOBS, Cost
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (
-    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md"),
     *("docs/course.md", "docs/monitoring.md", "docs/profiling.md"),
 )
 MOST_PICTURE_BYTES = 300_000
@@ -52,6 +52,18 @@ def test_links_and_named_files_exist(name: str) -> None:
 
 def test_what_was_run_on_a_gpu_is_what_the_kept_reports_say() -> None:
     assert told(proofs(ROOT / "benchmarks/results")) in " ".join(read("README.md").split())
+
+
+def test_the_chinese_readme_has_all_that_the_english_one_has() -> None:
+    """The same sections, rows with the same numbers, code and links, in the same order."""
+    english, chinese = read("README.md"), read("README.zh-CN.md")
+    for part in (r"^(#+) ", r"```\w*\n.*?```", r"\]\((https?:[^)]+)\)"):
+        assert re.findall(part, english, re.M | re.S) == re.findall(part, chinese, re.M | re.S)
+    rows = [re.findall(r"^\|.*$", text, re.M) for text in (english, chinese)]
+    assert len(rows[0]) == len(rows[1])
+    for own, other in zip(*rows, strict=True):
+        assert own.count("|") == other.count("|")
+        assert sorted(re.findall(r"\d+(?:[.,]\d+)*", own)) == sorted(re.findall(r"\d+(?:[.,]\d+)*", other)), other
 
 
 def test_pictures_are_small() -> None:

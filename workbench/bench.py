@@ -14,7 +14,7 @@ from workbench.catalog.sources import Source, needs_hub
 from workbench.checks import as_batch, as_processors, as_seed, at_least_one, refuse_impossible
 from workbench.config import Config
 from workbench.errors import CapabilityError, ConfigError, Stopped, WorkbenchError, WorkerDied
-from workbench.events import Dispatcher, forwarding, stopping
+from workbench.events import Dispatcher, counting_from, forwarding, stopping
 from workbench.hosts import registry
 from workbench.hosts.connection import OnEvent
 from workbench.hosts.process import ProcessHost
@@ -164,7 +164,13 @@ class Bench:
         self._dispatcher.send("applied", job, applied)
         return applied
 
-    def generate(
+    def generate(self, job: int, *arguments: Any, **options: Any) -> list[Completion]:
+        """`answers`, told to listeners as what the job came to."""
+        completions = self.answers(job, *arguments, **options)
+        self.tell(job, "result", {"kind": "completions", "value": completions})
+        return completions
+
+    def answers(
         self,
         job: int,
         prompts: Any,
@@ -174,7 +180,9 @@ class Bench:
         chat: bool = True,
         logits_processors: Sequence[Any] = (),
         on_chunk: Callable[[Chunk], None] | None = None,
+        first_row: int = 0,
     ) -> list[Completion]:
+        """Token events count their rows from `first_row`."""
         parameters = {
             "prompts": as_batch(prompts),
             "max_new_tokens": at_least_one("max_new_tokens", max_new_tokens),
@@ -182,11 +190,9 @@ class Bench:
             "chat": chat,
             "logits_processors": self.processors(logits_processors),
         }
-        data = self.host.call("generate", parameters, self._events_of(job, on_chunk))
+        data = self.host.call("generate", parameters, counting_from(first_row, self._events_of(job, on_chunk)))
         self._keep(data)
-        completions = [Completion.from_dict(completion) for completion in data["completions"]]
-        self._dispatcher.send("result", job, {"kind": "completions", "value": completions})
-        return completions
+        return [Completion.from_dict(completion) for completion in data["completions"]]
 
     def processors(self, given: Any) -> list[Any]:
         """Logits processors as a call takes them: a worker is sent import paths only. ConfigError for what is none."""

@@ -112,6 +112,18 @@ def forwarding(
     return pass_on
 
 
+def counting_from(first: int, pass_on: Callable[[str, Any], None]) -> Callable[[str, Any], None]:
+    """`pass_on` with the rows of tokens counted from `first`."""
+
+    def shifted(name: str, data: Any) -> None:
+        if name == "token":
+            chunk = data if isinstance(data, Chunk) else Chunk.from_dict(data)
+            data = chunk.model_copy(update={"row": chunk.row + first})
+        pass_on(name, data)
+
+    return shifted
+
+
 def stopping(
     pass_on: Callable[[str, Any], None], stop: threading.Event, halt: Callable[[], None]
 ) -> Callable[[str, Any], None]:

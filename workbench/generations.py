@@ -27,6 +27,7 @@ from workbench.results import (
     Offload,
     PrefixReuse,
     SavedPrefix,
+    SideBySide,
     Snippet,
     Speculation,
     Stopping,
@@ -36,6 +37,7 @@ from workbench.results import (
     Workload,
 )
 from workbench.results.batching import WAYS
+from workbench.side_by_side import Side, side_by_side
 
 # operation -> what does it, given the bench, the job's number and the arguments of the method of that name
 GENERATIONS: Mapping[str, Callable[..., Any]] = {
@@ -52,6 +54,7 @@ GENERATIONS: Mapping[str, Callable[..., Any]] = {
     "decoding": decoding,
     "stopping": stopping,
     "windows": windows,
+    "side_by_side": side_by_side,
 }
 
 
@@ -208,6 +211,17 @@ class Generations:
         """
         options = {"prompts": prompts, "seeds": seeds, "max_new_tokens": max_new_tokens}
         result: DecodingEffects = self._jobs.wait(self.submit("decoding", changes, **options))
+        return result
+
+    def side_by_side(self, prompt: Any, a: Side, b: Side, max_new_tokens: int = 64, **options: Any) -> SideBySide:
+        """Both answers to one prompt, streamed one after the other, and where they part.
+
+        a, b     Configs, or changes of the one in force; it is in force again afterwards
+        options  seed, chat: as in `generate`
+
+        Single answers: `compare` says which is faster, `quality` which is truer.
+        """
+        result: SideBySide = self._jobs.wait(self.submit("side_by_side", prompt, a, b, max_new_tokens, **options))
         return result
 
     def stopping(

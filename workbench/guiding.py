@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from workbench.advising import advise, try_out
+from workbench.bench import Bench
+from workbench.config import Config
+from workbench.errors import CapabilityError, ModelError
 from workbench.jobs import Jobs
 from workbench.lending import Work, lend
 from workbench.pasted import Pasted
 from workbench.quick_check import quick_check
-from workbench.results import Workload
+from workbench.results import Snippet, Workload
 from workbench.results.advice import Advice, Cure, Finding, QuickCheck
 
 # operation -> what does it, given the bench, the job's number and the arguments of the method of that name
@@ -24,7 +28,9 @@ GUIDANCE: Mapping[str, Callable[..., Any]] = {
 class Guiding:
     """Methods of a session, in a file of their own."""
 
+    _bench: Bench
     _jobs: Jobs
+    export: Callable[..., Snippet]
     submit: Callable[..., Future[Any]]
 
     def advise(self, workload: Workload | None = None, *, budget_s: float = 5.0) -> list[Finding]:
@@ -57,6 +63,45 @@ class Guiding:
         result: QuickCheck = self._jobs.wait(self.submit("quick_check", workload, budget_s=budget_s))
         script: Pasted | None = getattr(self, "pasted", None)
         return result if script is None else result.model_copy(update={"corrected": script.corrected})
+
+    def report(
+        self,
+        path: str | Path = "report",
+        *,
+        sign_off: bool = False,
+        targets: Mapping[str, str] | None = None,
+        roll_back: Config | None = None,
+    ) -> tuple[Path, ...]:
+        """What was found with this model here, as report.html (one file, asks nothing of the net) and report.md.
+
+        path       the folder; sign_off: with what a lead signs, and config.json, which `workbench check` guards
+        targets    {"decode_tps": ">=30", "kld_mean": "<0.05"}: met only where all of the interval keeps them
+        roll_back  what to go back to (default: what transformers does by itself)
+
+        ConfigError for a target that is none; StoreError when the disk refuses.
+        """
+        from workbench.report import Ground, write  # brings plotly, which a session does without
+
+        ground = Ground(
+            facts=self._bench.facts,
+            machine=self._bench.machine,
+            config=self._bench.config,
+            resolved=self._bench.resolved,
+            runs=self._bench.runs,
+            snippet=self._code(),
+        )
+        source = self._bench.source
+        files = source.path / source.gguf_file if source and source.path and source.gguf_file else None
+        if files is None and source is not None:
+            files = source.path
+        return write(ground, path, sign_off=sign_off, files=files, targets=targets, roll_back=roll_back)
+
+    def _code(self) -> Snippet:
+        """As code that loads the model; a random or attached model has none to load: its configuration alone."""
+        try:
+            return self.export("transformers")
+        except (ModelError, CapabilityError):
+            return self.export("json")
 
     def lend(self, work: Work, kind: str, *, halt: Callable[[], None]) -> Any:
         """`work(when_busy)`, with this session's place on the device given to it; what it returns.

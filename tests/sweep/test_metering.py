@@ -11,11 +11,11 @@ import workbench as wb
 from tests.sweep.made import sweep as made
 from tests.sweep.test_sweep import BASE, TINY, Harmed
 from tests.test_energy import IDLE_W, Meter
+from workbench.constraints import limits
 from workbench.powering import LEAST_STEPS, WINDOW_S, counter_here
 from workbench.probes.device import sampler
 from workbench.probes.device.energy import Counter
 from workbench.probes.device.processor import PackageEnergy
-from workbench.sweep.limits import limits
 from workbench.sweep.rows import rows_of
 from workbench.sweep.space import Known, expand
 

@@ -4,8 +4,8 @@ import pytest
 
 import workbench as wb
 from tests.knobs.facts import PLAIN as CPU_ONLY
+from workbench.constraints import Limit, better, limits
 from workbench.results import Workload
-from workbench.sweep.limits import Limit, better, limits
 from workbench.sweep.space import Known, checked, expand, labels, load_of
 
 BASE = wb.Config(device="cpu")

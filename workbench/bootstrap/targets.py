@@ -81,6 +81,10 @@ def _bench(tools: Tools) -> tuple[Command, ...]:
     return ((str(tools.python), "-m", "benchmarks"),)
 
 
+def _docs(tools: Tools) -> tuple[Command, ...]:
+    return ((str(tools.python), "-m", "tools.site"),)
+
+
 def _fmt(tools: Tools) -> tuple[Command, ...]:
     return (
         tools.program("ruff", "check", "--fix", "."),
@@ -98,10 +102,11 @@ TARGETS: dict[str, Target] = {
         "install.help.test_slow", _test_slow, ("base", "demo", "quant"), in_test_home=True, browser=True
     ),
     "bench": Target("install.help.bench", _bench, ("base", "demo"), in_test_home=True),
+    "docs": Target("install.help.docs", _docs),
     "fmt": Target("install.help.fmt", _fmt),
 }
 # What a target needs beside the workbench's own requirements in an environment that we do not install.
-NEEDS_TOOLS = ("test", "check", "test-slow", "bench", "fmt")
+NEEDS_TOOLS = ("test", "check", "test-slow", "bench", "docs", "fmt")
 
 # Everything that is made and not written, for `clean`.
 MADE = (".venv", "build", "dist", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".import_linter_cache", ".hypothesis")

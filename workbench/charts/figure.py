@@ -54,7 +54,7 @@ from workbench.results import (
 )
 from workbench.words import text
 
-_CHARTS: dict[type[Any], Callable[[Any, Theme], dict[str, Any]]] = {
+CHARTS: dict[type[Any], Callable[[Any, Theme], dict[str, Any]]] = {
     Batching: batching,
     Census: census,
     Comparison: compare,
@@ -82,11 +82,16 @@ _CHARTS: dict[type[Any], Callable[[Any, Theme], dict[str, Any]]] = {
 
 
 def figure(result: Result | Decision, theme: Theme = EITHER) -> go.Figure:
-    """The chart of a result (`_CHARTS` names the kinds) or a Decision. TypeError for what has none.
+    """The chart of a result (`CHARTS` names the kinds) or a Decision. TypeError for what has none.
 
     theme  EITHER is readable on a light and on a dark page
     """
-    for kind, draw in _CHARTS.items():
+    return go.Figure(drawn(result, theme))
+
+
+def drawn(result: Result | Decision, theme: Theme = EITHER) -> dict[str, Any]:
+    """The same as a dictionary."""
+    for kind, draw in CHARTS.items():
         if isinstance(result, kind):
-            return go.Figure(draw(result, theme))
+            return draw(result, theme)
     raise TypeError(text("chart.none", kind=type(result).__name__))

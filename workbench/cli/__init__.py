@@ -42,6 +42,7 @@ VERBS = (
     "tokens",
     "script",
     "export",
+    "report",
     "endpoint",
     "convert",
     "quantize",
@@ -53,6 +54,7 @@ VERBS = (
     "tips",
     "gpu-check",
     "kernel",
+    "notebooks",
     "lab",
 )
 

@@ -17,8 +17,11 @@ from types import FrameType
 
 from workbench.cli.reach import reach
 from workbench.errors import WorkbenchError
+from workbench.home import room
 from workbench.machine import doctor
-from workbench.words import text
+from workbench.notebooks import copies
+from workbench.replay import replay_notebook
+from workbench.words import language, text
 
 HELP = text("lab.help")
 NOTEBOOK = Path("notebooks") / "01_environment.ipynb"
@@ -33,24 +36,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-browser", action="store_true", help=text("lab.option_no_browser"))
     parser.add_argument("--model", help=text("lab.option_model"))
     parser.add_argument("--directory", type=Path, help=text("lab.option_directory"))
+    parser.add_argument("--copies", type=Path, metavar="FOLDER", help=text("lab.option_copies"))
+    parser.add_argument("--replay", type=Path, metavar="FILE", help=text("lab.option_replay"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Starts JupyterLab and waits for its end. 0: ended on request; a WorkbenchError says why it could not start."""
     if importlib.util.find_spec("jupyterlab") is None:
         raise WorkbenchError("lab.missing", python=sys.executable, command="pip install jupyterlab")
-    folder = shown_folder(args.directory)
+    with tempfile.TemporaryDirectory(prefix="workbench-replay-", ignore_cleanup_errors=True) as scratch:
+        folder, first = opened_at(args, Path(scratch))
+        return _serve(args, folder, first)
+
+
+def opened_at(args: argparse.Namespace, scratch: Path) -> tuple[Path, Path]:
+    """(folder that JupyterLab shows, the notebook in it that is opened). Copies where they are asked for, and where the
+    language is not that of the originals."""
+    if args.replay is not None:
+        return scratch, replay_notebook(args.replay, scratch)
+    own = args.copies or (room(f"notebooks-{language()}") if language() != "en" and args.directory is None else None)
+    if own is not None:
+        copies(own / NOTEBOOK.parent)
+        return own.resolve(), NOTEBOOK
+    return shown_folder(args.directory), NOTEBOOK
+
+
+def _serve(args: argparse.Namespace, folder: Path, first: Path) -> int:
     port = chosen_port(args.port)
     environment = dict(os.environ)
     if args.model:
         environment["WORKBENCH_MODEL"] = args.model
     from_here = reach(os.environ, port)
-    command = jupyter_command(folder, port, browser=from_here.browser and not args.no_browser)
+    command = jupyter_command(folder, port, browser=from_here.browser and not args.no_browser, first=first)
     # stderr, so that a program that reads stdout gets the address alone
     doctor(measure=True, progress=lambda said: print(said, file=sys.stderr, flush=True))
     print(text("lab.starting"), file=sys.stderr, flush=True)
-    if not (folder / NOTEBOOK).exists():
-        print(text("lab.no_notebook", notebook=NOTEBOOK.as_posix(), folder=folder), file=sys.stderr)
+    if not (folder / first).exists():
+        print(text("lab.no_notebook", notebook=first.as_posix(), folder=folder), file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="workbench-lab-", ignore_cleanup_errors=True) as scratch:
         # A runtime folder of its own: the file with the address and token is found by asking no other server.
         environment["JUPYTER_RUNTIME_DIR"] = scratch
@@ -112,7 +134,7 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def jupyter_command(folder: Path, port: int, browser: bool) -> list[str]:
+def jupyter_command(folder: Path, port: int, browser: bool, first: Path = NOTEBOOK) -> list[str]:
     command = [
         *(sys.executable, "-m", "jupyterlab"),
         "--ServerApp.ip=127.0.0.1",
@@ -123,8 +145,8 @@ def jupyter_command(folder: Path, port: int, browser: bool) -> list[str]:
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--Application.log_level=WARN",
     ]
-    if (folder / NOTEBOOK).exists():
-        command.append(f"--LabApp.default_url=/lab/tree/{NOTEBOOK.as_posix()}")
+    if (folder / first).exists():
+        command.append(f"--LabApp.default_url=/lab/tree/{first.as_posix()}")
     if not browser:
         command.append("--no-browser")
     if os.name == "posix" and os.geteuid() == 0:
@@ -157,7 +179,8 @@ def _listens(port: int) -> bool:
 
 
 def _url(info: dict[str, str], command: list[str]) -> str:
-    tree = f"/tree/{NOTEBOOK.as_posix()}" if any("default_url" in part for part in command) else ""
+    told = [part.partition("=/lab")[2] for part in command if part.startswith("--LabApp.default_url=")]
+    tree = told[0] if told else ""
     token = f"?token={info['token']}" if info["token"] else ""
     return f"{info['url'].rstrip('/')}/lab{tree}{token}"
 

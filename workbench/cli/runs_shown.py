@@ -39,7 +39,7 @@ def differing(found: KeptDiff) -> list[str]:
             rows = [(name, _word(old), _word(new)) for name, (old, new) in differences.items()]
             lines += [*table(rows, (text(f"runs.part.{part}"), *names)), ""]
     if found.comparison is not None:
-        return lines + _compared(found.comparison)
+        return [*lines, *_compared(found.comparison), *([str(found.tokens)] if found.tokens else [])]
     if found.metrics:
         rows = [(name, _word(old), _word(new)) for name, (old, new) in found.metrics.items()]
         lines += table(rows, (text("runs.part.metrics"), *names))

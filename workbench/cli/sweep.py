@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench.cli.shared import add_json, add_knobs, add_workload, config_of, emit, knobs_of, table, workload_of
+from workbench.constraints import OBJECTIVES
 from workbench.errors import ConfigError
 from workbench.hosts.registry import WHEN_BUSY
 from workbench.results import Sweep, recorded
-from workbench.sweep.limits import OBJECTIVES
 from workbench.sweep.rows import rows_of
 from workbench.sweep.rules import HOSTS
 from workbench.words import text

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from workbench.config import Config
-from workbench.engine.stored import Stored, stored
+from workbench.engine.stored import Stored, stored, tied
 from workbench.knobs.formats import FORMATS, quantizes
 from workbench.knobs.module_names import covers
 from workbench.results.census import Census, Left, Role, Share
@@ -89,14 +89,11 @@ class _Tables:
 
     embedding: Any
     head: Any
+    tied: bool
 
     @classmethod
     def of(cls, model: Any) -> "_Tables":
-        return cls(model.get_input_embeddings(), model.get_output_embeddings())
-
-    @property
-    def tied(self) -> bool:
-        return self.head is not None and getattr(self.head, "weight", None) is self.embedding.weight
+        return cls(model.get_input_embeddings(), model.get_output_embeddings(), tied(model))
 
     def role(self, one: Stored) -> Role:
         """By the module first, then by the names on the path to it."""

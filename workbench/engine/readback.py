@@ -10,8 +10,9 @@ import torch
 from workbench.catalog.shapes import FIELDS
 from workbench.config import Config
 from workbench.engine import offloading, openmp, placing, quantizing, sharding
-from workbench.engine.quantizing.head import own_head, tied
+from workbench.engine.quantizing.head import own_head
 from workbench.engine.scope import sdpa_backend
+from workbench.engine.stored import tied
 from workbench.engine.weights import Weights
 from workbench.knobs.generation import PENALTIES, SAMPLING
 from workbench.probes import allocator

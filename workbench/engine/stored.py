@@ -46,6 +46,12 @@ class Stored:
     state: tuple[torch.Tensor, ...] = ()
 
 
+def tied(model: Any) -> bool:
+    """Whether the output head multiplies with the embedding table itself."""
+    head = model.get_output_embeddings()
+    return head is not None and getattr(head, "weight", None) is model.get_input_embeddings().weight
+
+
 def stored(model: torch.nn.Module) -> Iterator[Stored]:
     """Everything that the modules of `model` hold, the parameters that several share (a tied head) once."""
     seen: set[int] = set()

@@ -4,6 +4,7 @@ A new knob needs nothing here where it is an argument of `generate` (`workbench.
 entry in the lists of its Piece.
 """
 
+import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from workbench.catalog.quantized import Stated
 from workbench.catalog.sources import Source
 from workbench.config import Config
+from workbench.export.python import imported
 from workbench.export.request import Request
 
 # place of the template -> what stands there, in the template's order
@@ -85,4 +87,15 @@ def joined(pieces: Iterable[Piece]) -> Piece:
             places[name] += lines
         classes += piece.classes
         packages += piece.packages
+    places["late_imports"] = _gathered(places["late_imports"])
     return Piece(places, tuple(dict.fromkeys(classes)), tuple(dict.fromkeys(packages)))
+
+
+def _gathered(lines: list[str]) -> list[str]:
+    """Import lines, those of one module as one."""
+    names: dict[str, list[str]] = {}
+    for node in ast.parse("\n".join(lines)).body:
+        assert isinstance(node, ast.ImportFrom), "that is how pieces import"
+        assert node.module, "from a module"
+        names.setdefault(node.module, []).extend(each.name for each in node.names)
+    return [line for module, found in names.items() for line in imported(module, list(dict.fromkeys(found)))]

@@ -14,6 +14,7 @@ from workbench.session import Session
 
 _MODELS = ("deepseek-llm-7b-base", "deepseek-v2-lite")  # dense; MLA with experts
 _FORMATS = tuple(name for name, entry in FORMATS.items() if not entry.calibrated)  # the others need a copy made before
+_HEADS = ("bnb-int8", "bnb-nf4", "torchao-int8-weight")  # tried with the output head in few bits as well
 _JUDGED = ("bnb-int8", "bnb-nf4", "torchao-int8-weight", "torchao-int4-weight", "torchao-float8")
 _WORK = Workload(prompt_tokens=64, new_tokens=16)
 
@@ -46,8 +47,10 @@ def _formats(findings: Findings, model: str) -> None:
     with Session(model, config=base) as session:
         name = model.removeprefix("random:")
         findings.each([(f"{name} in full", partial(_measure, session, plan, base))])
-        for quantization in _FORMATS:
-            config, what = base.replace(quantization=quantization), f"{name} {quantization}"
+        tried: list[dict[str, Any]] = [{"quantization": each} for each in _FORMATS]
+        tried += [{"quantization": each, "quantize_head": True} for each in _HEADS]
+        for values in tried:
+            config, what = base.replace(**values), f"{name} {values['quantization']}{', head' * (len(values) > 1)}"
             if findings.possible(config, session.facts, what):
                 findings.each([(what, partial(_measure, session, plan, config))])
 

@@ -59,7 +59,7 @@ from workbench.results.energy import (
 )
 from workbench.results.events import DOING, EVENTS, STATES, TIMED, Event
 from workbench.results.experts import Experts, ExpertsWay
-from workbench.results.generation import Chunk, Completion, FinishReason
+from workbench.results.generation import Chunk, Completion, FinishReason, SideBySide, parting
 from workbench.results.kept import Group, Imported, KeptComparison, KeptDiff, KeptMetric, KeptSide
 from workbench.results.latency import (
     CauseShare,
@@ -334,6 +334,7 @@ __all__ = [
     "Shapes",
     "Share",
     "Sharing",
+    "SideBySide",
     "SideConditions",
     "Snippet",
     "Speculation",
@@ -387,6 +388,7 @@ __all__ = [
     "document",
     "entry_record",
     "of_bandwidth",
+    "parting",
     "recorded",
     "verification_record",
     "versions",

@@ -39,6 +39,7 @@ DOING = {
     "decoding": "judging",
     "stopping": "comparing",
     "windows": "comparing",
+    "side_by_side": "generating",
     "offload": "measuring",
     "crossover": "comparing",
     "energy": "measuring",

@@ -1,6 +1,7 @@
 """Text as it comes out of a model: whole (Completion) or in pieces (Chunk)."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from workbench.results.base import Result
 from workbench.words.message import Message
@@ -42,3 +43,22 @@ class Chunk(Result):
     elapsed_s: float
     decode_tps: float | None
     finish_reason: FinishReason | None = None
+
+
+class SideBySide(Result):
+    """One prompt under two configurations, one after the other: single answers, so that no speed here is a verdict.
+
+    a, b      what was asked; answers: of each
+    parts_at  place of the first token that differs, or where one answer goes on and the other has ended; None: the same
+    """
+
+    a: dict[str, Any]
+    b: dict[str, Any]
+    answers: tuple[Completion, Completion]
+    parts_at: int | None
+
+
+def parting(a: Sequence[int], b: Sequence[int]) -> int | None:
+    """Place of the first token that differs; None: both are the same."""
+    at = next((place for place, pair in enumerate(zip(a, b, strict=False)) if pair[0] != pair[1]), None)
+    return at if at is not None or len(a) == len(b) else min(len(a), len(b))

@@ -58,6 +58,7 @@ class KeptDiff(Result):
     machine                     without what is of the moment: free memory, free disk, timings
     metrics                     numbers of both results, those that are the same left out
     comparison                  where both are measurements
+    tokens                      how far both gave the same ones, where both did the same work
     """
 
     a: KeptSide
@@ -69,6 +70,7 @@ class KeptDiff(Result):
     machine: dict[str, tuple[Any, Any]]
     metrics: dict[str, tuple[Any, Any]]
     comparison: KeptComparison | None = None
+    tokens: Message | None = None
 
 
 class Group(Result):

@@ -5,8 +5,9 @@ from typing import Any
 
 from workbench.errors import ConfigError
 from workbench.knobs import KNOBS
-from workbench.results import KeptDiff
-from workbench.runs.comparing import compared, side_of
+from workbench.results import KeptDiff, parting
+from workbench.runs.comparing import compared, measurement_of, side_of
+from workbench.words import Message, say
 
 # of a machine: what is of the moment, or follows from the rest
 _OF_THE_MOMENT = frozenset(
@@ -28,6 +29,7 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> KeptDiff:
     results = tuple(
         {name: value for name, value in (record.get("result") or {}).items() if _is_number(value)} for record in (a, b)
     )
+    tokens = _tokens(a, b) if comparison is not None and comparison.metrics else None
     return KeptDiff(
         a=side_of(a, "a"),
         b=side_of(b, "b"),
@@ -38,7 +40,17 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> KeptDiff:
         machine=_differing(_lasting(a.get("machine")), _lasting(b.get("machine"))),
         metrics=_differing(results[0], results[1]),
         comparison=comparison,
+        tokens=tokens,
     )
+
+
+def _tokens(a: Mapping[str, Any], b: Mapping[str, Any]) -> Message:
+    """Of both answers to the first prompt."""
+    first, second = (measurement_of(record).token_ids for record in (a, b))
+    at = parting(first, second)
+    if at is None:
+        return say("kept.tokens_same", of=len(first))
+    return say("kept.tokens_part", at=at + 1, of=len(first))
 
 
 def _with_defaults(config: Any) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
+from workbench.constraints import ENERGY, better, shown
 from workbench.judging import COMPARED
 from workbench.metrics import METRICS, Better
 from workbench.pairing import SHARED_CORES
@@ -12,7 +13,6 @@ from workbench.results import Sweep, SweepLead, SweepPoint
 from workbench.results.base import Interval
 from workbench.stats import positive_mean_interval
 from workbench.sweep.estimates import Estimate
-from workbench.sweep.limits import ENERGY, better, shown
 from workbench.sweep.runner import Runner
 from workbench.sweep.searching import Search
 from workbench.words import Message, say

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from workbench.constraints import shown
 from workbench.results import Sweep
-from workbench.sweep.limits import shown
 from workbench.sweep.runner import Runner
 from workbench.words import Message, say
 

@@ -1,8 +1,8 @@
 """A sweep as the table that people read: best first, each with why it is where it is."""
 
+from workbench.constraints import shown
 from workbench.metrics import METRICS
 from workbench.results import Sweep, SweepPoint
-from workbench.sweep.limits import shown
 from workbench.sweep.nodes import row
 from workbench.words import text, translate
 from workbench.words.format import interval, number, quantity, ratio, size

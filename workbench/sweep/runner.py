@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from workbench.config import Config
+from workbench.constraints import better, shown
 from workbench.errors import CapabilityError, ModelError, OutOfMemory, Stopped, WorkbenchError, WorkerDied
 from workbench.metrics import Better
 from workbench.pairing import Half
@@ -19,7 +20,6 @@ from workbench.stats import mean_interval
 from workbench.sweep.diary import Diary
 from workbench.sweep.estimates import REFERENCE
 from workbench.sweep.hosts import Host
-from workbench.sweep.limits import better, shown
 from workbench.sweep.racing import Race
 from workbench.sweep.rules import Step
 from workbench.sweep.searching import Search

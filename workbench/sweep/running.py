@@ -11,6 +11,7 @@ from workbench import machine as machines
 from workbench.catalog.sources import find
 from workbench.checks import at_least_one
 from workbench.config import Config
+from workbench.constraints import ENERGY, better, limits
 from workbench.errors import CapabilityError, ConfigError
 from workbench.pairing import block_of
 from workbench.results import Sweep, Workload, recorded
@@ -19,7 +20,6 @@ from workbench.sweep.cluster import ClusterRunner
 from workbench.sweep.diary import Diary, key_of
 from workbench.sweep.hosts import Host, LocalHost
 from workbench.sweep.laying import lay_out, plan_of, together
-from workbench.sweep.limits import ENERGY, better, limits
 from workbench.sweep.metering import metered, with_energy
 from workbench.sweep.outcome import sweep_of
 from workbench.sweep.progress import Progress, progress_of

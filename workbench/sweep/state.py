@@ -7,9 +7,9 @@ from pathlib import Path
 from statistics import fmean
 
 from workbench.config import Config
+from workbench.constraints import Limit
 from workbench.errors import OutOfMemory, WorkbenchError
 from workbench.results import QualityDiff, SweepQuality, SweepRun, Workload
-from workbench.sweep.limits import Limit
 from workbench.sweep.rules import Rules
 from workbench.words import Message, say
 from workbench.words.format import size

@@ -1,6 +1,6 @@
 """The top of the panel: title, state, and the three lines that are always there and always text."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from workbench.export import verified
@@ -19,9 +19,10 @@ class Header:
     """`wb-title`, `wb-state`, `wb-asked`, `wb-ran`, `wb-last`; `wb-export`, `wb-snippet`, `wb-verify`, `wb-verified`.
 
     snippet  the code that is shown, or was last
+    beside, below  further widgets: beside the export, and below that row
     """
 
-    def __init__(self) -> None:
+    def __init__(self, beside: Sequence[Any] = (), below: Sequence[Any] = ()) -> None:
         self._title = markup("", "wb-title")
         self._state = markup("", "wb-state")
         self._asked, self._ran, self._last = (markup("", f"wb-{name}", "wb-line") for name in ("asked", "ran", "last"))
@@ -29,12 +30,16 @@ class Header:
         self._verified = markup("", "wb-verified")
         self._exported = Exported(beside=[self.verify], above=[self._verified])
         self.export = self._exported.button
-        top = row([self._title, self._state, self.export], "wb-top")
-        self.box = column([top, self._asked, self._ran, self._last, self._exported.box], "wb-header")
+        top = row([self._title, self._state, *beside, self.export], "wb-top")
+        lines_and_more = [self._asked, self._ran, self._last, self._exported.box]
+        self.box = column([top, *below, *lines_and_more], "wb-header")
 
     @property
     def snippet(self) -> Snippet | None:
         return self._exported.snippet
+
+    def enable(self, ready: bool) -> None:
+        self.export.disabled = self.verify.disabled = not ready
 
     def title(self, name: str, facts: ModelFacts | None, resolved: Resolved | None) -> None:
         self._title.value = f"<div>{escape(lines.title(name, facts, resolved), MOST_LINE)}</div>"

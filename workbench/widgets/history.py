@@ -1,16 +1,19 @@
-"""The History tab: every measurement that the store has of this model, as an escaped table."""
+"""The History tab's HTML: every measurement that the store has of this model, and two beside each other. Escaped."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from workbench.charts.runs import Run, workload_words
 from workbench.errors import StoreError
 from workbench.knobs import KNOBS
-from workbench.results import Measurement
-from workbench.words import text
-from workbench.words.format import escape, interval, knob_value, number, size
+from workbench.metrics import METRICS
+from workbench.results import KeptComparison, KeptDiff, Measurement, TraceDiff
+from workbench.widgets.table import Table
+from workbench.words import text, translate
+from workbench.words.format import escape, interval, knob_value, number, printable, size
 
+PARTS = ("config", "workload", "resolved", "versions", "machine")
 COLUMNS = ("when", "config", "work", "decode", "prefill", "peak", "machine")
 
 
@@ -25,6 +28,46 @@ def table(runs: Sequence[Run], unreadable: int = 0) -> str:
     head = "".join(f"<th>{escape(text(f'panel.history.{name}'))}</th>" for name in COLUMNS)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in _cells(run))}</tr>" for run in runs)
     return f"{heading}<div class='wb-scroll'><table class='wb-table'><tr>{head}</tr>{body}</table></div>{note}"
+
+
+def short(run: Run) -> str:
+    """One line in a list of runs."""
+    return f"#{run.id} · {_when(run.time)} · {printable(config_words(run.config), 90)}"
+
+
+def difference(found: KeptDiff, traced: TraceDiff | None) -> str:
+    """What differs part by part, the metrics with their intervals, the tokens, and the traces' reasons."""
+    names = found.a.name, found.b.name
+    tables: list[Table] = []
+    for part in PARTS:
+        differing: Mapping[str, tuple[Any, Any]] = getattr(found, part)
+        if differing:
+            rows = tuple((name, knob_value(old), knob_value(new)) for name, (old, new) in differing.items())
+            tables.append(Table((f"{text(f'runs.part.{part}')} · {names[0]}", names[1]), rows))
+    if found.comparison is not None:
+        tables.append(_compared(found.comparison))
+    said = [str(found.tokens)] if found.tokens else []
+    if traced is not None:
+        said += [str(reason) for reason in traced.reasons]
+    else:
+        said.append(text("panel.history.not_traced"))
+    lines = "".join(f"<div>{escape(each, 400)}</div>" for each in said)
+    return f"<div class='wb-scroll'>{''.join(table._repr_html_() for table in tables)}{lines}</div>"
+
+
+def _compared(found: KeptComparison) -> Table:
+    rows = tuple(
+        (
+            f"{translate(METRICS[name].label)}, {METRICS[name].unit}",
+            number(metric.a),
+            number(metric.b),
+            f"{metric.ratio:.2f}× {interval(metric.ci95)}",
+        )
+        for name, metric in found.metrics.items()
+    )
+    told = [found.refused] if found.refused else [metric.verdict for metric in found.metrics.values()]
+    remarks = tuple(map(str, (*told, *found.caveats, found.note)))
+    return Table((found.a.name, found.b.name, text("compare.head.ratio")), rows, remarks)
 
 
 def refused(error: StoreError) -> str:

@@ -3,8 +3,8 @@
 It measures nothing and knows no torch: clicks become `session.submit(...)`, and everything shown comes from what the
 session holds and from its events. A callback returns at once.
 
-Class names for tests and style sheets: wb-panel here, and those that header, bodies, actions, judging, tabs, answer and
-status name; wb-more is the folded knobs, wb-on marks the chosen button.
+Class names for tests and style sheets: wb-panel here, and those that header, starting, bodies, actions, judging, tabs,
+answer and status name; wb-more is the folded knobs, wb-on marks the chosen button.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.config import Config
 from workbench.knobs import KNOBS
-from workbench.results import DOING, EVENTS, Applied, Event
+from workbench.results import DOING, EVENTS, Applied, Event, SideBySide
 from workbench.widgets import action_lines
 from workbench.widgets.actions import Actions
 from workbench.widgets.answer import Answer
@@ -28,6 +28,7 @@ from workbench.widgets.judging import Judging
 from workbench.widgets.knob_board import KnobBoard
 from workbench.widgets.page import Page
 from workbench.widgets.parts import close_tree, column, only_one, row
+from workbench.widgets.starting import Starting
 from workbench.widgets.status import Status
 from workbench.widgets.tabs import TABS, Chart, Tabs
 from workbench.widgets.view import View
@@ -97,7 +98,15 @@ class TuningPanel:
 
     def _build(self, groups: Iterable[str] | None, chart: str, budget_s: float) -> None:
         self._page = Page()
-        self._header = Header()
+        self._starting = Starting(
+            self._session,
+            self._guard,
+            lambda: self._actions.work.workload(),
+            self._config_chosen,
+            partial(self._submit, "apply"),
+            self._status.say,
+        )
+        self._header = Header(self._starting.widgets, [self._starting.naming])
         self._header.export.on_click(self._guard(self._export_clicked))
         self._header.verify.on_click(self._guard(lambda _button: self._submit("verify", self._header.snippet)))
         self._board = KnobBoard(groups, self._situation(), self._guard(self._knob_changed))
@@ -135,13 +144,10 @@ class TuningPanel:
             self._submit,
             self._actions.work,
         )
-        self._answer = Answer(lambda prompt, most: self._submit("generate", [prompt], max_new_tokens=most))
-        self._answer.button.on_click(self._guard(lambda _button: self._answer.clicked()))
+        self._answer = Answer(self._guard, self._submit, lambda: self._comparing.sides(self._pending))
         left = column([self._board.box, self._actions.box], "wb-left")
-        right = column([self._tabs.box, self._answer.box], "wb-right")
-        self.box = column(
-            [self._page, self._header.box, row([left, right], "wb-columns"), self._status.box], "wb-panel"
-        )
+        columns = row([left, column([self._tabs.box, self._answer.box], "wb-right")], "wb-columns")
+        self.box = column([self._page, self._header.box, columns, self._status.box], "wb-panel")
 
     # --- what the session holds
 
@@ -176,9 +182,8 @@ class TuningPanel:
             sides=action_lines.sides(self._comparing.sides(self._pending)),
             repairable=self._evidence.repairable(self._session.config),
         )
-        for part in (self._judging, self._tabs):
+        for part in (self._header, self._starting, self._judging, self._tabs, self._answer):
             part.enable(ready)
-        self._answer.button.disabled = self._header.export.disabled = self._header.verify.disabled = not ready
 
     def _failed(self, error: Exception) -> None:
         """An error of a callback or of the work: shown, and every control back to what is in force."""
@@ -277,6 +282,7 @@ class TuningPanel:
         self._seconds_by_cost[str(result.cost)] = result.seconds
         config = self._session.config
         self._comparing.changed(config)
+        self._starting.undo.changed(config)
         self._pending = {name: value for name, value in self._pending.items() if config[name] != value}
         self._header.hide_snippet()
         self._status.say(action_lines.applied(result))
@@ -286,6 +292,8 @@ class TuningPanel:
 
     def _on_result(self, event: Event) -> None:
         value = event.data["value"]
+        if isinstance(value, SideBySide):
+            self._answer.found(value)
         if self._evidence.take(value, event.data.get("config") or self._session.config):
             self._tabs.found(value)
             self._lines()
@@ -295,6 +303,7 @@ class TuningPanel:
     def _on_error(self, event: Event) -> None:
         if self._changing:
             self._pending.clear()
+            self._starting.undo.failed()
         self._status.say(text("panel.ready"))
         self._failed(event.data)
         self._lines()

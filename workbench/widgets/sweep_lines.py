@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
+from workbench.constraints import shown
 from workbench.metrics import METRICS
 from workbench.results import Sweep, SweepPoint
-from workbench.sweep.limits import shown
 from workbench.sweep.progress import Progress
 from workbench.sweep.rows import remarks_of, standing
 from workbench.widgets.parts import notes

@@ -12,11 +12,11 @@ import ipywidgets
 
 from workbench.charts import Theme
 from workbench.config import Config
+from workbench.constraints import OBJECTIVES, limits
 from workbench.errors import ConfigError
 from workbench.metrics import METRICS
 from workbench.results import Snippet, Sweep
 from workbench.sweep.exporting import export
-from workbench.sweep.limits import OBJECTIVES, limits
 from workbench.sweep.progress import Progress
 from workbench.widgets import sweep_space
 from workbench.widgets.bodies import Situation

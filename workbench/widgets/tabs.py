@@ -8,8 +8,6 @@ import ipywidgets
 
 from workbench.charts import DARK, LIGHT, Theme, memory, speed
 from workbench.charts import census as census_chart
-from workbench.charts.runs import Run
-from workbench.errors import StoreError
 from workbench.metrics import METRICS
 from workbench.results import (
     Census,
@@ -26,14 +24,14 @@ from workbench.results import (
     Trace,
 )
 from workbench.results.advice import Advice, Cure
-from workbench.widgets import history
 from workbench.widgets.advice_tab import AdviceTab
 from workbench.widgets.device_tab import DeviceTab, LatencyTab
 from workbench.widgets.evidence import Evidence
 from workbench.widgets.figure import LaterFigure
 from workbench.widgets.guard import Guard
+from workbench.widgets.history_tab import HistoryTab
 from workbench.widgets.page import Page
-from workbench.widgets.parts import Options, beside, classed, column, markup, row
+from workbench.widgets.parts import Options, beside, classed, column, row
 from workbench.widgets.proof_tabs import CompareTab, ScanTab, TraceTab
 from workbench.widgets.quality_tab import QualityTab
 from workbench.widgets.sweep_tab import SweepTab
@@ -61,7 +59,6 @@ Chart = Literal[
 ]
 TABS: tuple[str, ...] = get_args(Chart)
 SPEEDS = ("decode_tps", "prefill_tps")
-MOST_HISTORY = 100
 _SHOWN_IN = {
     Comparison: "compare",
     Trace: "trace",
@@ -79,8 +76,8 @@ _SHOWN_IN = {
 
 
 class Tabs:
-    """`wb-tabs`, `wb-chart-speed`, `wb-metric-<key>`, `wb-chart-memory`, `wb-chart-census`, `wb-history`, and those of
-    `proof_tabs`, `quality_tab`, `token_tab`, `advice_tab`, `sweep_tab` and `device_tab`.
+    """`wb-tabs`, `wb-chart-speed`, `wb-metric-<key>`, `wb-chart-memory`, `wb-chart-census`, and those of `proof_tabs`,
+    `quality_tab`, `token_tab`, `advice_tab`, `sweep_tab`, `device_tab` and `history_tab`.
 
     evidence  what was found so far
     forecast  of the config in force, or None where there is no model
@@ -149,7 +146,7 @@ class Tabs:
         )
         self._device = DeviceTab(evidence, lambda: self._theme, buttons["energy"])
         self._latency = LatencyTab(evidence, lambda: self._theme, buttons["latency"])
-        self._history = markup("", "wb-history")
+        self._history = HistoryTab(session, guard, clicked)
         pages = {
             "speed": column([self._metrics.box, self._speed.box]),
             "memory": column([self._memory.box, row([buttons["census"], count_help], "wb-scan-row"), self._census.box]),
@@ -162,7 +159,7 @@ class Tabs:
             "sweep": self._sweep.box,
             "device": self._device.box,
             "latency": self._latency.box,
-            "history": self._history,
+            "history": self._history.box,
         }
         self.box = classed(
             ipywidgets.Tab(
@@ -187,13 +184,14 @@ class Tabs:
             "history": (),
         }
         self._show_metric()
-        self._show_history()
+        self._history.refresh()
         self.redraw()
         self.box.observe(guard(lambda _change: self.redraw()), "selected_index")
         page.observe(guard(lambda _change: self.redraw()), "dark")
 
     def enable(self, ready: bool) -> None:
         """The buttons that a tab made itself."""
+        self._history.enable(ready)
         self._advice.enable(ready)
         self._sweep.enable(ready)
 
@@ -207,7 +205,7 @@ class Tabs:
         if isinstance(result, Measurement | QualityDiff):
             self._quality.refresh()
         if isinstance(result, Measurement):
-            self._show_history()
+            self._history.refresh()
         front = next((name for kind, name in _SHOWN_IN.items() if isinstance(result, kind)), self._front)
         if front == self._front:
             self.redraw()
@@ -246,20 +244,3 @@ class Tabs:
         for key, made in self._metrics.buttons.items():
             label = text(f"panel.show.{key}")
             made.description = f"• {label}" if key == self._metric else label
-
-    def _show_history(self) -> None:
-        try:
-            self._history.value = history.table(*_stored(self._session))
-        except StoreError as error:  # the panel works without its store, and says what is wrong with it
-            self._history.value = history.refused(error)
-
-
-def _stored(session: "Session") -> tuple[list[Run], int]:
-    """Stored measurements of this model, newest first, and how many could not be read."""
-    runs, unreadable = [], 0
-    for document in session.runs.list(kind="measurement", model=session.facts.name, limit=MOST_HISTORY):
-        try:
-            runs.append(Run.of_document(document))
-        except (ValueError, KeyError, TypeError):  # written by another version: counted, and said
-            unreadable += 1
-    return runs, unreadable

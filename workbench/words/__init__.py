@@ -2,11 +2,14 @@
 
 Reasons, remedies, verdicts, findings and errors are stored as a code with parameters and become words
 here, through gettext, when they reach a surface. Each room keeps its templates in one file of this
-package: a plain string, or for an error a triple (what happened, why, what to do next).
+package: a plain string, or for an error a triple (what happened, why, what to do next). Other languages:
+`workbench/locale/LANGUAGE/ROOM.json`, English sentence -> translation; `python -m tools.translations` says what lacks.
 """
 
 import gettext
+import json
 import os
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 Template = str | tuple[str, str, str]
 
-_FILES = (
+ROOMS = (
     "advice",
     "agreement",
     "attach",
@@ -56,16 +59,20 @@ _FILES = (
     "memory_health",
     "model",
     "monitor",
+    "notebooks",
     "offload",
     "panel",
     "pasted",
     "placement",
     "prefix",
+    "presets",
     "probes",
     "proving",
     "quality",
     "quality_shown",
     "quantize",
+    "replay",
+    "report",
     "runs",
     "sampling",
     "scan",
@@ -84,7 +91,7 @@ _FILES = (
     "verify",
     "worker",
 )
-_LOCALE = Path(__file__).parents[1] / "locale"
+LOCALE = Path(__file__).parents[1] / "locale"
 
 
 def __getattr__(name: str) -> Any:
@@ -115,15 +122,28 @@ def parts(code: str, params: dict[str, Any]) -> tuple[str, ...]:
 
 
 def translate(sentence: str) -> str:
-    """`sentence` in the language of WORKBENCH_LANG (default: English)."""
-    return _language(os.environ.get("WORKBENCH_LANG", "en")).gettext(sentence)
+    """`sentence` in the language in force, in English where it has none."""
+    return _catalog(language()).gettext(sentence)
+
+
+def language() -> str:
+    """What WORKBENCH_LANG names of the languages that there are (zh_CN.UTF-8 is zh); "en" where it names none."""
+    asked = os.environ.get("WORKBENCH_LANG", "").replace("-", "_").lower()
+    name = asked.partition(".")[0].partition("_")[0]
+    return name if name in languages() else "en"
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """English and those with a catalog."""
+    return ("en", *sorted(folder.name for folder in LOCALE.iterdir() if folder.is_dir()))
 
 
 @cache
 def templates() -> dict[str, Template]:
     """Every template of every room by its code."""
     merged: dict[str, Template] = {}
-    for name in _FILES:
+    for name in ROOMS:
         table: dict[str, Template] = import_module(f"workbench.words.{name}").TEMPLATES
         for code, template in table.items():
             if code in merged:
@@ -132,6 +152,19 @@ def templates() -> dict[str, Template]:
     return merged
 
 
+class _Catalog(gettext.NullTranslations):
+    def __init__(self, sentences: Mapping[str, str]) -> None:
+        super().__init__()
+        self._sentences = sentences
+
+    def gettext(self, message: str) -> str:
+        return self._sentences.get(message, message)
+
+
 @cache
-def _language(language: str) -> gettext.NullTranslations:
-    return gettext.translation("workbench", _LOCALE, languages=[language], fallback=True)
+def _catalog(name: str) -> gettext.NullTranslations:
+    sentences: dict[str, str] = {}
+    if name != "en":
+        for file in sorted((LOCALE / name).glob("*.json")):
+            sentences.update(json.loads(file.read_text(encoding="utf-8")))
+    return _Catalog(sentences)

@@ -10,6 +10,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "install.help.check": "lint, format, types, layers, notebooks stripped, fast tests",
     "install.help.test_slow": "what is too slow for test",
     "install.help.bench": "how fast the workbench itself is, as a table and JSON",
+    "install.help.docs": "the documentation as a site, in build/site",
     "install.help.fmt": "format and fix; strip notebooks",
     "install.help.clean": "remove .venv, build and caches (not your runs or models)",
     "install.no_words": "{target} takes no further words: {words}",

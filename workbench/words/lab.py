@@ -6,6 +6,8 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "lab.option_no_browser": "do not open a browser; the address is printed",
     "lab.option_model": "model on the bench: demo, a hub id, a local directory or random:<slug> (default: WORKBENCH_MODEL, else demo)",
     "lab.option_directory": "folder that JupyterLab shows (default: the one that holds notebooks/)",
+    "lab.option_copies": "work in copies of the notebooks in FOLDER, made there where they are not (workbench notebooks puts them back)",
+    "lab.option_replay": "show runs that another machine recorded: a file of workbench runs export; nothing is measured",
     "lab.starting": "Starting JupyterLab …",
     "lab.open": "JupyterLab is at {url}",
     "lab.over_ssh": "You are here over SSH. On your own computer, run:\n\n    {command}\n\nand open the address above there (with the name you use for this machine, if it goes by another).",

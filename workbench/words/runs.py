@@ -110,6 +110,8 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "runs.import.said": "{problem}",
     "runs.import.strange": "the {kind} was written by a newer workbench or changed by hand ({problem})",
     "kept.not_paired": "two runs of different times, not paired: what changed on the machine between them is in every ratio",
+    "kept.tokens_same": "both gave the same {of} tokens",
+    "kept.tokens_part": "their answers part at token {at} of {of}",
     "kept.other_workload": "no verdict: the two did different work",
     "kept.disturbed": "no verdict: during {side}, {flag}",
     "kept.other_machine": "different machines: {a}; {b}",

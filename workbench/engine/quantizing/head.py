@@ -6,18 +6,12 @@ import torch
 
 from workbench.config import Config
 from workbench.engine.quantizing.library import Library
-from workbench.engine.stored import stored
+from workbench.engine.stored import stored, tied
 
 
 def own_head(model: Any) -> bool:
     """Whether the config calls the head tied, and it is yet a copy of the embedding table, in a place of its own."""
     return bool(model.config.get_text_config().tie_word_embeddings) and not tied(model)
-
-
-def tied(model: Any) -> bool:
-    """Whether the head multiplies with the embedding table itself."""
-    head = model.get_output_embeddings()
-    return head is not None and getattr(head, "weight", None) is model.get_input_embeddings().weight
 
 
 def quantize_head(model: Any, maker: Library, config: Config, group: int | None) -> None:

@@ -86,7 +86,7 @@ TIPS = (
             "A good habit, where P99 comes from at least 100 samples and first token and gap stand apart. The use of SMs and tensor cores is not in nvidia-smi.",
             ("general",),
         ),
-        experiment=Probe("latency", {"seconds": 30}),
+        experiment=Probe("latency", {"seconds": 15}),
         holds_if=(Limit("p99_below_100", equals=False),),
         takes=Takes.MINUTE,
         instead="session.latency: percentiles with their number and interval.",

@@ -1,4 +1,4 @@
-"""Constraints of a sweep: "<8GiB", ">=20", read with their units, and whether what was measured keeps them."""
+"""Constraints on what is measured: "<8GiB", ">=20", read with their units, and whether what was measured keeps them."""
 
 import difflib
 import operator

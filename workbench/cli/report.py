@@ -1,0 +1,44 @@
+"""workbench report: what was found on this bench, as a page to hand on and, with --sign-off, to sign."""
+
+import argparse
+import re
+from pathlib import Path
+
+from workbench.cli.shared import add_bench, config_of, emit, opened
+from workbench.config import Config
+from workbench.errors import ConfigError
+from workbench.words import text
+
+HELP = text("report.help")
+_TARGET = re.compile(r"\s*(\w+)\s*((?:<=|>=|<|>).+)")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_bench(parser)
+    parser.add_argument("--output", type=Path, default=Path("report"), help=text("report.output_help"))
+    parser.add_argument("--sign-off", action="store_true", help=text("report.sign_off_help"))
+    parser.add_argument("--target", action="append", default=[], metavar="LIMIT", help=text("report.target_help"))
+    parser.add_argument("--roll-back", type=Path, metavar="FILE", help=text("report.roll_back_help"))
+
+
+def run(args: argparse.Namespace) -> int:
+    targets = dict(map(_target, args.target))
+    back = _config(args.roll_back) if args.roll_back else None
+    with opened(args, config_of(args)) as session:
+        paths = session.report(args.output, sign_off=args.sign_off, targets=targets, roll_back=back)
+    emit(args, {"schema": "workbench.report/1", "files": [str(path) for path in paths]}, [str(path) for path in paths])
+    return 0
+
+
+def _target(given: str) -> tuple[str, str]:
+    found = _TARGET.fullmatch(given)
+    if found is None:
+        raise ConfigError("report.bad_target", given=repr(given)[:80])
+    return found[1], found[2]
+
+
+def _config(path: Path) -> Config:
+    try:
+        return Config.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("cli.unreadable_file", path=str(path), problem=f"{error}") from error
