@@ -7,6 +7,7 @@ from typing import Any
 
 from workbench.advising import advise, try_out
 from workbench.bench import Bench
+from workbench.catalog.sources import demo_folder
 from workbench.config import Config
 from workbench.errors import CapabilityError, ModelError
 from workbench.jobs import Jobs
@@ -83,6 +84,7 @@ class Guiding:
         from workbench.report import Ground, write  # brings plotly, which a session does without
 
         ground = Ground(
+            model=self._bench.name,
             facts=self._bench.facts,
             machine=self._bench.machine,
             config=self._bench.config,
@@ -90,11 +92,14 @@ class Guiding:
             runs=self._bench.runs,
             snippet=self._code(),
         )
+        return write(ground, path, sign_off=sign_off, files=self._files(), targets=targets, roll_back=roll_back)
+
+    def _files(self) -> Path | None:
+        """Where the model's files lie: a folder, or one GGUF file."""
         source = self._bench.source
-        files = source.path / source.gguf_file if source and source.path and source.gguf_file else None
-        if files is None and source is not None:
-            files = source.path
-        return write(ground, path, sign_off=sign_off, files=files, targets=targets, roll_back=roll_back)
+        if source is None or source.kind == "demo":
+            return demo_folder() if source else None
+        return source.path / source.gguf_file if source.path and source.gguf_file else source.path
 
     def _code(self) -> Snippet:
         """As code that loads the model; a random or attached model has none to load: its configuration alone."""

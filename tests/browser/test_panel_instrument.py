@@ -158,6 +158,7 @@ def test_two_windows_on_one_kernel_show_the_same(panel: Notebook) -> None:
     other = Notebook(panel.lab, panel.page.context.new_page())
     try:
         other.page.set_default_timeout(30_000)
+        panel.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
         other.page.goto(panel.page.url.replace("/lab/tree/", "/lab/workspaces/second/tree/"))
         other.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell").first.wait_for(timeout=60_000)
         other.part("panel").wait_for(timeout=60_000)

@@ -26,8 +26,9 @@ _COLUMNS = ("config", "work", "decode", "prefill", "ttft", "peak", "n")
 
 @dataclass(frozen=True)
 class Ground:
-    """What a report stands on: the model in force, and the store."""
+    """What a report stands on: the model in force, by the name that opens it, and the store."""
 
+    model: str
     facts: ModelFacts
     machine: Machine
     config: Config

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,15 +38,19 @@ def signed(
         (text("report.sign.work"), workload_words(measurement.workload) if measurement else text("report.sign.none")),
         (text("report.sign.evidence"), _evidence(number, judged_number)),
         (text("report.sign.back"), asked(back)),
-        (text("report.sign.guard"), f"workbench check {CONFIG} --model {ground.facts.name}"),
+        (text("report.sign.guard"), f"workbench check {CONFIG} --model {shlex.quote(ground.model)}"),
         (text("report.sign.signature"), ""),
     ]
     return [
         Section(text("report.sign.title"), (text("report.sign.note"),), ("", ""), tuple(conditions)),
         _targets(kept, measurement, judged),
         _files(folder),
-        Section(text("report.sign.back_title"), code=_set(back)),
     ]
+
+
+def way_back(roll_back: Config | None) -> Section:
+    """As a file to go back to."""
+    return Section(text("report.sign.back_title"), code=_set(roll_back or Config()))
 
 
 def _measured(ground: Ground) -> tuple[Measurement | None, int | None]:

@@ -7,7 +7,7 @@ from workbench.config import Config
 from workbench.errors import StoreError
 from workbench.report.content import Ground, sections
 from workbench.report.pages import html, markdown
-from workbench.report.signing import CONFIG, signed
+from workbench.report.signing import CONFIG, signed, way_back
 
 NAME = "report"
 
@@ -25,6 +25,7 @@ def write(
     whole = sections(ground)
     if sign_off or targets:
         whole[1:1] = signed(ground, files, targets, roll_back)
+        whole.append(way_back(roll_back))
     place = Path(folder)
     pages = {f"{NAME}.html": html(whole), f"{NAME}.md": markdown(whole)}
     if sign_off or targets:

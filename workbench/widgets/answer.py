@@ -34,7 +34,7 @@ class Answer:
                 placeholder=text("panel.prompt_hint"),
                 rows=2,
                 continuous_update=True,
-                layout=ipywidgets.Layout(width="auto", flex="1 1 260px"),
+                layout=ipywidgets.Layout(width="auto", flex="1 1 180px"),
             ),
             "wb-prompt",
         )
@@ -50,7 +50,7 @@ class Answer:
         self._chat = classed(
             ipywidgets.Dropdown(
                 options=[(text("panel.prompt_chat"), True), (text("panel.prompt_raw"), False)],
-                layout=ipywidgets.Layout(width="120px"),
+                layout=ipywidgets.Layout(width="112px"),
             ),
             "wb-chat",
         )

@@ -30,7 +30,8 @@ class Header:
         self._verified = markup("", "wb-verified")
         self._exported = Exported(beside=[self.verify], above=[self._verified])
         self.export = self._exported.button
-        top = row([self._title, self._state, *beside, self.export], "wb-top")
+        actions = row([*beside, self.export], "wb-top-actions")
+        top = row([self._title, self._state, actions], "wb-top")
         lines_and_more = [self._asked, self._ran, self._last, self._exported.box]
         self.box = column([top, *below, *lines_and_more], "wb-header")
 

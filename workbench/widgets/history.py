@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from workbench.charts.runs import Run, workload_words
+from workbench.constraints import shown
 from workbench.errors import StoreError
 from workbench.knobs import KNOBS
 from workbench.metrics import METRICS
@@ -52,16 +53,16 @@ def difference(found: KeptDiff, traced: TraceDiff | None) -> str:
     else:
         said.append(text("panel.history.not_traced"))
     lines = "".join(f"<div>{escape(each, 400)}</div>" for each in said)
-    return f"<div class='wb-scroll'>{''.join(table._repr_html_() for table in tables)}{lines}</div>"
+    return f"<div class='wb-differences'>{''.join(table._repr_html_() for table in tables)}{lines}</div>"
 
 
 def _compared(found: KeptComparison) -> Table:
     rows = tuple(
         (
-            f"{translate(METRICS[name].label)}, {METRICS[name].unit}",
-            number(metric.a),
-            number(metric.b),
-            f"{metric.ratio:.2f}× {interval(metric.ci95)}",
+            translate(METRICS[name].label),
+            shown(name, metric.a),
+            shown(name, metric.b),
+            f"{metric.ratio:.2f}× {interval(metric.ci95) if metric.ci95 else ''}",
         )
         for name, metric in found.metrics.items()
     )

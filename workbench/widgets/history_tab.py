@@ -34,7 +34,7 @@ class HistoryTab:
         self._runs: list[Run] = []
         self._table = markup("", "wb-history")
         self._difference = markup("", "wb-history-difference")
-        wide = ipywidgets.Layout(width="auto", flex="1 1 220px")
+        wide = ipywidgets.Layout(width="auto")
         self._choices = {side: classed(ipywidgets.Dropdown(layout=wide), f"wb-history-{side}") for side in SIDES}
         self._diff = button(text("panel.history.diff"), "wb-history-diff")
         self._diff.on_click(guard(lambda _button: self.show_difference()))
@@ -49,20 +49,22 @@ class HistoryTab:
         self._ready = True
 
     def refresh(self) -> None:
-        """Ask the store anew; what is chosen stays chosen."""
+        """Ask the store anew. What is chosen stays chosen until there is a new run: then it is the two newest."""
+        newest = self._runs[0].id if self._runs else None
         try:
             self._runs, unreadable = _stored(self._session)
         except StoreError as error:  # the panel works without its store, and says what is wrong with it
             self._table.value = history.refused(error)
             return
+        known = [run.id for run in self._runs]
         options = [(history.short(run), run.id) for run in self._runs]
         for at, side in enumerate(SIDES):
             field, before = self._choices[side], self._choices[side].value
-            known = [number for _, number in options]
+            stays = before in known and known[0] == newest
             with field.hold_sync():
                 field.options = options
-                newest = known[min(len(known) - 1, 1 - at)] if known else None
-                field.value = before if before in known else newest
+                if known:
+                    field.value = before if stays else known[min(len(known) - 1, 1 - at)]
         self._table.value = history.table(self._runs, unreadable)
         self.enable(self._ready)
 

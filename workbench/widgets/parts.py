@@ -133,8 +133,15 @@ def close_tree(widget: Any) -> None:
 class Options:
     """A row of buttons of which one is chosen, marked by • and colour. Unlike ToggleButtons each can be disabled."""
 
-    def __init__(self, values: Sequence[Any], prefix: str, choose: Callable[[Any], None]) -> None:
-        self.buttons = {value: button(knob_value(value), f"{prefix}-{class_part(value)}") for value in values}
+    def __init__(
+        self,
+        values: Sequence[Any],
+        prefix: str,
+        choose: Callable[[Any], None],
+        label: Callable[[Any], str] = knob_value,
+    ) -> None:
+        self._label = label
+        self.buttons = {value: button(label(value), f"{prefix}-{class_part(value)}") for value in values}
         for value, made in self.buttons.items():
             made.on_click(lambda _button, value=value: choose(value))
         self.box = row(list(self.buttons.values()), "wb-options")
@@ -143,6 +150,6 @@ class Options:
         for value, made in self.buttons.items():
             on = value == chosen
             with made.hold_sync():  # one message to the page
-                made.description = f"• {knob_value(value)}" if on else knob_value(value)
+                made.description = f"• {self._label(value)}" if on else self._label(value)
                 made.disabled = disabled(value)
                 set_class(made, "wb-on", on)

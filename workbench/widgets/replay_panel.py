@@ -30,7 +30,7 @@ class ReplayPanel:
         self._page = Page()
         self._guard = Guard(self._failed)
         options = [(_words(each), at) for at, each in enumerate(self.replay.records)]
-        wide = ipywidgets.Layout(width="auto", flex="1 1 320px")
+        wide = ipywidgets.Layout(width="auto")
         self._record = classed(ipywidgets.Dropdown(options=options, layout=wide), "wb-replay-record")
         self._record.observe(self._guard(lambda _change: self._hide()), "value")
         self._guess = classed(ipywidgets.Text(layout=ipywidgets.Layout(width="260px")), "wb-replay-guess")
@@ -52,7 +52,7 @@ class ReplayPanel:
             [
                 self._page,
                 markup("".join(top), "wb-replay-mark"),
-                row(fields, "wb-prompt-row"),
+                row(fields, "wb-replay-row"),
                 self._said,
                 self._figure.box,
                 self._table,

@@ -41,9 +41,10 @@ class Starting:
         self.undo = Undo(session.config)
         self._undo = button(text("panel.undo"), "wb-undo", tooltip=text("panel.undo_help"))
         self._undo.on_click(guard(lambda _button: self._back()))
+        options = self._options()
         narrow = ipywidgets.Layout(width="auto")
-        self._presets = classed(ipywidgets.Dropdown(layout=narrow, tooltip=text("panel.presets")), "wb-presets")
-        self._list()
+        field = ipywidgets.Dropdown(options=options, value="", layout=narrow, tooltip=text("panel.presets"))
+        self._presets = classed(field, "wb-presets")
         self._presets.observe(guard(lambda change: self._picked(change["new"])), "value")
         self._save = button(text("panel.save"), "wb-save")
         self._save.on_click(guard(lambda _button: show_if(self.naming, not is_shown(self.naming))))
@@ -59,12 +60,13 @@ class Starting:
         self._undo.disabled = not ready or self.undo.target is None
         self._presets.disabled = not ready
 
-    def _list(self) -> None:
+    @staticmethod
+    def _options() -> list[tuple[str, str]]:
         """Presets, then what was saved; the first entry is none of them."""
         options = [(text("panel.presets_choose"), "")]
         options += [(translate(preset.label), name) for name, preset in PRESETS.items()]
         options += [(text("panel.preset_saved", name=name), f"{_SAVED}{name}") for name in saved()]
-        self._presets.options = options
+        return options
 
     def _back(self) -> None:
         target = self.undo.target
@@ -97,5 +99,5 @@ class Starting:
     def _keep(self) -> None:
         path = save(self._name.value, self._session.config)
         show_if(self.naming, False)
-        self._list()
+        self._presets.options = self._options()
         self._told(text("panel.saved", path=str(path)))

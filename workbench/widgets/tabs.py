@@ -38,7 +38,7 @@ from workbench.widgets.sweep_tab import SweepTab
 from workbench.widgets.token_tab import TokensTab
 from workbench.widgets.view import View
 from workbench.widgets.work import WorkloadChoice
-from workbench.words import text
+from workbench.words import text, translate
 
 if TYPE_CHECKING:
     from workbench.session import Session
@@ -118,7 +118,7 @@ class Tabs:
         self._memory = LaterFigure(lambda: evidence.runs, self._draw_memory, "", "wb-chart-memory")
         self._metrics = Options(SPEEDS, "wb-metric", guard(self._chosen))
         for key, made in self._metrics.buttons.items():
-            made.tooltip = METRICS[key].definition
+            made.tooltip = translate(METRICS[key].definition)
         self._compare = CompareTab(evidence, lambda: self._theme)
         self._trace = TraceTab(evidence, lambda: self._theme)
         self._scan = ScanTab(evidence, lambda: self._theme, buttons["scan"])

@@ -159,7 +159,9 @@ class _Card:
     def __init__(self, each: Tip, cards: TipCards) -> None:
         self.tip = each
         title = f"<div class='wb-verdict'>{escape(each.id)} · {escape(translate(each.statement), _WORDS)}</div>"
-        self._options = Options(PREDICTIONS, f"wb-predict-{each.id}", lambda said: cards.predict(each.id, said))
+        self._options = Options(
+            PREDICTIONS, f"wb-predict-{each.id}", lambda said: cards.predict(each.id, said), translate
+        )
         self._found = markup("", "wb-below")
         self._run = button(text("tips.panel.run"), f"wb-run-{each.id}")
         self._apply = button(text("tips.panel.apply"), f"wb-apply-{each.id}", tooltip=values_words(each.apply))
