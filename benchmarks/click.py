@@ -102,13 +102,13 @@ def _drawn(notebook: Notebook, page: Page) -> float:
     page.evaluate(
         """() => {
           const content = jupyterapp.shell.currentWidget.content;
-          const before = document.querySelector(".wb-panel");
+          const before = new Set(document.querySelectorAll(".wb-panel"));
           content.activeCellIndex = content.widgets.length - 1;
           const began = performance.now();
           window.wbDrawn = new Promise((answer) => {
             const wait = () => {
-              const now = document.querySelector(".wb-panel:not(.wb-live)");
-              const drawn = now && now !== before && now.querySelector(".wb-chart-speed .main-svg, .wb-nothing");
+              const now = Array.from(document.querySelectorAll(".wb-panel")).find((each) => !before.has(each));
+              const drawn = now && now.querySelector(".wb-chart-speed .main-svg, .wb-nothing");
               return drawn ? answer(performance.now() - began) : requestAnimationFrame(wait);
             };
             wait();

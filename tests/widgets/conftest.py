@@ -10,6 +10,7 @@ import pytest
 
 import workbench as wb
 from workbench.widgets import TuningPanel
+from workbench.widgets.tabs import TABS
 
 PATIENCE_S = 120.0
 
@@ -38,6 +39,10 @@ class Driver:
         """Place -> value of every measured point in a chart."""
         figure = self[f"chart-{chart}"]
         return {x: y for trace in figure.data[:2] for x, y in zip(trace.x, trace.y, strict=True)}
+
+    def tab(self, name: str) -> None:
+        """Bring a tab to the front."""
+        self["tabs"].selected_index = TABS.index(name)
 
     def idle(self) -> None:
         """Wait until the session rests and the panel has heard of it."""

@@ -125,6 +125,7 @@ def test_hostile_names_in_the_store_and_of_the_model_are_text(panel: Driver, mon
     unreadable = session.runs.add(record | {"result": {"from": "another version"}})
     second = Driver(TuningPanel(session), session)
     try:
+        second.tab("history")
         assert html.escape("<img src=x") in second["history"].value
         assert html.escape("<img src=x") in second["title"].value
         assert "1 stored runs could not be read" in second["history"].value
@@ -143,6 +144,7 @@ def test_a_store_that_cannot_be_read_leaves_a_usable_panel(
     monkeypatch.setattr(panel.session._bench._keeping, "_runs", closed)
     second = Driver(TuningPanel(panel.session), panel.session)
     try:
+        second.tab("history")
         assert "wb-error" in second["history"].value
         second.press("knob-attention-eager")
         assert panel.session.resolved.attention == "eager"

@@ -50,6 +50,7 @@ def test_two_runs_are_set_beside_each_other_and_one_is_restored(panel: Driver) -
     panel.press("measure")
     panel.press("knob-attention-eager")
     panel.press("measure")
+    panel.tab("history")
     newest = [record["id"] for record in panel.session.runs.list(kind="measurement", limit=2)]
     panel["history-a"].value, panel["history-b"].value = newest[1], newest[0]
     panel["history-diff"].click()
@@ -71,6 +72,7 @@ def test_traced_configurations_say_where_the_time_went(panel: Driver) -> None:
             panel.press(f"knob-attention-{attention}")
         panel.press("trace")
         panel.press("measure")
+    panel.tab("history")
     panel["history-diff"].click()
     assert "not both configurations were traced" not in panel["history-difference"].value
     panel["history-b"].value = panel["history-a"].value

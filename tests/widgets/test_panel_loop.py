@@ -103,6 +103,7 @@ def test_each_measurement_adds_a_point_and_a_line_of_history(panel: Driver) -> N
         [run.peak_bytes / (1 << 20) for run in (first, second)]
     )
     assert panel.session.runs.count() == stored + 2
+    panel.tab("history")
     assert panel["history"].value.count("<tr>") - 1 == stored + 2
     assert "attention=eager" in panel["history"].value
 

@@ -32,6 +32,7 @@ class HistoryTab:
     def __init__(self, session: "Session", guard: Guard, chosen: Callable[[Mapping[str, Any]], None]) -> None:
         self._session = session
         self._runs: list[Run] = []
+        self._known = False
         self._table = markup("", "wb-history")
         self._difference = markup("", "wb-history-difference")
         wide = ipywidgets.Layout(width="auto")
@@ -47,6 +48,16 @@ class HistoryTab:
         buttons = row([self._diff, *self._restore.values()], "wb-history-buttons")
         self.box = column([row(fields, "wb-history-sides"), buttons, self._difference, self._table])
         self._ready = True
+
+    def outdated(self) -> None:
+        """There is another run: asked for when the tab comes to the front."""
+        self._known = False
+
+    def redraw(self) -> None:
+        """What the store holds now; in sight only."""
+        if not self._known:
+            self._known = True
+            self.refresh()
 
     def refresh(self) -> None:
         """Ask the store anew. What is chosen stays chosen until there is a new run: then it is the two newest."""

@@ -181,10 +181,9 @@ class Tabs:
             "sweep": (self._sweep,),
             "device": (self._device,),
             "latency": (self._latency,),
-            "history": (),
+            "history": (self._history,),
         }
         self._show_metric()
-        self._history.refresh()
         self.redraw()
         self.box.observe(guard(lambda _change: self.redraw()), "selected_index")
         page.observe(guard(lambda _change: self.redraw()), "dark")
@@ -205,7 +204,7 @@ class Tabs:
         if isinstance(result, Measurement | QualityDiff):
             self._quality.refresh()
         if isinstance(result, Measurement):
-            self._history.refresh()
+            self._history.outdated()
         front = next((name for kind, name in _SHOWN_IN.items() if isinstance(result, kind)), self._front)
         if front == self._front:
             self.redraw()
