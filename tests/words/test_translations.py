@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.translations import catalog, lacking, left_over, sentences
+from tools.translations import catalog, lacking, left_over, sentences, write
 from workbench import words
 from workbench.knobs import KNOBS
 from workbench.words import Message, language, languages, text, translate
@@ -82,3 +82,17 @@ def test_a_sentence_that_lacks_is_found(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setattr("tools.translations.LOCALE", tmp_path)
     assert lacking("xx") == [gone]
     assert left_over("xx") == ["nobody says this"]
+
+
+def test_writing_keeps_what_is_translated_and_drops_what_nothing_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tools.translations.LOCALE", tmp_path)
+    (tmp_path / "xx" / "notebooks").mkdir(parents=True)
+    kept, *_ = sentences()["panel"]
+    (tmp_path / "xx" / "old.json").write_text(json.dumps({kept: "said", "gone": "?"}), encoding="utf-8")
+    write("xx")
+    assert catalog("xx")["panel"][kept] == "said"
+    assert left_over("xx") == []
+    assert len(lacking("xx")) == sum(map(len, sentences().values())) - 1
+    assert (tmp_path / "xx" / "notebooks").is_dir()

@@ -46,6 +46,7 @@ ROOMS = (
     "engines",
     "export",
     "gpu_check",
+    "guess",
     "hub",
     "install",
     "integrity",
