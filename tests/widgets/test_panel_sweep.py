@@ -4,6 +4,7 @@ import html
 import re
 
 import pytest
+from plotly.callbacks import InputDeviceState, Points
 
 import workbench as wb
 from tests.widgets.conftest import Driver, until
@@ -85,6 +86,12 @@ def test_a_race_beside_the_model_shows_what_came_of_it_and_applies_the_best(tab:
     assert not tab["measure"].disabled
     tab.press("sweep-apply")
     assert tab.session.config == wb.Config(**found.best.config)
+    drawn = [trace for trace in tab["chart-sweep"].data[:-1] if len(trace.x or ())]
+    other = next(trace for trace in drawn if found.points[trace.customdata[0]].config != found.best.config)
+    other._dispatch_on_click(Points(point_inds=[0], trace_index=0), InputDeviceState())
+    wanted = found.points[other.customdata[0]].config["attention"]
+    assert f"attention {found.best.config['attention']}→{wanted}" in html.unescape(tab["pending"].value)
+    tab.press("discard")
     later = Driver(TuningPanel(tab.session, chart="sweep"), tab.session)  # knows what was found before
     assert str(found.verdict) in said(later, "sweep-result")
 

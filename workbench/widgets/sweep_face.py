@@ -5,7 +5,8 @@ wb-sweep-result, wb-sweep-field, wb-sweep-export, wb-sweep-snippet, wb-sweep-app
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from workbench.charts import Theme
 from workbench.charts import sweep as chart
@@ -28,7 +29,8 @@ class SweepFace:
     theme     of the page now
     in_sight  whether it can be seen: a figure is drawn only then
     export    a winner as code
-    apply     None where there is nothing to apply it to
+    applies   whether there is something to apply a winner to
+    clicked   called with the config whose mark was clicked
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class SweepFace:
         *,
         applies: bool = False,
         in_sight: Callable[[], bool] = lambda: True,
+        clicked: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
         self._work = work
         self._in_sight = in_sight
@@ -55,7 +58,11 @@ class SweepFace:
         self._numbers = markup("", "wb-sweep-numbers")
         self._now = markup("", "wb-sweep-now")
         self._chart = LaterFigure(
-            lambda: self, lambda _face: chart(self._measured(), theme()), text("sweep.panel.empty"), "wb-chart-sweep"
+            lambda: self,
+            lambda _face: chart(self._measured(), theme()),
+            text("sweep.panel.empty"),
+            "wb-chart-sweep",
+            clicked=None if clicked is None else lambda place: clicked(_known(self.shown).points[place].config),
         )
         self._result = markup("", "wb-sweep-result", "wb-below")
         self._field = markup("", "wb-sweep-field", "wb-below")

@@ -4,7 +4,7 @@ Class names: wb-sweep-knob-<knob> takes a knob in; wb-sweep-<knob>-<value> one o
 comes to; wb-sweep-objective, wb-sweep-kld, wb-sweep-peak, wb-sweep-budget; and those of `sweep_face`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,7 @@ class SweepTab:
         work: WorkloadChoice,
         theme: Callable[[], Theme],
         in_sight: Callable[[], bool],
+        clicked: Callable[[Mapping[str, Any]], None],
     ) -> None:
         self._session = session
         self._evidence = evidence
@@ -78,7 +79,8 @@ class SweepTab:
         self._offered: dict[str, sweep_space.Values] = {}
         self._values: dict[str, dict[Any, Any]] = {}  # knob -> value -> its button
         self.work = SweepWork(guard(self._told), guard(self._ticked), guard(self._ended))
-        self._face = SweepFace(self.work, theme, self._exported, applies=True, in_sight=in_sight)
+        how: dict[str, Any] = {"applies": True, "in_sight": in_sight, "clicked": guard(clicked)}
+        self._face = SweepFace(self.work, theme, self._exported, **how)
         self._face.start.on_click(guard(lambda _button: self._start()))
         self._face.stop.on_click(guard(lambda _button: self._stop()))
         self._face.apply.on_click(guard(lambda _button: self._apply()))

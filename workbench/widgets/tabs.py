@@ -142,7 +142,7 @@ class Tabs:
         try_out = guard(lambda finding: submit("try_out", finding, work.workload()))
         self._advice = AdviceTab(evidence, buttons["advise"], try_out, lambda: session.config)
         self._sweep = SweepTab(
-            session, evidence, guard, submit, work, lambda: self._theme, lambda: self._front == "sweep"
+            session, evidence, guard, submit, work, lambda: self._theme, lambda: self._front == "sweep", clicked
         )
         self._device = DeviceTab(evidence, lambda: self._theme, buttons["energy"])
         self._latency = LatencyTab(evidence, lambda: self._theme, buttons["latency"])
