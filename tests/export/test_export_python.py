@@ -8,6 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.export.piece import Piece, joined
 from workbench.export.python import assignment, comment, fill, literal
 
 AWKWARD = [
@@ -74,3 +75,12 @@ def test_fill_does_not_search_what_it_filled_in() -> None:
 def test_fill_repeats_drops_and_indents_lines() -> None:
     template = "f(\n    $many\n    $none\n)"
     assert fill(template, {"many": ["a,", "b,\nc,"], "none": []}) == "f(\n    a,\n    b,\n    c,\n)\n"
+
+
+def test_imports_from_one_module_stand_on_one_line() -> None:
+    lines = [
+        ["from torchao.quantization import Int8Config"],
+        ["from b import c", "from torchao.quantization import a_"],
+    ]
+    whole = joined(Piece(places={"late_imports": each}) for each in lines)
+    assert whole.places["late_imports"] == ["from torchao.quantization import Int8Config, a_", "from b import c"]

@@ -12,8 +12,9 @@ import pytest
 import workbench as wb
 from tests.charts.samples import HOSTILE
 from workbench import cli
+from workbench.constraints import limits
 from workbench.errors import ConfigError, StoreError
-from workbench.report import html, markdown
+from workbench.report import html, markdown, signing
 from workbench.report.section import Section
 
 TINY = "random:deepseek-llm-7b-base?scale=tiny&layers=2"
@@ -61,6 +62,15 @@ def test_what_is_signed(session: wb.Session, tmp_path: Path) -> None:
     assert f"#{newest}" in rows["evidence"]
     assert "workbench check config.json" in rows["guarded by"]
     assert json.dumps(json.loads(back.to_json()), indent=1) in plain
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [((31.0, 35.0), "met"), ((28.0, 35.0), "not clear"), ((20.0, 29.0), "not met"), (None, "met")],
+)
+def test_a_target_is_met_where_the_whole_interval_keeps_it(bounds: tuple[float, float] | None, said: str) -> None:
+    (limit,) = limits({"decode_tps": ">=30"})
+    assert signing._met(limit, 32.0 if said != "not met" else 25.0, bounds).startswith(said)
 
 
 def test_the_model_is_named_to_the_byte(session: wb.Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
