@@ -63,7 +63,7 @@ def test_a_way_that_fails_says_so_and_the_others_go_on(mixture: wb.Session, monk
     assert "nowhere_mm" in (nowhere.problem or "")
     assert (nowhere.decode_tps, nowhere.same_tokens, nowhere.repeats) == (None, None, 0)
     assert eager.repeats == grouped.repeats >= 1
-    assert eager.ci95 == {}
+    assert (eager.ci95 == {}) is (eager.repeats == 1)  # one round has no interval
     assert mixture.model.get_experts_implementation() == before
 
 

@@ -28,6 +28,7 @@ UNTIMED = {"open", "apply", "generate", "agreement", "quality", "sensitivity", "
     "tokens",
     "repair",
     "decoding",
+    "side_by_side",
     "memory_health",
     "lend",
 }

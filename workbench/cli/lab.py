@@ -20,7 +20,6 @@ from workbench.errors import WorkbenchError
 from workbench.home import room
 from workbench.machine import doctor
 from workbench.notebooks import copies
-from workbench.replay import replay_notebook
 from workbench.words import language, text
 
 HELP = text("lab.help")
@@ -53,6 +52,8 @@ def opened_at(args: argparse.Namespace, scratch: Path) -> tuple[Path, Path]:
     """(folder that JupyterLab shows, the notebook in it that is opened). Copies where they are asked for, and where the
     language is not that of the originals."""
     if args.replay is not None:
+        from workbench.replay import replay_notebook  # brings plotly, which the help of all verbs does without
+
         return scratch, replay_notebook(args.replay, scratch)
     own = args.copies or (room(f"notebooks-{language()}") if language() != "en" and args.directory is None else None)
     if own is not None:

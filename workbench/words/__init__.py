@@ -136,8 +136,8 @@ def language() -> str:
 
 @cache
 def languages() -> tuple[str, ...]:
-    """English and those with a catalog."""
-    return ("en", *sorted(folder.name for folder in LOCALE.iterdir() if folder.is_dir()))
+    """English and those with a catalog; a part of the package that was copied by itself may have none."""
+    return ("en", *sorted(folder.name for folder in LOCALE.glob("*") if folder.is_dir()))
 
 
 @cache
