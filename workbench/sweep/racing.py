@@ -130,7 +130,7 @@ class Race(Standing):
     def _final(self) -> Step | None:
         wanted = self._wanted()
         if not wanted:
-            self._look(self.alive)  # who was settled early is judged by what is known of the noise now
+            self._close()
             self.ended_by = "precision"
             return None
         scenes = self._scenes_of(wanted)
@@ -146,6 +146,10 @@ class Race(Standing):
         self._scenes[self._scene] += 1
         self._entering, self._goal = True, 0
         return self._scene_step(self._scene, wanted)
+
+    def _close(self) -> None:
+        """Who was settled early is judged by what is known of the noise at the end."""
+        self._look(self.alive)
 
     def _wanted(self) -> list[int]:
         """Whose rounds are still needed: the leader and who may beat it; at last leader and runner-up."""
