@@ -110,10 +110,11 @@ def test_what_a_lost_place_was_at_is_asked_of_the_other(rounds: int) -> None:
     assert all(race.rounds(arm) >= RULES.screening for arm in range(len(GROUPS)))
 
 
-def test_what_is_known_follows_from_what_was_told() -> None:
-    """A later call tells it again without asking: the same who, by the same intervals."""
+@pytest.mark.parametrize("seed", range(24))
+def test_what_is_known_follows_from_what_was_told(seed: int) -> None:
+    """A later call tells it again and asks for nothing: the same who, by the same intervals."""
     race = Lanes(GROUPS, RULES, together=lambda _a, _b: True)
-    generator, kept = random.Random(3), []
+    generator, kept = random.Random(seed), []
 
     def keep(place: int, step: Step) -> None:
         kept.append((place, step))
@@ -125,13 +126,13 @@ def test_what_is_known_follows_from_what_was_told() -> None:
         again.enter(place)
         again.tell(step, rounds[place][at[place]])
         at[place] += 1
+    again.enter(3)
+    assert again.next() is None
     for each in (race, again):
         each.settle()
     assert again.dropped == race.dropped
     assert again.ranked == race.ranked
     assert again.against(0, 4) == race.against(0, 4)
-    again.enter(3)
-    assert again.next() is None
 
 
 def test_two_that_are_left_are_measured_side_by_side_at_all_places() -> None:
