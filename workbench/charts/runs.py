@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.knobs import KNOBS
 from workbench.results import Measurement, Workload
 from workbench.words import text
 from workbench.words.format import escape, knob_value
@@ -52,6 +53,16 @@ def changes(before: Run, after: Run) -> tuple[str, ...]:
     if before.measurement.workload != after.measurement.workload:
         phrases.append(f"{text('chart.work')} {work(before.measurement.workload)}→{work(after.measurement.workload)}")
     return tuple(phrases)
+
+
+def config_words(config: Mapping[str, Any]) -> str:
+    """The values that are not the default, as name=value. Plain text."""
+    changed = [
+        f"{name}={knob_value(value)}"
+        for name, value in config.items()
+        if name not in KNOBS or knob_value(value) != knob_value(KNOBS[name].default)
+    ]
+    return ", ".join(changed) or text("panel.history.defaults")
 
 
 def same_config(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:

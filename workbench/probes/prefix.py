@@ -24,6 +24,7 @@ from workbench.words import say, text
 from workbench.words.format import interval, ratio, seconds, share
 
 FOLLOWING = 16  # tokens of the built-in text that follow a prefix where no prompts are given
+_QUESTION = " Say it again in one short sentence."  # in every language: what is measured depends on its tokens
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def prefix_of(bench: Bench, params: dict[str, Any], saved: tuple[SavedPrefix, to
     else:
         ids = _built_in(bench, params["tokens"], params.get("seed", 0))
     if told_text is not None:
-        wholes = [bench.inputs([told_text + more])["input_ids"] for more in prompts or (text("prefix.question"),)]
+        wholes = [bench.inputs([told_text + more])["input_ids"] for more in prompts or (_QUESTION,)]
     elif prompts:
         wholes = [torch.cat((ids, _plain(bench, more)), dim=1) for more in prompts]
     else:

@@ -1,23 +1,22 @@
 """The sections of a report, from what is in force and from what the store holds of this model on this machine."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from workbench.charts.decision import decision as decision_chart
-from workbench.charts.runs import Run, runs_of, same_config, workload_words
+from workbench.charts.runs import Run, config_words, runs_of, same_config, workload_words
 from workbench.charts.speed import speed
 from workbench.charts.theme import EITHER
 from workbench.config import Config
 from workbench.decisions import Decision, decision_of
-from workbench.knobs import KNOBS
 from workbench.report.section import Section
 from workbench.results import Comparison, Machine, ModelFacts, Resolved, Snippet, versions
 from workbench.results.machine_report import problems, rows
 from workbench.runs import Runs
 from workbench.words import text
-from workbench.words.format import interval, knob_value, measured, number, quantity, seconds, size
+from workbench.words.format import interval, measured, number, quantity, seconds, size
 
 MOST_RUNS = 200
 MOST_VERDICTS = 30
@@ -69,16 +68,6 @@ def _code(snippet: Snippet) -> Section:
     return Section(text("report.code"), (text("report.no_code" if alone else "report.code_note"),), code=snippet.code)
 
 
-def asked(config: Mapping[str, Any]) -> str:
-    """The values that are not the default, as name=value."""
-    changed = [
-        f"{name}={knob_value(value)}"
-        for name, value in config.items()
-        if name not in KNOBS or knob_value(value) != knob_value(KNOBS[name].default)
-    ]
-    return ", ".join(changed) or text("panel.history.defaults")
-
-
 def _head(ground: Ground) -> Section:
     built = ", ".join(f"{name} {version}" for name, version in versions().items())
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -96,7 +85,7 @@ def _in_force(ground: Ground) -> Section:
     resolved = ground.resolved
     differs = [str(each) for each in resolved.differences(ground.config)]
     ran = (
-        (text("report.asked"), asked(ground.config)),
+        (text("report.asked"), config_words(ground.config)),
         (text("report.ran"), ", ".join(_ran(resolved))),
         (text("report.but"), "; ".join(differs) or text("report.as_asked")),
     )
@@ -129,7 +118,7 @@ def _row(run: Run) -> tuple[str, ...]:
     taken = run.measurement
     return (
         f"#{run.id}",
-        asked(run.config),
+        config_words(run.config),
         workload_words(taken.workload),
         measured(taken.decode_tps, taken.ci95.get("decode_tps"), "tok/s"),
         measured(taken.prefill_tps, taken.ci95.get("prefill_tps"), "tok/s"),

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.charts.runs import same_config, workload_words
+from workbench.charts.runs import config_words, same_config, workload_words
 from workbench.config import Config
 from workbench.constraints import Limit, limits, shown
-from workbench.report.content import Ground, asked
+from workbench.report.content import Ground
 from workbench.report.section import Section
 from workbench.results import Measurement, QualityDiff, versions
 from workbench.words import text
@@ -32,12 +32,12 @@ def signed(
     judged, judged_number = _judged(ground)
     back = roll_back or Config()
     conditions = [
-        (text("report.sign.config"), asked(ground.config)),
+        (text("report.sign.config"), config_words(ground.config)),
         (text("report.sign.versions"), ", ".join(f"{name} {version}" for name, version in versions().items())),
         (text("report.sign.machine"), ground.machine.label),
         (text("report.sign.work"), workload_words(measurement.workload) if measurement else text("report.sign.none")),
         (text("report.sign.evidence"), _evidence(number, judged_number)),
-        (text("report.sign.back"), asked(back)),
+        (text("report.sign.back"), config_words(back)),
         (text("report.sign.guard"), f"workbench check {CONFIG} --model {shlex.quote(ground.model)}"),
         (text("report.sign.signature"), ""),
     ]

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from workbench.charts.runs import Run, workload_words
+from workbench.charts.runs import Run, config_words, workload_words
 from workbench.constraints import shown
 from workbench.errors import StoreError
-from workbench.knobs import KNOBS
 from workbench.metrics import METRICS
 from workbench.results import KeptComparison, KeptDiff, Measurement, TraceDiff
 from workbench.widgets.table import Table
@@ -74,16 +73,6 @@ def _compared(found: KeptComparison) -> Table:
 def refused(error: StoreError) -> str:
     """What stands in the tab when the store cannot be read."""
     return f"<div class='wb-error'>{escape(error, 600)}</div>"
-
-
-def config_words(config: Any) -> str:
-    """The values that are not the default, as name=value."""
-    changed = [
-        f"{name}={knob_value(value)}"
-        for name, value in config.items()
-        if name not in KNOBS or knob_value(value) != knob_value(KNOBS[name].default)
-    ]
-    return ", ".join(changed) or text("panel.history.defaults")
 
 
 def _cells(run: Run) -> list[str]:

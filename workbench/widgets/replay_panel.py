@@ -6,10 +6,10 @@ from typing import Any
 import ipywidgets
 
 from workbench.charts import DARK, LIGHT
+from workbench.charts.runs import config_words
 from workbench.replay import Recorded, Replay
 from workbench.widgets.figure import LaterFigure
 from workbench.widgets.guard import Guard
-from workbench.widgets.history import config_words
 from workbench.widgets.page import Page
 from workbench.widgets.parts import button, classed, close_tree, column, labelled, markup, notes, only_one, row
 from workbench.widgets.tables import show

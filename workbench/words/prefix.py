@@ -5,7 +5,6 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "phase.prefix_computing": "computing the prefix",
     "progress.prefix": "prefix {prefix}",
     "progress.prefix_save": "writing the cache of {tokens} tokens, {size}",
-    "prefix.question": " Say it again in one short sentence.",
     "prefix.cold": "computed anew",
     "prefix.cached": "from the cache",
     "prefix.verdict": "TTFT {cold} → {cached}: {ratio} {interval}. In proportion to the tokens that are left it would be "
