@@ -4,8 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
-from workbench.cli.shared import add_bench, config_of, emit, opened
-from workbench.config import Config
+from workbench.cli.shared import add_bench, config_in, config_of, emit, opened
 from workbench.errors import ConfigError
 from workbench.words import text
 
@@ -23,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     targets = dict(map(_target, args.target))
-    back = _config(args.roll_back) if args.roll_back else None
+    back = config_in(args.roll_back) if args.roll_back else None
     with opened(args, config_of(args)) as session:
         paths = session.report(args.output, sign_off=args.sign_off, targets=targets, roll_back=back)
     emit(args, {"schema": "workbench.report/1", "files": [str(path) for path in paths]}, [str(path) for path in paths])
@@ -35,10 +34,3 @@ def _target(given: str) -> tuple[str, str]:
     if found is None:
         raise ConfigError("report.bad_target", given=repr(given)[:80])
     return found[1], found[2]
-
-
-def _config(path: Path) -> Config:
-    try:
-        return Config.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("cli.unreadable_file", path=str(path), problem=f"{error}") from error

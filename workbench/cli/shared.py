@@ -70,14 +70,19 @@ def add_workload(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help=text("cli.seed_help"))
 
 
+def config_in(path: Path) -> Config:
+    """The Config of a file. ConfigError: it cannot be read, or holds none."""
+    try:
+        return Config.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("cli.unreadable_file", path=str(path), problem=f"{error}") from error
+
+
 def config_of(args: argparse.Namespace, base: Config | None = None) -> Config:
     """The Config that `--config` and `--set` ask for. ConfigError names what is wrong with them."""
     config = base or Config()
     if args.config:
-        try:
-            config = Config.from_json(args.config.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError("cli.unreadable_file", path=str(args.config), problem=f"{error}") from error
+        config = config_in(args.config)
     return config.replace(**knobs_of(args.knobs))
 
 
