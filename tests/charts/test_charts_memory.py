@@ -1,16 +1,18 @@
 """The memory chart, the live chart and the snapshot."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 import pytest
 
 from tests.charts.samples import HOSTILE, MIB, measurement, resolved, run
 from workbench.charts import LIGHT, memory, snapshot
-from workbench.charts.memory import GROUPS
+from workbench.charts.memory import GROUPS, PARTS
 from workbench.charts.utilisation import utilisation, utilisation_words
 from workbench.config import Config
-from workbench.results import DeviceSample, document
+from workbench.results import DeviceSample, Forecast, document
 from workbench.results.device import GpuSample
 from workbench.runs import Runs
 
@@ -29,10 +31,54 @@ def test_bars_are_bytes_by_dtype_and_marks_the_peaks() -> None:
         "4-bit": [0, 0],
         "other": [0, 5],
     }
-    assert bars["data"][-1]["y"] == [900, 900]
+    peaks = bars["data"][-2]
+    assert peaks["y"] == [900, 900]
     assert "MiB" in bars["layout"]["yaxis"]["title"]["text"]
     assert "int8" in bars["data"][0]["hovertext"][1]
-    assert "VmHWM" in bars["data"][-1]["hovertext"][0]
+    assert "VmHWM" in peaks["hovertext"][0]
+
+
+def parts(spec: dict[str, Any]) -> dict[str, list[float]]:
+    return {name: spec["data"][len(GROUPS) + place]["y"] for place, name in enumerate(PARTS)}
+
+
+def foretold(available: int | None) -> Forecast:
+    return Forecast(
+        weights=480 * MIB, kv_cache=20 * MIB, workspace=10 * MIB, available=available, fits=True, decode_limit_tps=None
+    )
+
+
+def test_a_run_is_stacked_up_to_its_peak_and_what_is_left_of_the_device_above() -> None:
+    on_gpu = run(kv_cache_bytes={"cuda:0": 30 * MIB}, peak_method="torch.cuda.max_memory_allocated")
+    spec = memory([replace(on_gpu, forecast=foretold(1000 * MIB))], LIGHT, forecast=foretold(1000 * MIB))
+    assert parts(spec) == {
+        "forecast_weights": [0, 480],
+        "kv_cache": [30, 20],
+        "workspace": [370, 10],  # 900 at the peak, less 500 of weights and 30 of cache
+        "free": [100, 490],
+    }
+    *_, peaks, told = spec["data"]
+    assert (peaks["x"], peaks["y"]) == ([1], [900])
+    assert (told["x"], told["y"]) == ([1], [510])
+    assert "allocator" in spec["data"][len(GROUPS) + PARTS.index("workspace")]["hovertext"][0]
+    assert spec["layout"]["xaxis"]["ticktext"][1] == "forecast<br>in force"
+
+
+def test_a_great_deal_of_free_memory_leaves_the_rest_readable_and_says_how_much_it_is() -> None:
+    spec = memory([replace(run(), forecast=foretold(40 * GIB))], LIGHT)
+    free = spec["data"][len(GROUPS) + PARTS.index("free")]
+    assert spec["layout"]["yaxis"]["range"][1] < 2 * 900
+    assert 0 < free["y"][0] < 900
+    assert "39.1\u2009GiB" in free["text"][0]
+    assert "39.1\u2009GiB" in free["hovertext"][0]
+
+
+def test_what_is_not_known_is_not_drawn() -> None:
+    spec = memory([run(), replace(run(), forecast=foretold(None))], LIGHT)
+    free, told = spec["data"][len(GROUPS) + PARTS.index("free")], spec["data"][-1]
+    assert free["y"] == [0, 0]
+    assert not free["showlegend"]
+    assert told["x"] == [2]
 
 
 def test_large_models_are_in_gibibytes() -> None:
@@ -44,7 +90,7 @@ def test_large_models_are_in_gibibytes() -> None:
 def test_before_the_first_run_it_shows_what_is_loaded_without_a_peak() -> None:
     spec = memory([], LIGHT, {"float32": 500 * MIB})
     assert spec["data"][0]["y"] == [500]
-    assert spec["data"][-1]["y"] == []
+    assert [trace["y"] for trace in spec["data"][-2:]] == [[], []]
     empty = memory([], LIGHT)
     assert empty["layout"]["annotations"][0]["visible"] is True
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.knobs import KNOBS
-from workbench.results import Measurement, Workload
+from workbench.results import Forecast, Measurement, Workload
 from workbench.words import text
 from workbench.words.format import escape, knob_value
 
@@ -14,7 +14,9 @@ LABEL_LENGTH = 40
 
 @dataclass(frozen=True)
 class Run:
-    """A measurement with the config it was asked under. `config`: knob -> value; `time`: as the store wrote it."""
+    """A measurement with the config it was asked under. `config`: knob -> value; `time`: as the store wrote it;
+    `forecast`: of the same config and work, made beside it; None: nobody made one.
+    """
 
     config: Mapping[str, Any]
     measurement: Measurement
@@ -22,6 +24,7 @@ class Run:
     time: Any = None
     model: str = ""
     machine: str = ""
+    forecast: Forecast | None = None
 
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> "Run":

@@ -1,6 +1,6 @@
 """What the panel has seen found out in this session: measurements, traces, comparisons, quality; newest last."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from workbench.charts.runs import Run, same_config
@@ -9,6 +9,7 @@ from workbench.results import (
     Census,
     Comparison,
     Energy,
+    Forecast,
     LatencyRun,
     Measurement,
     QualityDiff,
@@ -18,8 +19,10 @@ from workbench.results import (
     Sweep,
     TokenReport,
     Trace,
+    Workload,
 )
 from workbench.results.advice import Advice, Cure
+from workbench.widgets.view import View
 from workbench.words import Message
 
 if TYPE_CHECKING:
@@ -40,8 +43,14 @@ class Evidence:
     tokens    the last report on tokens; `tokens_config`: what was in force
     """
 
-    def __init__(self, name: str, notes: tuple[Message, ...] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        notes: tuple[Message, ...] = (),
+        forecast: Callable[[Config, Workload], Forecast | None] = lambda _config, _workload: None,
+    ) -> None:
         self._name = name
+        self._forecast = forecast
         self._notes = notes
         self.runs: list[Run] = []
         self.traces: list[Trace] = []
@@ -63,7 +72,8 @@ class Evidence:
     @classmethod
     def of(cls, session: "Session") -> Self:
         """With what the session found before the panel was opened: the last of each kind."""
-        found, last = cls(session.facts.name, session.facts.notes), session.last
+        found = cls(session.facts.name, session.facts.notes, View(session).forecast_of)
+        last = session.last
         for kind, config in (
             ("measurement", "measured_config"),
             ("comparison", ""),
@@ -86,7 +96,8 @@ class Evidence:
     def take(self, result: Any, config: Mapping[str, Any]) -> bool:
         """Keeps one more result; `config` was in force. Whether it is of a kind that is kept."""
         if isinstance(result, Measurement):
-            self.runs.append(Run(config=dict(config), measurement=result, model=self._name))
+            foretold = self._forecast(Config(**config), result.workload)
+            self.runs.append(Run(config=dict(config), measurement=result, model=self._name, forecast=foretold))
             self.newest = result
         elif isinstance(result, Comparison):
             self.comparison = self.newest = result

@@ -231,7 +231,8 @@ class Tabs:
 
     def _draw_memory(self, _runs: Any) -> dict[str, Any]:
         resolved = self._view.resolved
-        return memory(self._evidence.runs, self._theme, resolved.bytes_by_dtype if resolved else None)
+        loaded = resolved.bytes_by_dtype if resolved else None
+        return memory(self._evidence.runs, self._theme, loaded, self._forecast())
 
     def _chosen(self, metric: str) -> None:
         self._metric = metric

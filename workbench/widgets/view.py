@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from workbench.config import Config
 from workbench.errors import WorkbenchError
 from workbench.results import Forecast, Resolved, Workload
 
@@ -23,7 +24,10 @@ class View:
 
     def forecast(self, changes: Mapping[str, Any], workload: Workload) -> Forecast | None:
         """Of the config in force with `changes`."""
+        return self.forecast_of(self._session.config.replace(**changes), workload)
+
+    def forecast_of(self, config: Config, workload: Workload) -> Forecast | None:
         try:
-            return self._session.forecast(self._session.config.replace(**changes), workload=workload)
+            return self._session.forecast(config, workload=workload)
         except WorkbenchError:  # no forecast without a model; the panel shows none
             return None
