@@ -112,30 +112,43 @@ def test_the_snapshot_of_nothing_is_a_figure_too() -> None:
 
 
 def look(time_s: float, **changes: object) -> DeviceSample:
-    values = {"cpu_busy_share": 0.5, "process_cores": 1.0, "process_rss_bytes": GIB, "others_cores": 0.5} | changes
+    values = {"cpu_busy_share": 0.5, "process_cores": 1.0, "process_rss_bytes": GIB, "others_cores": 0.5}
+    values |= {"cpu_mhz": 2600.0} | changes
     return DeviceSample(time_s=time_s, available_bytes=4 * GIB, **values)
 
 
 def test_the_live_chart_counts_back_from_the_newest_look() -> None:
     spec = utilisation([look(10.0), look(12.5)], LIGHT, 45.0, cores=2)
-    cpu, process, others, held, available = spec["data"]
+    cpu, process, others, held, available, clock = spec["data"]
     assert cpu["x"] == [-2.5, 0.0]
     assert (cpu["y"], process["y"], others["y"]) == ([50, 50], [50, 50], [25, 25])
     assert (held["y"], available["y"]) == ([1, 1], [4, 4])
-    assert held["yaxis"] == "y2"
+    assert [trace["yaxis"] for trace in spec["data"]] == ["y", "y", "y", "y2", "y2", "y3"]
+    assert clock["y"] == [2600, 2600]
+    assert "MHz" in spec["layout"]["yaxis3"]["title"]["text"]
+    assert "yaxis4" not in spec["layout"], "power and heat are a GPU's"
 
 
 def test_what_cannot_be_read_is_a_gap_and_not_zero() -> None:
     unwatched = look(1.0, cpu_busy_share=None, process_cores=None, process_rss_bytes=None)
     spec = utilisation([unwatched], LIGHT, 45.0, cores=2)
-    assert [trace["y"] for trace in spec["data"]] == [[None], [None], [None], [None], [4]]
-    assert [trace["showlegend"] for trace in spec["data"]] == [False, False, False, False, True]
+    assert [trace["y"] for trace in spec["data"]] == [[None], [None], [None], [None], [4], [2600]]
+    assert [trace["showlegend"] for trace in spec["data"]] == [False, False, False, False, True, True]
+    silent = utilisation([look(1.0, cpu_mhz=None, missing={"cpu_mhz": "not_supported"})], LIGHT, 45.0)
+    assert "not available" in silent["data"][-1]["name"]
     assert "not measured" in utilisation_words(unwatched)
 
 
-def test_a_gpu_adds_its_two_lines_in_words_that_do_not_call_it_utilisation() -> None:
+def test_a_gpu_adds_its_lines_in_words_that_do_not_call_it_utilisation() -> None:
     gpu = GpuSample(
-        index=0, kernel_time_share=0.9, memory_used_bytes=GIB, memory_total_bytes=80 * GIB, throttle=("hw_slowdown",)
+        index=0,
+        kernel_time_share=0.9,
+        memory_used_bytes=GIB,
+        memory_total_bytes=80 * GIB,
+        sm_clock_mhz=1980,
+        power_w=412.5,
+        temperature_c=61,
+        throttle=("hw_slowdown",),
     )
     sample = look(1.0, gpus=(gpu,))
     spec = utilisation([sample], LIGHT, 45.0, gpus=(HOSTILE,), cores=2)
@@ -143,7 +156,14 @@ def test_a_gpu_adds_its_two_lines_in_words_that_do_not_call_it_utilisation() -> 
     assert [90.0] in by_name.values()
     assert any(name.endswith("share of time any kernel ran") for name in by_name)
     assert not any("<img" in name for name in by_name)
-    assert "throttled: hw_slowdown" in utilisation_words(sample)
+    words = utilisation_words(sample)
+    assert "throttled: hw_slowdown" in words
+    for unit, value, said in (("MHz", 1980, "1980"), ("W", 412.5, "412"), ("°C", 61, "61.0")):
+        (line,) = (
+            trace for trace in spec["data"] if trace["hovertemplate"].endswith(unit) and "CPU" not in trace["name"]
+        )
+        assert line["y"] == [value]
+        assert f"{said}\u2009{unit}" in words
     go.Figure(spec)
 
 
@@ -151,6 +171,7 @@ def test_a_gpu_without_values_says_why_in_place_of_a_blank() -> None:
     silent = GpuSample(index=0, missing={"kernel_time_share": "not_supported", "memory_used_bytes": "<img src=x>"})
     spec = utilisation([look(1.0, gpus=(silent,))], LIGHT, 45.0, gpus=("A", "B"), cores=2)
     named = [trace["name"] for trace in spec["data"] if trace["name"].startswith(("A", "B"))]
+    named = [name for name in named if "kernel ran" in name or ": used" in name]
     assert named[0] == "A: share of time any kernel ran: not available: this GPU or its driver does not tell it"
     assert "not available" in named[1]
     assert named[2] == "A: used: not available: &lt;img src=x&gt;"

@@ -22,8 +22,7 @@ def threads() -> list[str]:
 
 def test_it_draws_what_was_sampled(live: LiveUtilisation) -> None:
     until(lambda: len(live._figure.widget.data[0].x) >= 3)
-    available = live._figure.widget.data[-1]
-    assert "available" in available.name
+    (available,) = (trace for trace in live._figure.widget.data if "memory available" in trace.name)
     assert all(value > 0 for value in available.y)
     assert "CPU" in live._words.value
     assert live.samples

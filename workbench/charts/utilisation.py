@@ -1,7 +1,8 @@
-"""The live chart: how busy processors are and how much memory is held, over the last seconds."""
+"""The live chart: how busy processors are, how much memory is held, clocks, power and heat over the last seconds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from workbench.charts.theme import Theme, layout, note
@@ -14,67 +15,97 @@ DASHES = ("solid", "dot", "dash", "dashdot", "longdashdot", "longdash")
 MOST_POINTS = 500
 
 
+# a pane of the chart for each, from top to bottom: unit, and the end of its axis where that is fixed
+PANES: dict[str, tuple[str, float | None]] = {
+    "busy": ("%", 103),
+    "memory": ("GiB", None),
+    "clock": ("MHz", None),
+    "power": ("W", None),
+    "temperature": ("°C", None),
+}
+_PANE, _GAP = 118, 26  # pixels
+_TOP, _BELOW = 40, 110
+
+
 @dataclass(frozen=True)
 class _Line:
     name: str
-    axis: str
-    unit: str
+    pane: str
     value: Callable[[DeviceSample], float | None]
     missing: Callable[[DeviceSample], str | None] = lambda _: None  # why it has none, in words
+
+
+# what is drawn of each GPU: word of its name, pane, field of GpuSample, factor
+_GPU_LINES = (
+    ("gpu", "busy", "kernel_time_share", 100.0),
+    ("gpu_memory", "memory", "memory_used_bytes", 1 / GIB),
+    ("gpu_clock", "clock", "sm_clock_mhz", 1.0),
+    ("gpu_power", "power", "power_w", 1.0),
+    ("gpu_temperature", "temperature", "temperature_c", 1.0),
+)
 
 
 def utilisation(
     samples: Sequence[DeviceSample], theme: Theme, window_s: float, gpus: Sequence[str] = (), cores: int | None = None
 ) -> dict[str, Any]:
-    """A plotly figure as a dictionary: shares of time on top, memory below, against seconds ago.
+    """A plotly figure as a dictionary, against seconds ago: shares of time, memory, clocks; of GPUs power and heat too.
 
-    gpus   names in the order of the samples' own; each adds one line to both halves, so that the traces stay the same
+    gpus   names in the order of the samples' own; each adds one line to every pane, so that the traces stay the same
            over time. One that tells nothing says why in its name
     cores  logical CPUs; with it the watched process and the others are drawn as shares of the machine too
     """
     samples = samples[-MOST_POINTS:]
     now = samples[-1].time_s if samples else 0.0
     ago = [sample.time_s - now for sample in samples]
-    lines = [
-        _Line(text("chart.live.cpu"), "y", "%", lambda look: _percent(look.cpu_busy_share)),
-        _Line(text("chart.live.process"), "y", "%", lambda look: _percent(_share(look.process_cores, cores))),
-        _Line(text("chart.live.others"), "y", "%", lambda look: _percent(_share(_others(look), cores))),
-        *(
-            _Line(text("chart.live.gpu", gpu=escape(name, 40)), "y", "%", _busy_of(place), _busy_missing(place))
-            for place, name in enumerate(gpus)
-        ),
-        _Line(text("chart.live.rss"), "y2", "GiB", lambda look: _gib(look.process_rss_bytes)),
-        _Line(text("chart.live.available"), "y2", "GiB", lambda look: _gib(look.available_bytes)),
-        *(
-            _Line(
-                text("chart.live.gpu_memory", gpu=escape(name, 40)), "y2", "GiB", _held_on(place), _held_missing(place)
-            )
-            for place, name in enumerate(gpus)
-        ),
+    lines = _lines(gpus, cores)
+    panes = [name for name in PANES if any(line.pane == name for line in lines)]
+    dashes = {name: [DASHES[place % len(DASHES)] for place in range(len(lines))] for name in panes}
+    axes = {name: f"y{place + 1}" if place else "y" for place, name in enumerate(panes)}
+    traces = [
+        _trace(place, dashes[line.pane].pop(0), line, axes[line.pane], ago, samples, theme)
+        for place, line in enumerate(lines)
     ]
-    dashes = {axis: [DASHES[place % len(DASHES)] for place in range(len(lines))] for axis in ("y", "y2")}
-    traces = [_trace(place, dashes[line.axis].pop(0), line, ago, samples, theme) for place, line in enumerate(lines)]
-    spec = layout(theme, text("chart.live.title"), height=360)
-    x = {"range": [-window_s, 0], "fixedrange": True, "zeroline": False}
-    spec["xaxis"] = {**x, "anchor": "y2", "title": {"text": text("chart.live.ago")}}
-    spec["yaxis"] = {
-        "domain": [0.52, 1.0],
-        "range": [0, 103],
+    drawn = len(panes) * _PANE + (len(panes) - 1) * _GAP
+    spec = layout(theme, text("chart.live.title"), height=_TOP + drawn + _BELOW)
+    spec["xaxis"] = {
+        "range": [-window_s, 0],
         "fixedrange": True,
-        "title": {"text": text("chart.live.busy")},
+        "zeroline": False,
+        "anchor": axes[panes[-1]],
+        "title": {"text": text("chart.live.ago")},
     }
-    spec["yaxis2"] = {
-        "domain": [0.0, 0.42],
-        "rangemode": "tozero",
-        "fixedrange": True,
-        "anchor": "x",
-        "title": {"text": text("chart.live.memory")},
-    }
+    for place, name in enumerate(panes):
+        unit, end = PANES[name]
+        high = 1 - place * (_PANE + _GAP) / drawn
+        spec[axes[name].replace("y", "yaxis")] = {
+            "domain": [max(0.0, high - _PANE / drawn), high],
+            "fixedrange": True,
+            "anchor": "x",
+            "title": {"text": text(f"chart.live.{name}", unit=unit)},
+            **({"range": [0, end]} if end else {"rangemode": "tozero"}),
+        }
     # below the axis: five names wrap on a narrow page and would run into the title
-    spec["legend"] = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"}
-    spec["margin"] = {"l": 56, "r": 16, "t": 40, "b": 96}
+    spec["legend"] = {"orientation": "h", "x": 0, "xanchor": "left", "y": -52 / drawn, "yanchor": "top"}
+    spec["margin"] = {"l": 56, "r": 16, "t": _TOP, "b": _BELOW}
     spec["annotations"] = note(theme, "" if samples else text("chart.live.empty"))
     return {"data": traces, "layout": spec}
+
+
+def _lines(gpus: Sequence[str], cores: int | None) -> list[_Line]:
+    """By pane, so that the traces of one stand together in the legend."""
+    lines = [
+        _Line(text("chart.live.cpu"), "busy", lambda look: _percent(look.cpu_busy_share)),
+        _Line(text("chart.live.process"), "busy", lambda look: _percent(_share(look.process_cores, cores))),
+        _Line(text("chart.live.others"), "busy", lambda look: _percent(_share(_others(look), cores))),
+        _Line(text("chart.live.rss"), "memory", lambda look: _gib(look.process_rss_bytes)),
+        _Line(text("chart.live.available"), "memory", lambda look: _gib(look.available_bytes)),
+        _Line(text("chart.live.cpu_clock"), "clock", lambda look: look.cpu_mhz, _no_cpu_clock),
+    ]
+    for place, name in enumerate(gpus):
+        for word, pane, field, factor in _GPU_LINES:
+            said = text(f"chart.live.{word}", gpu=escape(name, 40))
+            lines.append(_Line(said, pane, partial(_of_gpu, place, field, factor), partial(_missing, place, field)))
+    return sorted(lines, key=lambda line: list(PANES).index(line.pane))
 
 
 def utilisation_words(sample: DeviceSample | None) -> str:
@@ -100,17 +131,19 @@ def _gpu_words(gpu: GpuSample) -> str:
         return text("chart.live.say_lost", index=gpu.index, why=not_available("lost"))
     busy = quantity(_percent(gpu.kernel_time_share), "%")
     used = size(gpu.memory_used_bytes)
-    return text(
+    said = text(
         "chart.live.say_gpu",
         index=gpu.index,
         busy=busy if gpu.kernel_time_share is not None else not_available(gpu.missing.get("kernel_time_share")),
         used=used if gpu.memory_used_bytes is not None else not_available(gpu.missing.get("memory_used_bytes")),
         total=size(gpu.memory_total_bytes),
     )
+    known = ((gpu.sm_clock_mhz, "MHz"), (gpu.power_w, "W"), (gpu.temperature_c, "°C"))
+    return "; ".join([said, *(quantity(value, unit) for value, unit in known if value is not None)])
 
 
 def _trace(
-    place: int, dash: str, line: _Line, x: list[float], samples: Sequence[DeviceSample], theme: Theme
+    place: int, dash: str, line: _Line, axis: str, x: list[float], samples: Sequence[DeviceSample], theme: Theme
 ) -> dict[str, Any]:
     y = [line.value(sample) for sample in samples]
     missing = line.missing(samples[-1]) if samples else None
@@ -122,13 +155,13 @@ def _trace(
         "x": x,
         "y": y,
         "xaxis": "x",
-        "yaxis": line.axis,
+        "yaxis": axis,
         "line": {
             "width": 2,
             "color": theme.series[place % len(theme.series)],
             "dash": dash,
         },
-        "hovertemplate": f"%{{y:.3g}} {line.unit}",
+        "hovertemplate": f"%{{y:.3g}} {PANES[line.pane][0]}",
         "showlegend": known,
     }
 
@@ -150,30 +183,18 @@ def _gib(count: int | None) -> float | None:
     return None if count is None else count / GIB
 
 
-def _busy_of(place: int) -> Callable[[DeviceSample], float | None]:
-    return lambda look: _percent(_gpu(look, place, "kernel_time_share"))
+def _no_cpu_clock(look: DeviceSample) -> str | None:
+    return None if look.cpu_mhz is not None else escape(not_available(look.missing.get("cpu_mhz")))
 
 
-def _busy_missing(place: int) -> Callable[[DeviceSample], str | None]:
-    return lambda look: _missing(look, place, "kernel_time_share")
+def _of_gpu(place: int, field: str, factor: float, look: DeviceSample) -> float | None:
+    value = getattr(look.gpus[place], field) if place < len(look.gpus) else None
+    return None if value is None else factor * value
 
 
-def _held_on(place: int) -> Callable[[DeviceSample], float | None]:
-    return lambda look: _gib(_gpu(look, place, "memory_used_bytes"))
-
-
-def _held_missing(place: int) -> Callable[[DeviceSample], str | None]:
-    return lambda look: _missing(look, place, "memory_used_bytes")
-
-
-def _gpu(sample: DeviceSample, place: int, field: str) -> Any:
-    return getattr(sample.gpus[place], field) if place < len(sample.gpus) else None
-
-
-def _missing(sample: DeviceSample, place: int, field: str) -> str | None:
+def _missing(place: int, field: str, look: DeviceSample) -> str | None:
     """Why the newest look has no value; None where it has one."""
-    if place >= len(sample.gpus):
+    if place >= len(look.gpus):
         return not_available(None)
-    return (
-        None if _gpu(sample, place, field) is not None else escape(not_available(sample.gpus[place].missing.get(field)))
-    )
+    gpu = look.gpus[place]
+    return None if getattr(gpu, field) is not None else escape(not_available(gpu.missing.get(field)))
