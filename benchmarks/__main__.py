@@ -12,7 +12,20 @@ from pathlib import Path
 from benchmarks.record import Outcome, write
 
 NAMES = (
-    *("imports", "apply", "reload", "decode", "click", "configs", "compare", "handover", "trace", "caches", "grid"),
+    *(
+        "imports",
+        "apply",
+        "reload",
+        "decode",
+        "click",
+        "live",
+        "configs",
+        "compare",
+        "handover",
+        "trace",
+        "caches",
+        "grid",
+    ),
     *("formats", "quality", "tokens", "endpoint", "verify", "choices"),
     *("batches", "batching", "reuse", "sampler", "soak", "monitor", "store", "race", "search", "advise"),
     *("best", "against"),

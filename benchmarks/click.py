@@ -3,15 +3,10 @@
 Of a toggle the whole time is told, the proof by a token under the new setting in it: its share is less.
 """
 
-import tempfile
-from pathlib import Path
-
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from benchmarks.record import Outcome, Row, median_row
-from tests.browser.lab import CHROMIUM_ARGUMENTS, Lab, chromium
-from tests.browser.notebook import Notebook
-from workbench.home import home
+from tests.browser.notebook import Notebook, opened
 from workbench.results import Measurement
 from workbench.runs import Runs
 from workbench.stats import percentile
@@ -48,24 +43,16 @@ _WATCH = """
 
 def run(_budget_s: float) -> Outcome:
     """The first click of each kind pays for what is made once, and is not counted."""
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        lab = Lab(Path(folder), {"WORKBENCH_HOME": str(home()), "HF_HUB_OFFLINE": "1"}).wait()
-        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS)
-        try:
-            page = browser.new_page(viewport={"width": 1440, "height": 1100})
-            notebook = Notebook(lab, page).open(lab.write("click.ipynb", _CELLS)).run_all()
-            notebook.part("panel").wait_for()
-            for field, value in (("prompt_tokens", 32), ("new_tokens", 8)):
-                entry = page.locator(f".wb-work-{field} input")
-                entry.fill(str(value))
-                entry.press("Enter")
-            whole, share = _measurements(notebook, page)
-            toggles = _toggles(notebook, page)
-            drawn = [_drawn(notebook, page) for _ in range(_DRAWN)]
-            notebook.shut_down()
-        finally:
-            browser.close()
-            lab.close()
+    with opened(_CELLS) as notebook:
+        page = notebook.page
+        notebook.part("panel").wait_for()
+        for field, value in (("prompt_tokens", 32), ("new_tokens", 8)):
+            entry = page.locator(f".wb-work-{field} input")
+            entry.fill(str(value))
+            entry.press("Enter")
+        whole, share = _measurements(notebook, page)
+        toggles = _toggles(notebook, page)
+        drawn = [_drawn(notebook, page) for _ in range(_DRAWN)]
     return Outcome(
         "click",
         QUESTION,

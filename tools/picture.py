@@ -5,14 +5,10 @@ model; writes docs/panel.png.
 """
 
 import sys
-import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
-from tests.browser.lab import CHROMIUM_ARGUMENTS, Lab, chromium, until
-from tests.browser.notebook import Notebook
-from workbench.home import home
+from tests.browser.lab import until
+from tests.browser.notebook import Notebook, opened
 
 PICTURE = Path(__file__).parents[1] / "docs" / "panel.png"
 _CELLS = (
@@ -22,29 +18,21 @@ _CELLS = (
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        lab = Lab(Path(folder), {"WORKBENCH_HOME": str(home()), "HF_HUB_OFFLINE": "1"}).wait()
-        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS)
-        try:
-            page = browser.new_page(viewport={"width": 1440, "height": 1250})
-            notebook = Notebook(lab, page).open(lab.write("panel.ipynb", _CELLS)).run_all()
-            notebook.part("panel").wait_for()
-            _measured(notebook)
-            for attention in ("eager", "sdpa"):
-                notebook.click(f"knob-attention-{attention}")
-                notebook.says("ran", attention)
-                notebook.idle()
-                _measured(notebook)
-            page.locator(".wb-new-tokens input").fill("32")
-            notebook.click("both")
-            notebook.says("rate", "no verdict on speed")
+    with opened(_CELLS, height=1250) as notebook:
+        page = notebook.page
+        notebook.part("panel").wait_for()
+        _measured(notebook)
+        for attention in ("eager", "sdpa"):
+            notebook.click(f"knob-attention-{attention}")
+            notebook.says("ran", attention)
             notebook.idle()
-            page.mouse.move(0, 0)
-            notebook.part("panel").screenshot(path=PICTURE)
-            notebook.shut_down()
-        finally:
-            browser.close()
-            lab.close()
+            _measured(notebook)
+        page.locator(".wb-new-tokens input").fill("32")
+        notebook.click("both")
+        notebook.says("rate", "no verdict on speed")
+        notebook.idle()
+        page.mouse.move(0, 0)
+        notebook.part("panel").screenshot(path=PICTURE)
     print(PICTURE)
     return 0
 

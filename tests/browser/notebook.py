@@ -4,13 +4,17 @@ Nothing here looks at pixels; text and chart data are read from the page.
 """
 
 import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
-from tests.browser.lab import ROOT, Lab, until
+from tests.browser.lab import CHROMIUM_ARGUMENTS, ROOT, Lab, chromium, until
+from workbench.home import home
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 # What JupyterLab itself says at the level of an error, whatever notebook is open.
@@ -224,3 +228,22 @@ class Notebook:
         panel.scroll_into_view_if_needed()
         panel.screenshot(path=path)
         return path
+
+
+@contextmanager
+def opened(cells: Iterable[str], height: int = 1100) -> Iterator[Notebook]:
+    """A notebook of these cells, run in a JupyterLab and a Chromium of its own, which end with it: for what is no test.
+
+    The home is the caller's, so that the demo model is there.
+    """
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        lab = Lab(Path(folder), {"WORKBENCH_HOME": str(home()), "HF_HUB_OFFLINE": "1"}).wait()
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS)
+        try:
+            page = browser.new_page(viewport={"width": 1440, "height": height})
+            notebook = Notebook(lab, page).open(lab.write("opened.ipynb", cells)).run_all()
+            yield notebook
+            notebook.shut_down()
+        finally:
+            browser.close()
+            lab.close()

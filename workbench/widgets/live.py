@@ -36,7 +36,7 @@ class LiveUtilisation:
     One is open in a kernel: making a new one closes the one before. ValueError for a shorter period.
     """
 
-    def __init__(self, session: "Session | None" = None, period_s: float = 0.5) -> None:
+    def __init__(self, session: "Session | None" = None, period_s: float = 1.0) -> None:
         if period_s < 0.2:
             raise ValueError(f"period_s is at least 0.2, not {period_s}")
         self._session = session
