@@ -31,6 +31,7 @@ UNTIMED = {"open", "apply", "generate", "agreement", "quality", "sensitivity", "
     "side_by_side",
     "memory_health",
     "lend",
+    "report",
 }
 
 # a notebook that measures when it is told to, and prints the marks of its runs

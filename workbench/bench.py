@@ -75,6 +75,7 @@ class Bench:
         self._here = 0  # the job that does it
         self.on_mark: list[Callable[[str, float], None]] = []  # hear of moments of the work: name, CLOCK_MONOTONIC
         self.source: Source | None = None  # where the model comes from; None: it was attached
+        self.nameless = False  # attached, and nobody knows by what name
         self._environment: dict[str, str] = {}
         self.host: InlineHost | ProcessHost
         if host == "inline":

@@ -3,7 +3,7 @@
 import difflib
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from workbench.errors import ConfigError
@@ -35,6 +35,7 @@ _SORTS = {
     "share": ("", "%"),
 }
 _UNITS_OF_QUALITY = {"kld_mean": "nats", "same_top": "share", "ppl_ratio": "share"}
+_STATED = re.compile(r"\s*(\w+)\s*((?:<=|>=|<|>|≤|≥).+)")
 _WRITTEN = re.compile(r"\s*(<=|>=|<|>|≤|≥)\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*([a-zµ%/]*)\s*", re.I)
 
 
@@ -66,6 +67,17 @@ class Limit:
 def limits(given: Mapping[str, str] | None) -> tuple[Limit, ...]:
     """Of {"kld_mean": "<0.05", "peak_bytes": "<8GiB"}. ConfigError: an unknown metric, or what is no limit."""
     return tuple(_limit(metric, str(text)) for metric, text in (given or {}).items())
+
+
+def stated(given: Iterable[str]) -> dict[str, str]:
+    """What `limits` takes, of sentences such as "decode_tps>=30". ConfigError for one that is none."""
+    found = {}
+    for each in given:
+        parts = _STATED.fullmatch(each)
+        if parts is None:
+            raise ConfigError("report.bad_target", given=repr(each)[:80])
+        found[parts[1]] = parts[2]
+    return found
 
 
 def better(objective: str) -> Better:

@@ -7,14 +7,13 @@ from typing import Any
 
 from workbench.advising import advise, try_out
 from workbench.bench import Bench
-from workbench.catalog.sources import demo_folder
 from workbench.config import Config
-from workbench.errors import CapabilityError, ModelError
 from workbench.jobs import Jobs
 from workbench.lending import Work, lend
 from workbench.pasted import Pasted
 from workbench.quick_check import quick_check
-from workbench.results import Snippet, Workload
+from workbench.reporting import report
+from workbench.results import Workload
 from workbench.results.advice import Advice, Cure, Finding, QuickCheck
 
 # operation -> what does it, given the bench, the job's number and the arguments of the method of that name
@@ -23,6 +22,7 @@ GUIDANCE: Mapping[str, Callable[..., Any]] = {
     "try_out": try_out,
     "quick_check": quick_check,
     "lend": lend,
+    "report": report,
 }
 
 
@@ -31,7 +31,6 @@ class Guiding:
 
     _bench: Bench
     _jobs: Jobs
-    export: Callable[..., Snippet]
     submit: Callable[..., Future[Any]]
 
     def advise(self, workload: Workload | None = None, *, budget_s: float = 5.0) -> list[Finding]:
@@ -81,32 +80,9 @@ class Guiding:
 
         ConfigError for a target that is none; StoreError when the disk refuses.
         """
-        from workbench.report import Ground, write  # brings plotly, which a session does without
-
-        ground = Ground(
-            model=self._bench.name,
-            facts=self._bench.facts,
-            machine=self._bench.machine,
-            config=self._bench.config,
-            resolved=self._bench.resolved,
-            runs=self._bench.runs,
-            snippet=self._code(),
-        )
-        return write(ground, path, sign_off=sign_off, files=self._files(), targets=targets, roll_back=roll_back)
-
-    def _files(self) -> Path | None:
-        """Where the model's files lie: a folder, or one GGUF file."""
-        source = self._bench.source
-        if source is None or source.kind == "demo":
-            return demo_folder() if source else None
-        return source.path / source.gguf_file if source.path and source.gguf_file else source.path
-
-    def _code(self) -> Snippet:
-        """As code that loads the model; a random or attached model has none to load: its configuration alone."""
-        try:
-            return self.export("transformers")
-        except (ModelError, CapabilityError):
-            return self.export("json")
+        options = {"sign_off": sign_off, "targets": targets, "roll_back": roll_back}
+        written: tuple[Path, ...] = self._jobs.wait(self.submit("report", path, **options))
+        return written
 
     def lend(self, work: Work, kind: str, *, halt: Callable[[], None]) -> Any:
         """`work(when_busy)`, with this session's place on the device given to it; what it returns.

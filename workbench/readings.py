@@ -17,7 +17,6 @@ class Readings:
 
     _bench: Bench
     _jobs: Jobs
-    _nameless: bool
 
     @property
     def name(self) -> str:
@@ -102,7 +101,7 @@ class Readings:
 
         Beside it, in `.files`, one for Nsight Compute. CapabilityError for a model that only this process has.
         """
-        if self._nameless:
+        if self._bench.nameless:
             raise CapabilityError("session.nameless", target="nsys")
         name, revision = self._bench.name, self._bench.commit or self.revision
         return profilers.nsys(self.config, model=name, revision=revision, workload=workload, whole=whole)

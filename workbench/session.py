@@ -6,14 +6,14 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Self
 
-from workbench import export as exports
 from workbench import forecast as forecasts
 from workbench import machine as machines
 from workbench.bench import Bench
 from workbench.config import Config
-from workbench.errors import CapabilityError, ConfigError, Stopped
+from workbench.errors import ConfigError, Stopped
 from workbench.events import Dispatcher, Listener
 from workbench.explaining import explained
+from workbench.exporting import exported
 from workbench.from_code import FromCode
 from workbench.generations import GENERATIONS, Generations
 from workbench.guiding import GUIDANCE, Guiding
@@ -93,7 +93,7 @@ class Session(FromCode, Readings, Judgements, Generations, Watching, Guiding):
         session = cls.__new__(cls)
         name = getattr(model, "name_or_path", "")
         session._prepare(name or type(model).__name__, None, "inline", runs)
-        session._nameless = not name
+        session._bench.nameless = not name
         try:
             session._jobs.wait(session._jobs.start("open", session._bench.attach, model, tokenizer))
         except BaseException:
@@ -104,7 +104,6 @@ class Session(FromCode, Readings, Judgements, Generations, Watching, Guiding):
     def _prepare(
         self, model: str, revision: str | None, host: str, runs: Runs | None, when_busy: str | None = None
     ) -> None:
-        self._nameless = False
         self._dispatcher = Dispatcher()
         self._bench = Bench(
             model, revision, host, runs, self._dispatcher, lambda state, job: self._jobs.show(state, job), when_busy
@@ -223,26 +222,7 @@ class Session(FromCode, Readings, Judgements, Generations, Watching, Guiding):
 
         `.verify()` of the result runs it without the workbench; `.save(folder)` writes all its files.
         """
-        if self._nameless and (target not in exports.TARGETS or exports.TARGETS[target].needs_source):
-            raise CapabilityError("session.nameless", target=target)
-        measurement: Measurement | None = self.last.get("measurement")
-        if measurement is not None and self.last.get("measured_config") != self.config:
-            measurement = None
-        made = exports.snippet(
-            target,
-            self.config,
-            model=self._bench.loads_from,
-            revision=self._bench.commit or self.revision,
-            resolved=self.resolved,
-            measurement=measurement,
-            workload=measurement.workload if measurement else None,
-            facts=self.facts,
-            machine=self.machine,
-            on=on,
-            gpus=gpus,
-            nodes=nodes,
-            context=context,
-        )
+        made = exported(self._bench, target, on=on, gpus=gpus, nodes=nodes, context=context)
         return made.bound_to(self.verify)
 
     def submit(self, operation: str, *arguments: Any, **options: Any) -> Future[Any]:

@@ -26,7 +26,10 @@ def test_a_trace_fills_the_proof_line_and_a_toggle_empties_it(panel: Driver) -> 
     assert "eager (kernel not traced yet)" in panel["ran"].value
     panel.press("trace")
     assert "eager → separate matmul and softmax" in html.unescape(panel["ran"].value)
-    assert "Why eager differs from sdpa" in panel["traced"].value
+    assert "Why eager differs from sdpa" in panel["trace-why"].value
+    moved = {bar.name: dict(zip(bar.y, bar.x, strict=True)) for bar in panel["chart-trace-diff"].data}
+    assert set(moved) == {"prefill", "decode"}
+    assert any(value for by in moved.values() for value in by.values())
 
     panel.press("knob-attention-sdpa")  # traced before, and nothing else has changed since
     assert "CPU flash kernel" in panel["ran"].value

@@ -1,15 +1,13 @@
 """workbench report: what was found on this bench, as a page to hand on and, with --sign-off, to sign."""
 
 import argparse
-import re
 from pathlib import Path
 
 from workbench.cli.shared import add_bench, config_in, config_of, emit, opened
-from workbench.errors import ConfigError
+from workbench.constraints import stated
 from workbench.words import text
 
 HELP = text("report.help")
-_TARGET = re.compile(r"\s*(\w+)\s*((?:<=|>=|<|>).+)")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,16 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    targets = dict(map(_target, args.target))
+    targets = stated(args.target)
     back = config_in(args.roll_back) if args.roll_back else None
     with opened(args, config_of(args)) as session:
         paths = session.report(args.output, sign_off=args.sign_off, targets=targets, roll_back=back)
     emit(args, {"schema": "workbench.report/1", "files": [str(path) for path in paths]}, [str(path) for path in paths])
     return 0
-
-
-def _target(given: str) -> tuple[str, str]:
-    found = _TARGET.fullmatch(given)
-    if found is None:
-        raise ConfigError("report.bad_target", given=repr(given)[:80])
-    return found[1], found[2]

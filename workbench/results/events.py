@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # state     {"state": idle | loading | applying | generating | measuring | comparing | scanning | tracing | judging |
-#            counting | checking | sweeping | stopping | restoring | released | failed | closed}; of a job's
+#            counting | checking | sweeping | reporting | stopping | restoring | released | failed | closed}; of a job's
 #           beginning and end also "operation", and of its end "ended": done | failed | stopped
 # progress  {"what": Message, "done": int, "total": int | None, "elapsed_s": float, "left_s": float | None}
 #           and for bytes: {"unit": "B", "per_s": float | None}
@@ -54,6 +54,7 @@ DOING = {
     "run_once": "measuring",
     "lend": "sweeping",
     "ask": "judging",
+    "report": "reporting",
 }
 # operations whose seconds count: one at a time on a device, among all workbenches of the machine (workbench/turn).
 # Answers and their quality do not depend on who else computes; a trace's shares of time do.

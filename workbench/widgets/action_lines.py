@@ -128,6 +128,8 @@ def outcome(kind: str, value: Any) -> str:
         return text("sweep.panel.ended", verdict=str(value.verdict))
     if isinstance(value, Verification):
         return text("panel.verified" if value.ok else "panel.not_verified")
+    if kind == "report":
+        return text("panel.reported", files=", ".join(map(str, value)))
     return text("panel.generated" if kind == "completions" else "panel.done")
 
 

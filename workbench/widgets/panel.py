@@ -3,8 +3,8 @@
 It measures nothing and knows no torch: clicks become `session.submit(...)`, and everything shown comes from what the
 session holds and from its events. A callback returns at once.
 
-Class names for tests and style sheets: wb-panel here, and those that header, starting, bodies, actions, judging, tabs,
-answer and status name; wb-more is the folded knobs, wb-on marks the chosen button.
+Class names for tests and style sheets: wb-panel here, and those that header, starting, handing, bodies, actions,
+judging, tabs, answer and status name; wb-more is the folded knobs, wb-on marks the chosen button.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,6 +23,7 @@ from workbench.widgets.comparing import Comparing
 from workbench.widgets.controls import checked, waits
 from workbench.widgets.evidence import Evidence
 from workbench.widgets.guard import Guard
+from workbench.widgets.handing import Handing
 from workbench.widgets.header import Header
 from workbench.widgets.judging import Judging
 from workbench.widgets.knob_board import KnobBoard
@@ -106,7 +107,9 @@ class TuningPanel:
             partial(self._submit, "apply"),
             self._status.say,
         )
-        self._header = Header(self._starting.widgets, [self._starting.naming])
+        self._handing = Handing(self._guard, self._submit)
+        beside = [*self._starting.widgets, self._handing.button]
+        self._header = Header(beside, [self._starting.naming, self._handing.asking])
         self._header.export.on_click(self._guard(self._export_clicked))
         self._header.verify.on_click(self._guard(lambda _button: self._submit("verify", self._header.snippet)))
         self._board = KnobBoard(groups, self._situation(), self._guard(self._knob_changed))
@@ -182,7 +185,7 @@ class TuningPanel:
             sides=action_lines.sides(self._comparing.sides(self._pending)),
             repairable=self._evidence.repairable(self._session.config),
         )
-        for part in (self._header, self._starting, self._judging, self._tabs, self._answer):
+        for part in (self._header, self._starting, self._handing, self._judging, self._tabs, self._answer):
             part.enable(ready)
 
     def _failed(self, error: Exception) -> None:

@@ -7,9 +7,10 @@ from workbench.charts import Theme
 from workbench.charts import compare as compare_chart
 from workbench.charts import scan as scan_chart
 from workbench.charts import trace as trace_chart
+from workbench.charts import trace_diff as moved_chart
 from workbench.config import Config
 from workbench.judging import names_of
-from workbench.results import Trace
+from workbench.results import Trace, TraceDiff
 from workbench.results.trace_diff import trace_diff
 from workbench.scannable import PARAMETERS
 from workbench.scanning import rows_of
@@ -55,7 +56,9 @@ class CompareTab:
 
 
 class TraceTab:
-    """`wb-chart-trace`; under it the kernels, what differs and why, and where the file is: `wb-traced`."""
+    """`wb-chart-trace`; under it the kernels and where the file is: `wb-traced`; and against the last trace of another
+    configuration why it differs, `wb-trace-why`, and what moved, `wb-chart-trace-diff`.
+    """
 
     def __init__(self, evidence: Evidence, theme: Callable[[], Theme]) -> None:
         self._evidence = evidence
@@ -65,31 +68,35 @@ class TraceTab:
             text("chart.trace.empty"),
             "wb-chart-trace",
         )
+        self._moved = LaterFigure(
+            self._against_before,
+            lambda found: moved_chart(found[1] if found else None, theme()),
+            "",
+            "wb-chart-trace-diff",
+        )
         self._told = markup("", "wb-traced", "wb-below")
-        self.box = column([self._figure.box, self._told])
+        self._why = markup("", "wb-trace-why", "wb-below")
+        self.box = column([self._figure.box, self._told, self._why, self._moved.box])
         self._tell()
 
     def redraw(self) -> None:
         self._figure.redraw()
+        self._moved.redraw()
         self._tell()
 
     def _tell(self) -> None:
         trace = self._evidence.trace
-        if trace is None:
-            self._told.value = ""
-            return
-        self._told.value = f"{html(proof_tables.trace(trace))}{self._against_before(trace)}{_file(trace)}"
+        self._told.value = "" if trace is None else f"{html(proof_tables.trace(trace))}{_file(trace)}"
+        against = self._against_before()
+        self._why.value = "" if against is None else _reasons(*against)
 
-    def _against_before(self, trace: Trace) -> str:
-        """Why it differs from the last trace of another configuration that did the same work."""
-        before = self._evidence.comparable(trace)
-        if before is None:
-            return ""
-        names = names_of(Config(**before.config), Config(**trace.config))
-        said = text("panel.trace_before", a=names[0], b=names[1])
-        reasons = [str(reason) for reason in trace_diff(before, trace).reasons] or [text("panel.trace_no_reason")]
-        listed = "".join(f"<li>{escape(reason, 400)}</li>" for reason in reasons)
-        return f"<div class='wb-because'>{escape(said, 200)}<ul>{listed}</ul></div>"
+    def _against_before(self) -> tuple[tuple[str, str], TraceDiff] | None:
+        """Names of both, and what differs from the last trace of another configuration that did the same work."""
+        trace = self._evidence.trace
+        before = self._evidence.comparable(trace) if trace else None
+        if trace is None or before is None:
+            return None
+        return names_of(Config(**before.config), Config(**trace.config)), trace_diff(before, trace)
 
 
 class ScanTab:
@@ -135,6 +142,13 @@ class ScanTab:
 def html(table: Table) -> str:
     """A table of ours as HTML in the panel's style; its cells are escaped."""
     return f"<div class='wb-scroll'>{table._repr_html_()}</div>".replace("'wb-result'", "'wb-table'", 1)
+
+
+def _reasons(names: tuple[str, str], moved: TraceDiff) -> str:
+    said = text("panel.trace_before", a=names[0], b=names[1])
+    reasons = [str(reason) for reason in moved.reasons] or [text("panel.trace_no_reason")]
+    listed = "".join(f"<li>{escape(reason, 400)}</li>" for reason in reasons)
+    return f"<div class='wb-because'>{escape(said, 200)}<ul>{listed}</ul></div>"
 
 
 def _file(trace: Trace) -> str:
