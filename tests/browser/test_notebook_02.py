@@ -99,7 +99,7 @@ def test_compare_shows_a_verdict_and_a_chart(running: Notebook) -> None:
 
 def test_a_price_is_told_before_weights_are_loaded_for_a_comparison(running: Notebook) -> None:
     running.idle()
-    running.page.locator(".wb-more .jupyter-widget-Collapse-header", has_text="Precision").click()
+    running.page.locator(".wb-more .wb-fold-head", has_text="Precision").click()
     running.click("knob-dtype-bfloat16")
     running.says("sides", "dtype float32→bfloat16")
     expect(running.part("offer")).to_be_hidden()

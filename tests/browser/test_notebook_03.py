@@ -87,7 +87,7 @@ def test_figures_fit_after_their_tab_was_away(running: Notebook) -> None:
 
 def test_domains_and_answers_unfold_and_the_dark_theme_is_readable(running: Notebook) -> None:
     running.idle()
-    headers = running.page.locator(".wb-quality-more .jupyter-widget-Collapse-header")
+    headers = running.page.locator(".wb-quality-more .wb-fold-head")
     until(
         lambda: sum(len(trace["y"]) for trace in running.chart("quality")[1:]) == 8, 10, "domains, whole, decode path"
     )

@@ -102,7 +102,7 @@ def test_a_reload_waits_for_apply(panel: Notebook) -> None:
 
 def test_an_error_is_shown_and_the_control_put_back(panel: Notebook) -> None:
     page = panel.page
-    page.locator(".wb-more .jupyter-widget-Collapse-header", has_text="Tokens").click()
+    page.locator(".wb-more .wb-fold-head", has_text="Tokens").click()
     field = page.locator(".wb-knob-pad_token-field input")
     before = field.input_value()
     field.fill("99999999")

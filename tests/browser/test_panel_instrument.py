@@ -154,6 +154,61 @@ def test_every_control_has_a_name(panel: Notebook) -> None:
     assert nameless == []
 
 
+def test_the_keyboard_reaches_every_control_in_the_order_of_the_page(panel: Notebook) -> None:
+    page = panel.page
+    panel.tab("Speed")
+    page.evaluate("document.querySelector('.wb-panel').setAttribute('tabindex', '-1')")
+    page.evaluate("document.querySelector('.wb-panel').focus()")
+    stops: list[str] = []
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(
+            """() => {
+              const at = document.activeElement, panel = at.closest(".wb-panel");
+              if (!panel) return null;
+              at.dataset.wbStop = at.dataset.wbStop ?? "seen";
+              const part = [".wb-header", ".wb-board", ".wb-actions", ".wb-tabs", ".wb-answer", ".wb-bottom"]
+                .find((each) => at.closest(each));
+              const outline = getComputedStyle(at).outlineStyle;
+              return [part, outline];
+            }"""
+        )
+        if stop is None:
+            break
+        stops.append(stop[0])
+        assert stop[1] != "none" or stop[0] == ".wb-tabs", f"nothing shows where the keyboard is, in {stop[0]}"
+    assert list(dict.fromkeys(stops)) == [".wb-header", ".wb-board", ".wb-actions", ".wb-tabs", ".wb-answer"]
+    missed = page.evaluate(
+        """() => Array.from(document.querySelectorAll(".wb-panel :is(button, select, input, textarea)"))
+          .filter((each) => each.offsetParent && !each.disabled && !each.closest(".modebar") && !each.dataset.wbStop)
+          .map((each) => each.innerText || each.className)"""
+    )
+    assert missed == []
+    fold = page.locator(".wb-more .wb-fold-head", has_text="Tokens")
+    fold.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".wb-knob-pad_token-field input")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator(".wb-knob-pad_token-field input")).to_be_hidden()
+
+
+def test_what_runs_and_what_was_refused_stay_in_sight(panel: Notebook) -> None:
+    """In a window that is lower than the panel, wherever it is scrolled to."""
+    page = panel.page
+    size = page.viewport_size
+    assert size is not None
+    page.set_viewport_size({"width": size["width"], "height": 700})
+    page.locator(".wb-panel .wb-title").first.scroll_into_view_if_needed()
+    page.locator(".wb-prompt textarea").fill("")
+    page.evaluate("document.querySelector('.wb-generate button, button.wb-generate').click()")
+    panel.says("error", "prompt")
+    for part in ("error", "status", "measure", "stop"):
+        expect(panel.part(part)).to_be_in_viewport()
+    panel.screenshot("instrument-low")
+    page.set_viewport_size(size)
+    page.locator(".wb-prompt textarea").fill("The sea")
+
+
 def test_two_windows_on_one_kernel_show_the_same(panel: Notebook) -> None:
     other = Notebook(panel.lab, panel.page.context.new_page())
     try:

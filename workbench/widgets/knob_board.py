@@ -7,7 +7,8 @@ import ipywidgets
 from workbench.knobs import KNOBS, Group
 from workbench.widgets.bodies import Change, Situation
 from workbench.widgets.controls import Control
-from workbench.widgets.parts import classed, column, markup
+from workbench.widgets.fold import Fold
+from workbench.widgets.parts import column, markup
 from workbench.words import text
 from workbench.words.format import escape
 
@@ -22,14 +23,10 @@ class KnobBoard:
         self._controls = {name: Control(knob, situation, change) for name, knob in KNOBS.items()}
         present = [group for group in Group if self._names(group)]
         shown = [self._section(group) for group in wanted if group in present]
-        folded = [group for group in present if group not in wanted]
-        if folded:
-            more = ipywidgets.Accordion(
-                [column([self._controls[name].box for name in self._names(group)]) for group in folded],
-                titles=tuple(text(f"panel.group.{group}") for group in folded),
-                selected_index=None,
-            )
-            shown.append(classed(more, "wb-more"))
+        folded = (group for group in present if group not in wanted)
+        for group in folded:
+            inside = column([self._controls[name].box for name in self._names(group)])
+            shown.append(Fold(text(f"panel.group.{group}"), inside, "wb-more").box)
         self.box = column(shown, "wb-board")
 
     def show(self, situation: Situation) -> None:

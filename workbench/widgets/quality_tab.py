@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
-
 from workbench.charts import Candidate, Decision, Theme, decision_of
 from workbench.charts import decision as decision_chart
 from workbench.charts import quality as quality_chart
@@ -15,7 +13,8 @@ from workbench.results import QualityDiff
 from workbench.widgets import history, text_diff
 from workbench.widgets.evidence import Evidence
 from workbench.widgets.figure import LaterFigure
-from workbench.widgets.parts import beside, classed, column, markup, notes, row, show_if
+from workbench.widgets.fold import Fold
+from workbench.widgets.parts import beside, column, markup, notes, row, show_if
 from workbench.widgets.proof_tabs import html
 from workbench.widgets.quality_tables import JUDGED
 from workbench.words import text
@@ -74,14 +73,9 @@ class QualityTab:
             ),
         )
         decision, domains, modules = (figure.box for figure in self._figures)
-        self._more = classed(
-            ipywidgets.Accordion(
-                [self._table, self._answers],
-                titles=(text("panel.quality.domains"), text("panel.quality.answers")),
-                selected_index=None,
-            ),
-            "wb-quality-more",
-        )
+        parts = {"domains": self._table, "answers": self._answers}
+        folds = [Fold(text(f"panel.quality.{name}"), inside).box for name, inside in parts.items()]
+        self._more = column(folds, "wb-quality-more")
         help_line = beside(text("panel.sensitivity_help"))
         self.box = column(
             [

@@ -2,10 +2,8 @@
 
 import traceback
 
-import ipywidgets
-
 from workbench.errors import Stopped, WorkbenchError
-from workbench.widgets.parts import classed, column, markup, row, show_if
+from workbench.widgets.parts import column, markup, row, show_if
 from workbench.words import text
 from workbench.words.format import escape
 
@@ -13,13 +11,12 @@ MOST_DETAIL = 20_000
 
 
 class Status:
-    """`wb-status` is the line, `wb-error` the error, its traceback in an accordion behind it."""
+    """`wb-status` is the line, `wb-error` the error, behind it, folded away, its traceback: `wb-details`."""
 
     def __init__(self) -> None:
         self._line = markup("", "wb-status")
         self._error = markup("", "wb-error")
-        self._trace = markup("", "wb-traceback")
-        self._details = classed(ipywidgets.Accordion([self._trace], titles=(text("panel.details"),)), "wb-details")
+        self._details = markup("", "wb-details")
         self._failure = column([self._error, self._details], "wb-failure")
         self.box = row([self._line, self._failure], "wb-bottom")
         self._outcome = text("panel.ready")
@@ -59,11 +56,11 @@ class Status:
             said = f"<b>{escape(message, 600)}</b>"
         self._error.value = f"<div role='alert'>{said}</div>"
         trace = "".join(traceback.format_exception(error))[-MOST_DETAIL:]
-        self._trace.value = f"<pre class='wb-code'>{escape(trace, MOST_DETAIL)}</pre>"
-        self._details.selected_index = None
+        summary = f"<summary>{escape(text('panel.details'))}</summary>"
+        self._details.value = f"<details>{summary}<pre class='wb-code'>{escape(trace, MOST_DETAIL)}</pre></details>"
         show_if(self._failure, True)
 
     def clear(self) -> None:
         self._error.value = ""
-        self._trace.value = ""
+        self._details.value = ""
         show_if(self._failure, False)
