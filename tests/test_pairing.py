@@ -90,6 +90,26 @@ def test_runs_too_short_for_the_kernels_clock_are_never_set_aside() -> None:
     assert undisturbed([(brief, brief), (half(1.0), half(1.0)), (half(1.0), half(1.0))]) == [0, 1, 2]
 
 
+@pytest.mark.parametrize(("cores", "shared"), [(2.0, True), (0.1, False), (None, False)])
+def test_runs_too_short_one_by_one_tell_of_a_busy_neighbour_together(cores: float | None, shared: bool) -> None:
+    found = gather(
+        lambda _side: half(1.0, seconds=0.1, cores=cores), Plan(0.1, 60.0), lambda *_so_far: None, time.monotonic()
+    )
+    assert found.shared is shared
+
+
+def test_no_more_pairs_are_foretold_than_the_budget_pays_for() -> None:
+    told: list[tuple[int, int]] = []
+    noise = random.Random(0)
+
+    def run(_side: int) -> Half:
+        time.sleep(0.005)
+        return half(10 * math.exp(noise.gauss(0, 1.0)))
+
+    gather(run, Plan(0.001, 0.3), lambda done, _reached, all_: told.append((done, all_)), time.monotonic())
+    assert all(done < all_ <= 60 for done, all_ in told)
+
+
 def test_pairs_for_a_precision_are_the_first_that_reach_it() -> None:
     count = pairs_for(0.05, 0.02)
     assert t95(count - 1) * 0.05 / math.sqrt(count) <= 0.02 < t95(count - 2) * 0.05 / math.sqrt(count - 1)

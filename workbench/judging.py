@@ -65,8 +65,9 @@ def without_verdict(pairs: Sequence[Pair], floor: NoiseFloor, names: tuple[str, 
     """
     found = judge(pairs, floor, names)
     said = {
-        metric: say(code, a=names[0], b=names[1], what=METRICS[metric].label.lower(), ratio=f"{ratio:.2f}")
+        metric: say(code, a=names[0], b=names[1], what=METRICS[metric].label.lower(), ratio=f"{as_speed:.2f}")
         for metric, ratio in found["ratio"].items()
+        for as_speed in [ratio if METRICS[metric].better is Better.HIGHER else 1 / ratio]
     }
     return {**found, "verdict": said, "seen": ()}
 

@@ -122,7 +122,7 @@ def gather(run: Callable[[int], Half], plan: Plan, progress: Progress, began: fl
             first, second = run(0), run(1)
         halves.append((first, second))
         kept = undisturbed(halves)
-        disturbed = sum(any(half.shared for half in halves[at]) for at in kept)
+        disturbed = _disturbed([halves[at] for at in kept])
         fewest = _SHARED_PAIRS if 2 * disturbed > len(kept) else FEWEST_PAIRS
         reached = half_width([_pair(halves[at]) for at in kept])
         spent_s = time.monotonic() - began
@@ -133,7 +133,9 @@ def gather(run: Callable[[int], Half], plan: Plan, progress: Progress, began: fl
         elif len(halves) >= LEAST_PAIRS and spent_s + spent_s / len(halves) > plan.budget_s:
             stopped_by = "budget"
         if not stopped_by:
-            progress(len(halves), reached, _expected(len(halves), reached, plan))
+            affordable = int(plan.budget_s / spent_s * len(halves)) if spent_s > 0 else len(halves)
+            expected = _expected(len(halves), reached, plan)
+            progress(len(halves), reached, max(len(halves) + 1, min(expected, affordable)))
     seen = [half.conditions for pair in halves for half in pair]
     return Gathered(
         pairs=tuple(_pair(halves[at]) for at in kept),
@@ -147,6 +149,17 @@ def gather(run: Callable[[int], Half], plan: Plan, progress: Progress, began: fl
         marked=sum(any(half.conditions.held_back for half in halves[at]) for at in kept),
         sides=(_side([halves[at][0] for at in kept]), _side([halves[at][1] for at in kept])),
     )
+
+
+def _disturbed(pairs: Sequence[tuple[Half, Half]]) -> int:
+    """Pairs in which another process was busy. Where runs are too short to tell one by one, all of them together do."""
+    runs = [half for pair in pairs for half in pair]
+    seen = [(half.conditions.others_cores, half.seconds) for half in runs if half.conditions.others_cores is not None]
+    spent_s = sum(seconds for _, seconds in seen)
+    short = all(seconds < _SEEN_S for _, seconds in seen)
+    if short and spent_s >= _SEEN_S and sum(cores * seconds for cores, seconds in seen) > DISTURBED_CORES * spent_s:
+        return len(pairs)
+    return sum(any(half.shared for half in pair) for pair in pairs)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -20,7 +20,8 @@ _OTHER_WORK = ("shared", "held_back", "cold")  # not the model's: a knob turned 
 def quick_check(bench: Bench, job: int, workload: Workload | None = None, *, budget_s: float = 150.0) -> QuickCheck:
     """Advice, and its biggest causes tried in turns against what is in force, which is in force again afterwards.
 
-    budget_s  for all of it; what there is no time for is named
+    budget_s  for all of it; what there is no time for is named. The first cause that a live knob cures is tried
+              as long as anything is left
     """
     positive(budget_s=budget_s)
     began, context = time.monotonic(), bench.context(job)
@@ -62,6 +63,8 @@ def _why_not(bench: Bench, finding: Finding, tried: int, left_s: float) -> Messa
     compiles = finding.change.get("compile", "off") != "off"
     loads = any(KNOBS[knob].cost is not Cost.LIVE for knob in finding.change)
     needed = _COMPILE_S if compiles else _LEAST_S + (2 * (bench.load_seconds or 0.0) if loads else 0.0)
+    if not tried and left_s > 0 and not compiles and not loads:
+        return None  # a check that tries nothing is none: the first may take longer than there is left
     if left_s < needed:
         return say("quick.no_time", title=title, needed=f"{needed:.0f}", left=f"{max(left_s, 0.0):.0f}")
     return None

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.charts.samples import comparison
 from workbench.widgets.guess import Guess
 
 MEASURED = SimpleNamespace(decode_tps=25.0, prefill_tps=400.0, ci95={"decode_tps": (24.0, 26.0)})
@@ -34,6 +35,24 @@ def test_words_and_yes_or_no(guess: object, ran: object, said: str) -> None:
     (row,) = Guess({"which wins": guess}).against({"which wins": ran}).rows
     assert row[0] == "which wins"
     assert row[3] == said
+
+
+@pytest.mark.parametrize(
+    ("guess", "said"), [("faster", "right"), ("slower", "another answer"), ("no difference", "another answer")]
+)
+def test_a_comparison_is_guessed_in_words(guess: str, said: str) -> None:
+    found = comparison(prefill=1.3)
+    (row,) = Guess(prefill_tps=guess).against(found).rows
+    assert row[2] == str(found.verdict["prefill_tps"])
+    assert row[3] == said
+    assert Guess(e2e_s="faster").against(comparison(prefill=2.0, decode=2.0)).rows[0][3] == "right"
+    assert Guess(decode_tps="no difference").against(found).rows[0][3] == "right"
+
+
+def test_a_refusal_of_a_verdict_is_no_wrong_guess() -> None:
+    shared = comparison(shared=True)
+    assert Guess(prefill_tps="slower").against(shared).rows[0][3] == "no verdict, so no answer"
+    assert Guess(what=1.0).against({"what": None}).rows[0][3] == "no answer"
 
 
 def test_what_is_not_in_the_result_is_an_error() -> None:

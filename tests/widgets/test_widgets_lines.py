@@ -75,22 +75,31 @@ def test_but_repeats_what_the_trace_found() -> None:
 
 
 def test_two_measurements_are_no_verdict() -> None:
-    assert lines.last(evidence()) == "nothing measured yet"
-    alone = lines.last(evidence(run()))
+    assert lines.last(evidence(), Config()) == "nothing measured yet"
+    alone = lines.last(evidence(run()), Config())
     assert f"decode 16.0{THIN}tok/s [15.5, 16.8]" in alone
     assert "n = 7" in alone
     assert "verdict" not in alone
-    weak = lines.last(evidence(run(flags=(say("capability.no_gpu"),))))
+    weak = lines.last(evidence(run(flags=(say("capability.no_gpu"),))), Config())
     assert "needs a CUDA GPU" in weak
-    pair = lines.last(evidence(run(decode_tps=10.0), run(Config(attention="eager"), decode_tps=20.0)))
+    pair = lines.last(evidence(run(decode_tps=10.0), run(Config(attention="eager"), decode_tps=20.0)), Config())
     assert "before attention sdpa→eager: decode 10.0" in pair
     assert "not a paired comparison, so no verdict" in pair
     for word in ("faster", "slower", "×", "2.00"):
         assert word not in pair
 
 
+def test_what_was_found_of_another_configuration_says_so_first() -> None:
+    eager = Config(attention="eager")
+    assert lines.last(evidence(run()), eager).startswith("of another configuration · decode 16.0")
+    seen = evidence(run())
+    seen.take(comparison(), Config())  # of eager and sdpa
+    assert "another configuration" not in lines.last(seen, eager)
+    assert lines.last(seen, Config(dtype="bfloat16")).startswith("of another configuration · ")
+
+
 def test_other_work_is_not_set_beside_it() -> None:
-    told = lines.last(evidence(run(workload=Workload(prompt_tokens=9, new_tokens=9)), run()))
+    told = lines.last(evidence(run(workload=Workload(prompt_tokens=9, new_tokens=9)), run()), Config())
     assert "other work (9 → 9 tokens, batch 1)" in told
 
 
@@ -98,12 +107,12 @@ def test_a_comparison_has_the_last_word_until_something_else_is_measured() -> No
     seen = evidence(run())
     judged = comparison()
     seen.take(judged, Config())
-    told = lines.last(seen)
+    told = lines.last(seen, Config())
     assert told.startswith(str(judged.verdict["prefill_tps"]))  # the difference first
     assert str(judged.verdict["decode_tps"]) in told
     assert "256 → 64 tokens" in told
     seen.take(measurement(), Config())
-    assert "no verdict" in lines.last(seen)
+    assert "no verdict" in lines.last(seen, Config())
 
 
 def test_pending_tells_cost_bytes_and_fit() -> None:

@@ -79,7 +79,7 @@ def quick(found: QuickCheck) -> Told:
         cells = (str(cure.finding.title), cure_of(cure.finding), measured_words(cure))
         rows.append((text("quick.cause", number=place), "\n".join(cells)))
     if not found.cures:
-        rows.append((text("quick.cause", number=1), text("quick.nothing")))
+        rows.append((text("quick.cause", number=1), text("quick.none_tried" if found.untried else "quick.nothing")))
     remarks = [str(each) for each in found.untried]
     if found.corrected is not None:
         remarks.append(text("quick.corrected"))

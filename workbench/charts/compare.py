@@ -15,7 +15,12 @@ from workbench.words.format import escape, interval, ratio
 # from the top; time to first token and time per token say the same as prefill and decode, upside down
 ROWS = ("prefill_tps", "decode_tps", "e2e_s")
 HEIGHT = 320
-_TICKS = [0.1, 0.2, 0.5, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10]
+# up to this ratio at the axis' end -> ticks that have room beside each other on a narrow page
+_TICKS = (
+    (1.6, [0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5]),
+    (4.0, [0.33, 0.5, 0.75, 1, 1.5, 2, 3]),
+    (float("inf"), [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]),
+)
 
 
 def compare(comparison: Comparison | None, theme: Theme) -> dict[str, Any]:
@@ -28,19 +33,21 @@ def compare(comparison: Comparison | None, theme: Theme) -> dict[str, Any]:
     shown = [metric for metric in ROWS if comparison is not None and metric in comparison.ratio]
     seen = [metric for metric in shown if comparison is not None and metric in comparison.seen]
     rest = [metric for metric in shown if metric not in seen]
+    reach = _range(comparison, shown)
+    ticks = next(ticks for most, ticks in _TICKS if reach[1] <= log10(most))
     spec = layout(theme, _title(comparison), HEIGHT)
     spec["margin"] |= {"t": 92, "b": 48}
     spec["xaxis"] = {
         "title": {"text": text("chart.compare.x")},
         "type": "log",
-        "range": _range(comparison, shown),
-        "tickvals": _TICKS,
-        "ticktext": [f"{tick:g}×" for tick in _TICKS],
+        "range": reach,
+        "tickvals": ticks,
+        "ticktext": [f"{tick:g}×" for tick in ticks],
         "fixedrange": True,
     }
     spec["yaxis"] = {
         "tickvals": list(places.values()),
-        "ticktext": [translate(METRICS[metric].label) for metric in places],
+        "ticktext": [_row(metric) for metric in places],
         "range": [0.4, len(ROWS) + 0.6],
         "showgrid": False,
         "zeroline": False,
@@ -53,8 +60,8 @@ def compare(comparison: Comparison | None, theme: Theme) -> dict[str, Any]:
             "type": "scatter",
             "mode": "lines",
             "name": text("chart.compare.equal"),
-            "x": [1.0, 1.0],
-            "y": [0.4, len(ROWS) + 0.6],
+            "x": [1.0, 1.0, None] * len(ROWS),  # with a gap over each row, where its numbers stand
+            "y": [part for row in range(1, len(ROWS) + 1) for part in (row - 0.6, row + 0.12, None)],
             "line": {"dash": "dash", "width": 2, "color": theme.muted},
             "hoverinfo": "skip",
             "showlegend": False,
@@ -63,6 +70,11 @@ def compare(comparison: Comparison | None, theme: Theme) -> dict[str, Any]:
         _points(comparison, rest, places, "circle-open", theme.second, text(f"chart.compare.{_rest(comparison)}")),
     ]
     return {"data": traces, "layout": spec}
+
+
+def _row(metric: str) -> str:
+    label = translate(METRICS[metric].label)
+    return label if METRICS[metric].better is Better.HIGHER else text("chart.compare.as_a_speed", metric=label)
 
 
 def _rest(comparison: Comparison | None) -> str:

@@ -26,7 +26,7 @@ class Exported:
         self.snippet: Snippet | None = None
         self.hide()
 
-    def toggle(self, make: Callable[[], Snippet]) -> bool:
+    def toggle(self, make: Callable[[], Snippet], remark: str = "") -> bool:
         """Show the snippet that `make` gives, or hide the one that is shown; whether one is shown now."""
         if is_shown(self.box):
             self.hide()
@@ -36,7 +36,7 @@ class Exported:
         self._code.code = snippet.code
         _main, *others = snippet.files
         told = text("panel.export_title"), *([text("panel.export_beside", files=", ".join(others))] if others else [])
-        self._note.value = f"<div class='wb-note'>{escape(' '.join(told))}</div>"
+        self._note.value = f"<div class='wb-note'>{escape(' '.join([*told, remark]))}</div>"
         show_if(self.box, True)
         self.button.description = text("panel.export_close")
         return True

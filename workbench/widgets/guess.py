@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.constraints import shown
-from workbench.metrics import METRICS
+from workbench.metrics import METRICS, Better
+from workbench.results import Comparison
 from workbench.widgets.table import Table
 from workbench.words import text, translate
 from workbench.words.format import interval, knob_value, number
@@ -16,7 +17,8 @@ _NEAR = 0.05  # a guess so close counts as right where nothing tells how well th
 class Guess:
     """`Guess(decode_tps=20)` before the run, `.against(measurement)` after it.
 
-    Names are metrics of the result, or any words: `Guess({"which wins": "sdpa"}).against({"which wins": "eager"})`.
+    Names are metrics of the result, or any words: `Guess({"which wins": "sdpa"}).against({"which wins": "eager"})`. Of
+    a comparison, whose metrics may be named as well: "faster", "slower" or "no difference", of b against a.
     """
 
     def __init__(self, given: Mapping[str, Any] | None = None, **more: Any) -> None:
@@ -25,12 +27,17 @@ class Guess:
     def against(self, ran: Any) -> Table:
         """A row for each guess: what was expected, what ran with its interval where it has one, how far off it was.
 
-        ran  a result that has the guessed names, or a mapping of them. KeyError for a name that it lacks.
+        ran  a result that has the guessed names, or a mapping of them; None: it was not found out. KeyError for a
+             name that it lacks.
         """
         rows = []
         for name, guess in self.expected.items():
-            value, bounds = _found(ran, name)
-            rows.append((_label(name), _shown(name, guess), _ran(name, value, bounds), _judged(guess, value, bounds)))
+            if isinstance(ran, Comparison) and isinstance(guess, str):
+                said, judged = _verdict(ran, name, guess)
+            else:
+                value, bounds = _found(ran, name)
+                said, judged = _ran(name, value, bounds), _judged(guess, value, bounds)
+            rows.append((_label(name), _shown(name, guess), said, judged))
         return Table(tuple(text(f"guess.{name}") for name in ("expected", "ran", "off")), tuple(rows))
 
     def __repr__(self) -> str:
@@ -45,6 +52,18 @@ def _found(ran: Any, name: str) -> tuple[Any, tuple[float, float] | None]:
         raise KeyError(name)
     bounds: tuple[float, float] | None = (getattr(ran, "ci95", None) or {}).get(name)
     return getattr(ran, name), bounds if bounds and all(map(math.isfinite, bounds)) else None
+
+
+def _verdict(ran: Comparison, metric: str, guess: str) -> tuple[str, str]:
+    """The verdict's sentence, and whether it says what was guessed; a refusal of a verdict is no wrong guess."""
+    said = str(ran.verdict[metric])
+    if ran.shared or ran.quick:
+        return said, text("guess.no_verdict")
+    found = "no difference"
+    if metric in ran.seen:
+        better = (ran.ratio[metric] > 1) is (METRICS[metric].better is Better.HIGHER)
+        found = "faster" if better else "slower"
+    return said, text("guess.right" if guess == found else "guess.other")
 
 
 def _label(name: str) -> str:
@@ -62,6 +81,8 @@ def _ran(name: str, value: Any, bounds: tuple[float, float] | None) -> str:
 
 
 def _judged(guess: Any, value: Any, bounds: tuple[float, float] | None) -> str:
+    if value is None:
+        return text("guess.no_answer")
     both = (guess, value)
     if any(isinstance(each, bool) or not isinstance(each, int | float) for each in both) or guess <= 0 or value <= 0:
         return text("guess.right" if guess == value else "guess.other")

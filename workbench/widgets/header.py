@@ -59,13 +59,13 @@ class Header:
         for widget, code, words in (
             (self._asked, "panel.asked", escape(lines.asked(config), MOST_LINE)),
             (self._ran, "panel.ran", ran),
-            (self._last, "panel.last", escape(lines.last(evidence), MOST_LINE)),
+            (self._last, "panel.last", escape(lines.last(evidence, config), MOST_LINE)),
         ):
             widget.value = f"<div><span class='wb-word'>{escape(text(code))}</span> <span>{words}</span></div>"
 
-    def toggle_snippet(self, make: Callable[[], Snippet]) -> None:
-        """Show the snippet that `make` gives, or hide the one that is shown."""
-        if self._exported.toggle(make):
+    def toggle_snippet(self, make: Callable[[], Snippet], pending: bool = False) -> None:
+        """Show the snippet that `make` gives, or hide the one that is shown. `pending`: changes wait, not in it."""
+        if self._exported.toggle(make, text("panel.pending_not_exported") if pending else ""):
             self._verified.value = ""
 
     def found(self, found: Any) -> None:

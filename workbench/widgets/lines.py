@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.charts.runs import Run, changes, work, workload_words
+from workbench.charts.runs import Run, changes, same_config, work, workload_words
 from workbench.config import Config
 from workbench.judging import JUDGED
 from workbench.knobs import KNOBS
@@ -117,10 +117,11 @@ def but(
     return "; ".join(printable(str(difference), 300) for difference in found)
 
 
-def last(evidence: Evidence) -> str:
+def last(evidence: Evidence, config: Mapping[str, Any]) -> str:
     """The last verdict, with speed and quality of one configuration always beside each other.
 
-    Speed: a comparison's sentences, or a measurement, of which two side by side are no verdict.
+    Speed: a comparison's sentences, or a measurement, of which two side by side are no verdict. What was found of
+    another configuration than `config`, which is in force, says so first.
     """
     newest = evidence.newest
     if isinstance(newest, QualityDiff):
@@ -132,8 +133,18 @@ def last(evidence: Evidence) -> str:
         said = [measurement(evidence.runs), quality(evidence.judged.get(Config(**evidence.runs[-1].config)))]
     else:
         said = [text("panel.last.nothing")]
+    about = _configs(newest) or ([evidence.runs[-1].config] if evidence.runs else [])
+    if about and not any(same_config(each, config) for each in about):
+        said.insert(0, text("panel.last.other_config"))
     doubts = evidence.doubts(newest) if newest is not None else []
     return SEPARATOR.join([*said, *(printable(str(flag), 160) for flag in doubts)])
+
+
+def _configs(newest: Measurement | Comparison | QualityDiff | None) -> list[Mapping[str, Any]]:
+    """What it was found of; of a measurement its run knows that."""
+    if isinstance(newest, QualityDiff):
+        return [newest.candidate]
+    return [newest.a, newest.b] if isinstance(newest, Comparison) else []
 
 
 def quality(found: QualityDiff | None) -> str:

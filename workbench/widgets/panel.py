@@ -111,7 +111,7 @@ class TuningPanel:
         beside = [*self._starting.widgets, self._handing.button]
         self._header = Header(beside, [self._starting.naming, self._handing.asking])
         self._header.export.on_click(self._guard(self._export_clicked))
-        self._header.verify.on_click(self._guard(lambda _button: self._submit("verify", self._header.snippet)))
+        self._header.verify.on_click(self._guard(lambda _button: self._verify_clicked()))
         self._board = KnobBoard(groups, self._situation(), self._guard(self._knob_changed))
         self._actions = Actions(
             self._guard,
@@ -190,6 +190,7 @@ class TuningPanel:
 
     def _failed(self, error: Exception) -> None:
         """An error of a callback or of the work: shown, and every control back to what is in force."""
+        self._status.say(text("panel.ready"))
         self._status.fail(error)
         if not self._closed:
             self._controls()
@@ -225,7 +226,10 @@ class TuningPanel:
         self._session.stop()
 
     def _export_clicked(self, _button: Any) -> None:
-        self._header.toggle_snippet(lambda: self._session.export("transformers"))
+        self._header.toggle_snippet(lambda: self._session.export("transformers"), bool(self._pending))
+
+    def _verify_clicked(self) -> None:
+        self._submit("verify", self._header.snippet, budget_s=self._actions.work.budget_s)
 
     def _config_chosen(self, config: Mapping[str, Any]) -> None:
         """A point's config, or what a suggestion changes, becomes pending: to be applied or discarded."""
@@ -307,6 +311,5 @@ class TuningPanel:
         if self._changing:
             self._pending.clear()
             self._starting.undo.failed()
-        self._status.say(text("panel.ready"))
         self._failed(event.data)
         self._lines()

@@ -5,7 +5,7 @@ from typing import Any
 
 from workbench.config import Config
 from workbench.judging import COMPARED, names_of
-from workbench.metrics import METRICS
+from workbench.metrics import METRICS, Better
 from workbench.results import Agreement, Batching, Comparison, LogitDistance, Scan, Sweep, Trace, TraceDiff, TracePhase
 from workbench.results.trace_diff import category_words
 from workbench.scanning import rows_of
@@ -25,7 +25,7 @@ def comparison(result: Comparison, verdicts: bool = True) -> Table:
             translate(METRICS[metric].label),
             _value(metric, result.mean_a[metric]),
             _value(metric, result.mean_b[metric]),
-            f"{ratio(result.ratio[metric])} {interval(result.ci95.get(metric))}",
+            _ratio(metric, f"{ratio(result.ratio[metric])} {interval(result.ci95.get(metric))}"),
             _floor(result.noise_floor.get(metric)),
             *([str(result.verdict[metric])] if verdicts else []),
         )
@@ -105,6 +105,11 @@ PROOFS: dict[type, Callable[[Any], Table]] = {
 def _value(metric: str, value: float) -> str:
     unit = METRICS[metric].unit
     return seconds(value) if unit == "s" else quantity(value, unit)
+
+
+def _ratio(metric: str, shown: str) -> str:
+    """Of a time it says that it is one: the chart turns it over, to a speed."""
+    return shown if METRICS[metric].better is Better.HIGHER else text("tables.of_the_time", ratio=shown)
 
 
 def _floor(floor: float | None) -> str:

@@ -168,7 +168,6 @@ class _Card:
         self._run.on_click(lambda _button: cards.guard(lambda: cards.start((each.id,)))())
         self._apply.on_click(lambda _button: cards.guard(lambda: cards.apply(each.id))())
         predicted = markup(f"<span class='wb-note'>{escape(text('tips.panel.predict'))}</span>", "wb-beside")
-        show_if(self._apply, bool(each.apply))
         self.box = column(
             [
                 markup(title),
@@ -183,6 +182,7 @@ class _Card:
     def redraw(self, found: TipRun | None, predicted: Verdict | None, running: bool) -> None:
         self._options.show(predicted, lambda _value: found is not None or running)
         self._run.disabled = self._apply.disabled = running
+        show_if(self._apply, bool(self.tip.apply) and found is not None)  # before, it would give the answer away
         if found is not None:
             self._found.value = self._words(found, predicted)
 

@@ -11,7 +11,10 @@ from workbench.words import text
 
 def _report(found: TipsReport) -> Table:
     heads = tuple(text(f"tips.head.{name}") for name in ("statement", "verdict", "expected", "because"))
-    return Table(heads, tuple(row(each) for each in in_order(found.runs)), (headline(found),))
+    rows: list[tuple[str, ...]] = [row(each) for each in in_order(found.runs)]
+    if not any(each[3] for each in rows):  # an empty column says nothing
+        heads, rows = (*heads[:2], heads[3]), [(*each[:3], each[4]) for each in rows]
+    return Table(heads, tuple(rows), (headline(found),))
 
 
 def _run(found: TipRun) -> Table:

@@ -40,6 +40,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "quick.cause": "cause {number}",
     "quick.corrected": "the corrected script is in .corrected",
     "quick.nothing": "nothing that a knob cures was found",
+    "quick.none_tried": "found, and none tried: why stands below",
     "advice.cpu_beside_a_gpu": "the model runs on the CPU, and {gpu} is there",
     "advice.cpu_beside_a_gpu.seen": "device=cpu is in force; {gpu} is usable",
     "advice.cpu_beside_a_gpu.how": "memory moves {cpu} GB/s here and {gpu} GB/s there",

@@ -7,6 +7,8 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "guess.off": "how far off",
     "guess.right": "right",
     "guess.other": "another answer",
+    "guess.no_verdict": "no verdict, so no answer",
+    "guess.no_answer": "no answer",
     "guess.within": "within the interval",
     "guess.high": "{ratio} too high",
     "guess.low": "{ratio} too low",

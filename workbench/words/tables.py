@@ -1,6 +1,7 @@
 """Words of the tables that a notebook shows."""
 
 TEMPLATES: dict[str, str | tuple[str, str, str]] = {
+    "tables.of_the_time": "{ratio} of the time",
     "tables.none": "There is nothing to show for {kind}.",
     "tables.model": "model",
     "tables.architecture": "architecture",
