@@ -7,6 +7,7 @@ import statistics
 import pytest
 
 from workbench.stats import (
+    affordable,
     independent_ratio,
     mean_interval,
     percentile,
@@ -155,3 +156,13 @@ def test_a_trimmed_interval_holds_the_middle_and_stalls_do_not_widen_it(size: in
         narrow += 2 * half / (high - low) / rounds
     assert held / rounds > 0.935
     assert narrow < (0.9 if stalls else 1.2)
+
+
+@pytest.mark.parametrize(
+    ("expected", "done", "spent_s", "budget_s", "told"),
+    [(100, 10, 1.0, 60.0, 100), (10**9, 10, 1.0, 6.0, 60), (10**9, 10, 6.0, 6.0, 11), (5, 10, 0.0, 6.0, 11)],
+)
+def test_no_more_is_foretold_than_the_budget_pays_for(
+    expected: int, done: int, spent_s: float, budget_s: float, told: int
+) -> None:
+    assert affordable(expected, done, spent_s, budget_s) == told

@@ -2,9 +2,10 @@
 
 import itertools
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
+from workbench.cell_line import PERIOD_S, CellLine
 from workbench.errors import Stopped, WorkbenchError
 from workbench.events import Dispatcher
 
@@ -51,12 +52,18 @@ class Jobs:
         return future
 
     def wait(self, future: Future[Any]) -> Any:
-        """The result; the notebook's Interrupt means Stop."""
+        """The result; the notebook's Interrupt means Stop. Under its cell stands how far the work is."""
+        line = CellLine.here(self._dispatcher)
         try:
+            while line is not None and wait([future], PERIOD_S).not_done:
+                line.turn()
             return future.result()
         except KeyboardInterrupt:
             self.stop()
             return future.result()
+        finally:
+            if line is not None:
+                line.end()
 
     def stop(self) -> None:
         """Drops the jobs that wait and asks the one in progress to end. Returns at once."""

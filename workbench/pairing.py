@@ -14,6 +14,7 @@ from typing import Any
 from workbench.config import Config
 from workbench.judging import Pair, Run, floor_of, half_width, judge, names_of, pairs_for, without_verdict
 from workbench.results import Comparison, NoiseFloor, Resolved, RunConditions, SideConditions, Workload
+from workbench.stats import affordable
 from workbench.words import Message, say
 from workbench.words.format import number, share
 
@@ -133,9 +134,8 @@ def gather(run: Callable[[int], Half], plan: Plan, progress: Progress, began: fl
         elif len(halves) >= LEAST_PAIRS and spent_s + spent_s / len(halves) > plan.budget_s:
             stopped_by = "budget"
         if not stopped_by:
-            affordable = int(plan.budget_s / spent_s * len(halves)) if spent_s > 0 else len(halves)
             expected = _expected(len(halves), reached, plan)
-            progress(len(halves), reached, max(len(halves) + 1, min(expected, affordable)))
+            progress(len(halves), reached, affordable(expected, len(halves), spent_s, plan.budget_s))
     seen = [half.conditions for pair in halves for half in pair]
     return Gathered(
         pairs=tuple(_pair(halves[at]) for at in kept),

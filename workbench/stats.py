@@ -208,3 +208,9 @@ def clustered(means: Sequence[float], lowest: float = -math.inf, highest: float 
     drawn = [fmean(generator.choices(means, k=count)) for _ in range(_RESAMPLES)]
     level = NormalDist().cdf(-t95(count - 1) * math.sqrt(count / (count - 1)))
     return max(percentile(drawn, level), lowest), min(percentile(drawn, 1 - level), highest)
+
+
+def affordable(expected: int, done: int, spent_s: float, budget_s: float) -> int:
+    """Repeats to foretell: `expected`, but no more than the budget pays for at the pace so far, and one more than done."""
+    paid = int(budget_s / spent_s * done) if spent_s > 0 else expected
+    return max(done + 1, min(expected, paid))

@@ -9,6 +9,7 @@ from workbench.widgets import action_lines, lines
 from workbench.widgets.evidence import Evidence
 from workbench.words import say
 from workbench.words.format import THIN
+from workbench.words.progress import progress
 
 
 def evidence(*runs: Run) -> Evidence:
@@ -145,9 +146,9 @@ def test_pending_tells_cost_bytes_and_fit() -> None:
 
 def test_progress_with_and_without_an_end() -> None:
     data = {"what": say("panel.state.measuring"), "done": 12, "total": 20, "elapsed_s": 57.0, "left_s": 38.0}
-    assert action_lines.progress(data) == f"measuring 12 of 20 · 57.0{THIN}s · 38.0{THIN}s left"
-    assert "not known" in action_lines.progress(data | {"left_s": None})
-    assert action_lines.progress(data | {"total": None, "left_s": None}) == f"measuring · 12 done · 57.0{THIN}s"
+    assert progress(data) == f"measuring 12 of 20 · 57.0{THIN}s · 38.0{THIN}s left"
+    assert "not known" in progress(data | {"left_s": None})
+    assert progress(data | {"total": None, "left_s": None}) == f"measuring · 12 done · 57.0{THIN}s"
 
 
 def test_what_an_apply_did() -> None:

@@ -66,8 +66,10 @@ def compare(comparison: Comparison | None, theme: Theme) -> dict[str, Any]:
             "hoverinfo": "skip",
             "showlegend": False,
         },
-        _points(comparison, seen, places, "diamond", theme.first, text("chart.compare.seen")),
-        _points(comparison, rest, places, "circle-open", theme.second, text(f"chart.compare.{_rest(comparison)}")),
+        _points(comparison, seen, places, reach[1], "diamond", theme.first, text("chart.compare.seen")),
+        _points(
+            comparison, rest, places, reach[1], "circle-open", theme.second, text(f"chart.compare.{_rest(comparison)}")
+        ),
     ]
     return {"data": traces, "layout": spec}
 
@@ -142,8 +144,20 @@ def _chance(comparison: Comparison | None, shown: list[str], places: dict[str, i
     }
 
 
+def _beside(value: float, reach: float) -> str:
+    """Where a point's numbers have room: away from the end of the axis that it is near."""
+    share = log10(value) / reach if value > 0 else 0.0
+    return "top left" if share > 0.5 else "top right" if share < -0.5 else "top center"
+
+
 def _points(
-    comparison: Comparison | None, metrics: list[str], places: dict[str, int], symbol: str, colour: str, name: str
+    comparison: Comparison | None,
+    metrics: list[str],
+    places: dict[str, int],
+    reach: float,
+    symbol: str,
+    colour: str,
+    name: str,
 ) -> dict[str, Any]:
     values = [speed_ratio(comparison, metric) for metric in metrics] if comparison is not None else []
     return {
@@ -153,7 +167,7 @@ def _points(
         "x": [value for value, _ in values],
         "y": [places[metric] for metric in metrics],
         "text": [f"{ratio(value)} {interval(bounds)}" for value, bounds in values],
-        "textposition": "top center",
+        "textposition": [_beside(value, reach) for value, _ in values],
         "textfont": {"color": colour},
         "marker": {"symbol": symbol, "size": 12, "color": colour, "line": {"width": 2, "color": colour}},
         "error_x": {

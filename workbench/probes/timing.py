@@ -38,7 +38,7 @@ from workbench.results import (
     Workload,
     break_even_tokens,
 )
-from workbench.stats import percentile, positive_mean_interval, relative_half_width
+from workbench.stats import affordable, percentile, positive_mean_interval, relative_half_width
 from workbench.words import Message, say
 from workbench.words.format import THIN, number
 
@@ -141,7 +141,7 @@ def run(bench: Bench, params: dict[str, Any], context: Context) -> Measurement:
             context.progress(
                 say("progress.repeat", done=len(samples), percent=_percent(reached)),
                 len(samples),
-                _expected(samples, precision),
+                affordable(_expected(samples, precision), len(samples), spent_s, budget_s),
             )
     context.mark("end")
     return _measurement(

@@ -34,6 +34,7 @@ from workbench.widgets.status import Status
 from workbench.widgets.tabs import TABS, Chart, Tabs
 from workbench.widgets.view import View
 from workbench.words import text
+from workbench.words.progress import progress
 
 if TYPE_CHECKING:
     from workbench.session import Session
@@ -279,7 +280,7 @@ class TuningPanel:
     def _on_progress(self, event: Event) -> None:
         total = event.data["total"]
         share = event.data["done"] / total if total else None
-        self._status.run(action_lines.progress(event.data), share)
+        self._status.run(progress(event.data), share)
 
     def _on_token(self, event: Event) -> None:
         self._answer.take(event.job, event.data)

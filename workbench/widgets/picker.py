@@ -16,7 +16,7 @@ from workbench.machine import doctor
 from workbench.results import Event
 from workbench.results.inventory import Inventory
 from workbench.session import Session
-from workbench.widgets import action_lines, lines
+from workbench.widgets import lines
 from workbench.widgets.guard import Guard
 from workbench.widgets.opening import Opening
 from workbench.widgets.page import Page
@@ -37,6 +37,7 @@ from workbench.widgets.picker_lines import facts, option
 from workbench.widgets.status import Status
 from workbench.words import text
 from workbench.words.format import printable, seconds
+from workbench.words.progress import progress
 
 ROWS_SHOWN = 8
 NOT_LISTED = ""
@@ -229,7 +230,7 @@ class ModelPicker:
 
     def _on_progress(self, event: Event) -> None:
         total = event.data["total"]
-        self._status.run(action_lines.progress(event.data), event.data["done"] / total if total else None)
+        self._status.run(progress(event.data), event.data["done"] / total if total else None)
 
     def _ended(self, session: Session | None, error: Exception | None, elapsed_s: float) -> None:
         if session is not None or (self._session is not None and self._session.state == "closed"):

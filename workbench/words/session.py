@@ -1,6 +1,8 @@
 """What the session says about its own work."""
 
 TEMPLATES: dict[str, str | tuple[str, str, str]] = {
+    "line.working": "working · {elapsed}",
+    "line.worked": "took {elapsed}",
     "session.inline_restart": (
         "{variables} cannot be set in this process.",
         "torch reads them once, when it is first imported, and it is here already.",
