@@ -33,7 +33,7 @@ class CellLine:
     def here(cls, dispatcher: Dispatcher) -> "CellLine | None":
         """None outside of a notebook's kernel, and in threads beside its own."""
         shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-        if getattr(shell, "kernel", None) is None or threading.current_thread() is not threading.main_thread():
+        if shell is None or not hasattr(shell, "kernel") or threading.current_thread() is not threading.main_thread():
             return None
         return cls(dispatcher, shell.execution_count)
 

@@ -211,6 +211,6 @@ def clustered(means: Sequence[float], lowest: float = -math.inf, highest: float 
 
 
 def affordable(expected: int, done: int, spent_s: float, budget_s: float) -> int:
-    """Repeats to foretell: `expected`, but no more than the budget pays for at the pace so far, and one more than done."""
+    """Repeats to foretell: `expected`, but no more than the budget pays for at this pace, and one more than done."""
     paid = int(budget_s / spent_s * done) if spent_s > 0 else expected
     return max(done + 1, min(expected, paid))
