@@ -28,6 +28,23 @@ def test_copies_are_made_and_a_student_keeps_what_was_done(tmp_path: Path) -> No
     assert first.read_text(encoding="utf-8") == "mine"
 
 
+def test_what_a_run_left_in_the_original_is_not_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JupyterLab saves by itself, into the notebooks that the trainer has run."""
+    run = tmp_path / "run"
+    run.mkdir()
+    clean = (ORIGINALS / NAMES[0]).read_text(encoding="utf-8")
+    whole = json.loads(clean)
+    answer = {"output_type": "stream", "name": "stdout", "text": ["the answer"]}
+    for cell in whole["cells"]:
+        if cell["cell_type"] == "code":
+            cell |= {"execution_count": 7, "outputs": [answer]}
+    whole["metadata"]["widgets"] = {"state": {}}
+    (run / NAMES[0]).write_text(json.dumps(whole), encoding="utf-8")
+    monkeypatch.setattr(notebooks, "ORIGINALS", run)
+    (copy,) = copies(tmp_path / "me")
+    assert copy.read_text(encoding="utf-8") == clean
+
+
 def test_a_reset_loses_nothing(tmp_path: Path) -> None:
     copies(tmp_path)
     (tmp_path / NAMES[0]).write_text("mine", encoding="utf-8")

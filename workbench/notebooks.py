@@ -40,15 +40,18 @@ def copies(folder: str | Path, *, reset: bool = False) -> tuple[Path, ...]:
 
 
 def translated(original: Path) -> str:
-    """A notebook with its prose in the language in force; cells that this language lacks stay English."""
-    whole = original.read_text(encoding="utf-8")
+    """A notebook with its prose in the language in force; cells that this language lacks stay English.
+
+    What somebody's run left in it, outputs and numbers, is not handed on: it would answer every guess.
+    """
+    notebook: dict[str, Any] = json.loads(original.read_text(encoding="utf-8"))
     prose = prose_of(language(), original.stem)
-    if not prose:
-        return whole
-    notebook: dict[str, Any] = json.loads(whole)
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown" and cell["id"] in prose:
             cell["source"] = prose[cell["id"]].splitlines(keepends=True)
+        if cell["cell_type"] == "code":
+            cell |= {"execution_count": None, "outputs": []}
+    notebook["metadata"].pop("widgets", None)
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 

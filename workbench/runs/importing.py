@@ -22,7 +22,7 @@ from workbench.words import Message, text
 MOST_LINE_BYTES = 64 * 2**20  # of one record; real ones have kilobytes
 MOST_DOCUMENT_BYTES = 2**30  # of a .json, which is read at once; .jsonl is not
 
-_OWN = re.compile(r"workbench\.([a-z][a-z0-9_]{0,63})/([0-9]{1,9})")
+_OWN = re.compile(r"workbench\.([a-z][a-z0-9_-]{0,63})/([0-9]{1,9})")
 _KNOWN_VERSION = 1
 # what the workbench reads again when it opens a store, a panel or an export: it must be what this version makes
 _ENVELOPE: dict[str, type[Result]] = {"machine": Machine, "resolved": Resolved, "workload": Workload}
