@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import workbench as wb
+from tests.charts.quality_samples import quality
 from tests.charts.samples import HOSTILE
 from workbench import cli
 from workbench.constraints import limits
@@ -71,6 +72,16 @@ def test_what_is_signed(session: wb.Session, tmp_path: Path) -> None:
 def test_a_target_is_met_where_the_whole_interval_keeps_it(bounds: tuple[float, float] | None, said: str) -> None:
     (limit,) = limits({"decode_tps": ">=30"})
     assert signing._met(limit, 32.0 if said != "not met" else 25.0, bounds).startswith(said)
+
+
+def test_a_target_of_quality_is_held_to_its_interval_too() -> None:
+    found = quality()
+    for metric in ("kld_mean", "same_top", "ppl_ratio"):
+        value, (low, high) = getattr(found, metric), getattr(found, f"{metric}_ci95")
+        assert low < value < high
+        (within,) = limits({metric: f"<{(value + high) / 2}"})  # the value keeps it, not all of the interval
+        rows = signing._targets((within,), None, found).rows
+        assert rows[0][3].startswith("not clear"), metric
 
 
 def test_the_model_is_named_to_the_byte(session: wb.Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

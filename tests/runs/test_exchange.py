@@ -13,9 +13,13 @@ import pytest
 
 import workbench as wb
 from tests.runs.records import measured, record
+from workbench import results
 from workbench.errors import ConfigError, StoreError
 from workbench.results import document
 from workbench.runs import Runs, exporting, importing
+
+# of every result that is kept in a store
+KINDS = {each.kind() for each in vars(results).values() if isinstance(each, type) and issubclass(each, results.Result)}
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -77,6 +81,20 @@ def test_whole_records_come_back_once(runs: Runs, tmp_path: Path, ending: str) -
         assert (again.numbers, again.known) == ((), 3)
         assert there.count() == 4
     assert runs.load(file).known == 3  # nor into the store it came from
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_of_result_goes_and_comes(tmp_path: Path, kind: str) -> None:
+    """A quick check among them, which notebook 01 writes."""
+    file = tmp_path / "runs.jsonl"
+    with Runs(tmp_path / "here") as here, Runs(tmp_path / "there") as there:
+        here.add({**document("test", result={"a": 1}), "schema": f"workbench.{kind}/1"})
+        assert here.export(file) == 1
+        if kind in ("measurement", "comparison", "quality"):  # whose shape is looked at
+            with pytest.raises(StoreError):
+                there.load(file)
+        else:
+            assert there.load(file).numbers == (1,)
 
 
 def test_only_what_is_asked_for_is_exported(runs: Runs, tmp_path: Path) -> None:

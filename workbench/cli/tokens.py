@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
 def lines(found: TokenReport) -> list[str]:
     """The sentence, the table, what was tried and found, and the repair as words for `--set`."""
     heading, rows, (sentence, *remarks) = aligned.tokens(found)
-    written = [sentence, "", *table(rows, ("", *heading)), "", *(text("cli.note", note=each) for each in remarks)]
+    written = [sentence, "", *table(rows, ("", *heading)), "", *remarks]  # which say themselves how grave they are
     changes = found.repair or {knob: new for knob, (_, new) in found.repaired.items()}
     words = " ".join(f"--set {knob}={knob_value(value).replace(', ', ',')}" for knob, value in changes.items())
     return [*written, *([text("tokens.as_words", words=words)] if words else [])]

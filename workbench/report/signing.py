@@ -84,10 +84,17 @@ def _targets(kept: Sequence[Limit], measurement: Measurement | None, judged: Qua
     for limit in kept:
         source: Any = judged if limit.of_quality else measurement
         value = getattr(source, limit.metric, None) if source is not None else None
-        bounds = measurement.ci95.get(limit.metric) if measurement is not None and not limit.of_quality else None
+        bounds = _bounds(limit, measurement, judged)
         rows.append((str(limit), shown(limit.metric, value), interval(bounds), _met(limit, value, bounds)))
     heading = tuple(text(f"report.sign.{name}") for name in ("target", "seen", "interval", "met"))
     return Section(text("report.sign.targets"), (), heading, tuple(rows))
+
+
+def _bounds(limit: Limit, measurement: Measurement | None, judged: QualityDiff | None) -> tuple[float, float] | None:
+    if limit.of_quality:
+        found: tuple[float, float] | None = getattr(judged, f"{limit.metric}_ci95", None)
+        return found
+    return measurement.ci95.get(limit.metric) if measurement is not None else None
 
 
 def _met(limit: Limit, value: float | None, bounds: tuple[float, float] | None) -> str:

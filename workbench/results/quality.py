@@ -202,8 +202,16 @@ class QualityDiff(Result):
         return self.overall.same_top
 
     @property
+    def same_top_ci95(self) -> Interval:
+        return self.overall.same_top_ci95
+
+    @property
     def ppl_ratio(self) -> float | None:
         return self.overall.perplexity.ratio if self.overall.perplexity else None
+
+    @property
+    def ppl_ratio_ci95(self) -> Interval | None:
+        return self.overall.perplexity.ratio_ci95 if self.overall.perplexity else None
 
     @property
     def first_divergence(self) -> AnswerPair | None:

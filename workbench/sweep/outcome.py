@@ -18,6 +18,7 @@ from workbench.sweep.searching import Search
 from workbench.words import Message, say
 from workbench.words.format import interval, number, ratio, share
 
+_TELLS = 2.0  # "no difference" that would have missed a factor of two says nothing
 _ALIKE = 0.01  # of peaks of memory, which are not the same twice
 
 
@@ -31,6 +32,9 @@ def sweep_of(runner: Runner, labels: Sequence[str], **fields: Any) -> Sweep:
     flags = [*runner.flags]
     if state.busy and fmean(state.busy) > SHARED_CORES:
         flags.append(say("flag.shared", cores=f"{fmean(state.busy):.1f}"))
+    unjudged = [limit for limit in task.limits if limit.of_quality and winner is not None]
+    if unjudged and winner not in state.quality:
+        flags.append(say("sweep.flag.unjudged", limits=", ".join(map(str, unjudged))))
     return Sweep(
         objective=task.objective,
         better="higher" if better(task.objective) is Better.HIGHER else "lower",
@@ -83,6 +87,8 @@ def _lead(runner: Runner, winner: int | None, other: int, labels: Sequence[str])
     else:
         widest = max(math.exp(max(map(abs, seen.interval()))), floor if known else 1.0)
         verdict = say("sweep.lead.none", **said, percent=number(100 * (widest - 1)))
+        if widest > _TELLS:
+            verdict = say("sweep.lead.unknown", **said)
     return SweepLead(
         other=other,
         ratio=times,

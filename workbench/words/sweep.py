@@ -75,6 +75,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "sweep.lead.seen": "{a}: {ratio} of {b} {interval}",
     "sweep.lead.none": "no difference seen between {a} and {b}; more than {percent} % would have shown",
     "sweep.lead.unknown": "{a} and {b} were not measured often enough to tell them apart",
+    "sweep.flag.unjudged": "the leader's quality was not measured: {limits} is not known to be kept; give it more time",
     "sweep.verdict.lead": "{lead}",
     "sweep.verdict.front": "{best} leads; {others} more are not told apart from it",
     "sweep.verdict.alone": "{best} is the only one left",
