@@ -30,6 +30,9 @@ def test_a_name_an_address_or_nothing() -> None:
     assert mirror.requirement == ("torch==2.13.0+cu130",)
     assert mirror.arguments == ("--extra-index-url", "https://mirror.example/whl/cu130/")
     assert parse("https://mirror.example/simple", LINUX).requirement == ()
+    assert mirror.torch == (*mirror.requirement, *mirror.arguments)
+    assert parse("https://mirror.example/simple", LINUX).torch[0] == "torch"
+    assert parse("", LINUX).torch == (), "pip's own index has it with everything else"
     assert parse("cpu", MAC).requirement == ()  # PyTorch's macOS wheels carry no label
     with pytest.raises(WorkbenchError, match="Allowed: cu130, cu126, cpu"):
         parse("cuda12", LINUX)

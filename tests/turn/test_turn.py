@@ -176,3 +176,20 @@ def test_a_note_that_somebody_else_holds_is_no_parents(locks: Path, others: Call
     assert other.hears() == "in"
     (note,) = locks.glob("cpu.*.json")
     assert others(HOLDER, "cpu", WORKBENCH_TURN=f"cpu:{note.name}").hears() == f"waits {other.process.pid}"
+
+
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        (["/x/workbench/__main__.py", "--quiet", "measure", "demo"], "workbench measure"),
+        (["/x/pytest/__main__.py", "tests"], "pytest"),
+        (["/x/train.py", "measure"], "train.py"),
+        (["-c"], "python"),
+    ],
+)
+def test_a_program_is_named_as_people_started_it(monkeypatch: pytest.MonkeyPatch, argv: list[str], name: str) -> None:
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    monkeypatch.setattr("sys.argv", argv)
+    assert turn.notebook_name() == name
+    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/02.ipynb")
+    assert turn.notebook_name() == "02.ipynb"

@@ -27,6 +27,11 @@ class Choice:
         """Names the build exactly, so that another one that is installed already does not pass for it."""
         return (f"torch=={TORCH}+{self.build.label}",) if self.build else ()
 
+    @property
+    def torch(self) -> tuple[str, ...]:
+        """What pip is told to install it from another index; empty: it comes with everything else."""
+        return (*(self.requirement or ("torch",)), *self.arguments) if self.arguments else ()
+
 
 def parse(asked: str, system: System) -> Choice:
     """`cpu`, `cu126` (a name in PyTorch's index), the address of an index, `as-found`, or nothing.

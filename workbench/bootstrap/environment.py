@@ -120,12 +120,14 @@ def mend(checkout: Checkout) -> None:
             shutil.rmtree(aside) if aside.is_dir() else aside.unlink()
 
 
-def install(checkout: Checkout, layer: str, arguments: Sequence[str], turn: int | None) -> None:
+def install(checkout: Checkout, layer: str, torch: Sequence[str], turn: int | None) -> None:
     """pip, with the person's own settings, at the locked versions. WorkbenchError when it fails.
 
-    `turn`: the lock's descriptor, which pip inherits: were this process killed, the next one waits for pip's end.
+    torch   what pip is told of torch where another index was asked for: it comes first and by itself, so that this
+            index is not asked for every other package too
+    turn    the lock's descriptor, which pip inherits: were this process killed, the next one waits for pip's end
     """
-    for step in LAYERS[layer]:
+    for step in (*([torch] if torch and layer == "base" else []), *LAYERS[layer]):
         command = [
             str(checkout.python),
             "-m",
@@ -135,7 +137,7 @@ def install(checkout: Checkout, layer: str, arguments: Sequence[str], turn: int 
             "-c",
             checkout.lock.name,
         ]
-        command += [*step, *(arguments if layer == "base" else ())]
+        command += step
         kept = (turn,) if turn is not None and os.name == "posix" else ()
         ran = subprocess.run(command, cwd=checkout.root, pass_fds=kept, stdin=subprocess.DEVNULL, check=False)
         if ran.returncode:

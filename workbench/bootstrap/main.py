@@ -87,7 +87,7 @@ def _install(name: str, layers: Sequence[str], choice: choices.Choice, checkout:
         say(room.announcement(missing, build, system, checkout.environment))
         room.check(room.sizes(missing, build, system)[0], checkout.environment)
         for layer in missing:
-            environment.install(checkout, layer, (*choice.requirement, *choice.arguments), turn)
+            environment.install(checkout, layer, choice.torch, turn)
             environment.stamp(checkout, layer, choice.asked)
 
 

@@ -7,7 +7,7 @@ where nothing but open bounds is left, no difference from the claim was seen.
 from collections.abc import Mapping, Sequence
 
 from workbench.results import BoundMet, Quantity, TipCell, Verdict
-from workbench.tips.experiments import Limit, written
+from workbench.tips.experiments import Limit, named, written
 from workbench.tips.shown import meaning
 from workbench.tips.stand import Cell
 from workbench.tips.tip import Tip
@@ -58,7 +58,7 @@ def sentence(tip: Tip, cells: Sequence[TipCell], verdict: Verdict) -> Message:
     wanted = {Verdict.HOLDS: True, Verdict.NOT: False, Verdict.NO_DIFFERENCE: None}[verdict]
     bounds = [bound for cell in cells for bound in cell.bounds]
     bound = next(each for each in bounds if each.met is wanted)
-    what = meaning(bound.quantity, tip.experiment) or bound.quantity
+    what = meaning(bound.quantity, tip.experiment) or named(bound.quantity)
     params = {"what": what, "found": found_words(bound.found), "bound": str(bound.bound)}
     if verdict is Verdict.NO_DIFFERENCE and bound.found.smallest is not None:
         return say("tips.said.open_smallest", smallest=number(bound.found.smallest), **params)

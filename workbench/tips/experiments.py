@@ -115,15 +115,21 @@ class Limit:
     @property
     def message(self) -> Message:
         """The bound as a sentence that can be stored."""
+        quantity = named(self.quantity)
         if self.changed is not None:
-            return say("tips.limit.changed" if self.changed else "tips.limit.unchanged", quantity=self.quantity)
+            return say("tips.limit.changed" if self.changed else "tips.limit.unchanged", quantity=quantity)
         if self.equals is not None:
-            return say("tips.limit.equals", quantity=self.quantity, value=written(self.equals))
+            return say("tips.limit.equals", quantity=quantity, value=written(self.equals))
         if self.low is not None and self.high is not None:
-            return say("tips.limit.between", quantity=self.quantity, low=f"{self.low:g}", high=f"{self.high:g}")
+            return say("tips.limit.between", quantity=quantity, low=f"{self.low:g}", high=f"{self.high:g}")
         if self.low is not None:
-            return say("tips.limit.at_least", quantity=self.quantity, low=f"{self.low:g}")
-        return say("tips.limit.at_most", quantity=self.quantity, high=f"{self.high:g}")
+            return say("tips.limit.at_least", quantity=quantity, low=f"{self.low:g}")
+        return say("tips.limit.at_most", quantity=quantity, high=f"{self.high:g}")
+
+
+def named(quantity: str) -> str:
+    """A quantity's name as people read it."""
+    return quantity.replace("_", " ")
 
 
 def written(value: str | float | bool | None) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from workbench.results import TipCell, TipRun, TipsReport, Verdict
 from workbench.tips import TIPS
 from workbench.tips.deciding import found_words
+from workbench.tips.experiments import named
 from workbench.tips.shown import values_words
 from workbench.words import text, translate
 from workbench.words.format import number, seconds
@@ -71,7 +72,7 @@ def cell_words(cell: TipCell) -> list[str]:
     for bound in cell.bounds:
         words = text(
             _CELL[bound.met],
-            quantity=bound.quantity,
+            quantity=named(bound.quantity),
             found=found_words(bound.found),
             bound=bound.bound,
         )

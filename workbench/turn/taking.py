@@ -37,10 +37,12 @@ def lock_name(device: str) -> str:
 
 
 def notebook_name() -> str:
-    """What people call this process: the notebook's file name, else the program's."""
+    """What people call this process: the notebook's file name, else the program's; of ours with its verb."""
     notebook = os.environ.get("JPY_SESSION_NAME")  # set by Jupyter Server for each kernel
-    program = notebook or (sys.argv[0] if sys.argv and sys.argv[0] not in ("", "-c", "-m") else "python")
-    return Path(program).name
+    program = Path(notebook or (sys.argv[0] if sys.argv and sys.argv[0] not in ("", "-c", "-m") else "python"))
+    name = program.parent.name if program.name == "__main__.py" else program.name  # python -m NAME
+    verb = next((word for word in sys.argv[1:] if word.isalpha()), "") if name == "workbench" else ""
+    return f"{name} {verb}".strip()
 
 
 def has_turn(devices: Iterable[str]) -> bool:
