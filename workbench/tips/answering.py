@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from workbench.errors import CapabilityError
+from workbench.errors import CapabilityError, ModelError
 from workbench.results import Census, Quantities, Quantity, Share, Workload
 from workbench.results.census import FULL
 from workbench.session import Session
 from workbench.stats import independent_ratio, t95
 from workbench.suites import decoding_prompts
 from workbench.tips.stand import Stand
+from workbench.words import say
 
 Params = Mapping[str, Any]
 _TABLES = ("norm", "embedding")
@@ -47,10 +48,23 @@ def token_ids(_stand: Stand, session: Session, params: Params) -> Quantities:
     }
     if "id" in params:
         values["id_is_end"] = Quantity(value=any(params["id"] in ends.ids(source) for source in ends.stated))
-    whole = facts.check("round_trip")
-    if whole is not None:
-        values["round_trip"] = Quantity(value=whole.outcome == "passed")
-    return Quantities(values=values, notes=(whole.sentence,) if whole is not None else ())
+    return Quantities(values=values)
+
+
+def round_trip(_stand: Stand, session: Session, _params: Params) -> Quantities:
+    """What a tokenizer that loses text says is told by `refused`: its model is not loaded."""
+    whole = session.tokens(max_new_tokens=16).facts.check("round_trip")
+    if whole is None:
+        return Quantities(values={"round_trip": Quantity(value=None)})
+    return Quantities(values={"round_trip": Quantity(value=whole.outcome == "passed")}, notes=(whole.sentence,))
+
+
+def refused(name: str, error: ModelError) -> Quantities | None:
+    """The answer that a refused load is to a question; None where it is none."""
+    if name != "round_trip" or error.code != "tokenizer.round_trip":
+        return None
+    note = say("tips.note.refused", problem=error.what)
+    return Quantities(values={"round_trip": Quantity(value=False)}, notes=(note,))
 
 
 def ties(stand: Stand, session: Session, params: Params) -> Quantities:

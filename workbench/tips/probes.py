@@ -107,9 +107,13 @@ PROBES: dict[str, Question] = {
             "tokenizer_pad_unset": "whether the tokenizer has no pad token",
             "id_is_end": "whether `id` is an end token of the model",
             "samples": "whether generation_config samples by default",
-            "round_trip": "whether decode(encode(text)) is the text, for the whole suite",
         },
         ("id",),
+        asks="session.tokens",
+    ),
+    "round_trip": Question(
+        "texts through the tokenizer and back, as every load has them",
+        {"round_trip": "whether decode(encode(text)) is the text, for the whole suite"},
         asks="session.tokens",
     ),
     "ends": Question(
