@@ -1,4 +1,4 @@
-"""Where a tip that asks a model, or facts, gets the other verdict: other models, worlds, knobs, facts; never other limits.
+"""Where a tip that asks a model or facts gets the other verdict: other models, worlds, knobs; never other limits.
 
 The scripts among the tips are in `situations_of_scripts`. An entry is about what the report that is kept says: it has a
 situation with the opposite verdict, and both where the report has neither "holds" nor "does not hold".
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.tips.worlds import DENSE
+from tests.tips.folders import DENSE
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Other:
     """The tip's own experiment and limits somewhere else.
 
     world   of `worlds.WORLDS`, in force meanwhile; "": as it is
-    model   a name, or one of `worlds.FOLDERS`; "": the tiny dense model of the bench
+    model   a name, or one of `folders.FOLDERS`; "": the tiny dense model of the bench
     params  of a probe, over the tip's own
     fields  of the experiment that are others: cells of a probe, sides and works of a pair
     """
@@ -67,10 +67,10 @@ SITUATIONS: Mapping[str, tuple[Other, ...]] = {
     "S4-16": (_params(False, "slow cache", tokens=64),),
     "S1-7": (_params(True, "full stops", after=4, ended="criterion"),),
     "S1-13": (_params(False, seconds=0.05),),
-    "S2-13": (_params(True, "latent", seconds=3.0), _params(False, "latent", seconds=3.0, threshold_s=0.15)),
+    "S2-13": (_params(True, "latent", seconds=2.6), _params(False, "latent", seconds=2.6, threshold_s=0.12)),
     "S3-1": (Other(True, "best at five of six"),),
     "S3-3": (Other(True, "threads help"),),
-    "S3-12": (_params(True, "stumbles", knobs={"attention": "eager"}, seconds=0.5),),
+    "S3-12": (_params(True, "stumbles", knobs={"attention": "eager"}, seconds=0.3),),
     "S4-18": (_params(True, settings=({"do_sample": False}, {"do_sample": False, "repetition_penalty": 1.3})),),
     # ---- pairs: one side does eight times the work where a pass takes as long for many rows as for one
     "S0-1": (
@@ -80,7 +80,15 @@ SITUATIONS: Mapping[str, tuple[Other, ...]] = {
     "M-6": (_fields(False, "latent", a={}, b={}, works=_SHORT, b_work=_MANY),),
     "S2-18": (_fields(True, "latent", a={}, b={}, works=_SHORT, b_work=_MANY),),
     "S2-17": (_fields(False, "latent", a={}, b={}, works=_SHORT, a_work=_MANY),),
-    "S2-4": (_fields(True, "latent", works=_SHORT, a_work={"batch_size": 5}, b_work={"batch_size": 7}),),
+    "S2-4": (
+        _fields(
+            True,
+            "far away",
+            works=({"prompt_tokens": 16, "new_tokens": 3},),
+            a_work={"batch_size": 5},
+            b_work={"batch_size": 7},
+        ),
+    ),
     "S2-6": (_fields(True, "latent", works=_SHORT, b_work=_MANY),),
     "S3-4": (_fields(True, "latent", works=_SHORT, b_work=_MANY),),
     "S2-9": (_fields(True, "latent", works=_SHORT, b_work=_MANY),),
@@ -114,7 +122,7 @@ SITUATIONS: Mapping[str, tuple[Other, ...]] = {
 
 # in workers of their own, which start with another environment
 IN_WORKERS: Mapping[str, tuple[Other, ...]] = {
-    "S4-13": (_params(True, held_to="sse4"),),
+    "S4-13": (_params(True, model="wide", held_to="sse4", knobs={"dtype": "float16"}),),
 }
 
 # tips whose experiment has but one verdict on any CPU, and why

@@ -1,4 +1,4 @@
-"""Where a tip that is a script gets the other verdict: another environment, library, class or checkpoint, built for real.
+"""Where a tip that is a script gets the other verdict: another environment, library, class or checkpoint, for real.
 
 `{stubs}` is a folder with the distributions and modules of STUBS.
 """
@@ -74,7 +74,8 @@ SCRIPTS: Mapping[str, OtherScript] = {
             "import torch\n"
             "class Passing(torch.nn.DataParallel):\n"
             "    def __getattr__(self, name):\n"
-            "        return getattr(super().__getattr__('module'), name) if name == 'generate' else super().__getattr__(name)\n"
+            "        inner = super().__getattr__\n"
+            "        return inner('module').generate if name == 'generate' else inner(name)\n"
             "torch.nn.DataParallel = Passing\n"
         ),
     ),
@@ -132,9 +133,7 @@ SCRIPTS: Mapping[str, OtherScript] = {
             "torch.ao.quantization.QuantWrapper(torch.nn.Linear(8, 8))",
         ),
     ),
-    "S4-3": OtherScript(
-        holds=True, swapped=("{'quant_method': 'fp8', 'weight_block_size': [128, 128]}", "None")
-    ),
+    "S4-3": OtherScript(holds=True, swapped=("{'quant_method': 'fp8', 'weight_block_size': [128, 128]}", "None")),
     "S4-7": OtherScript(
         holds=True,
         before=(

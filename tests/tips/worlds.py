@@ -1,14 +1,12 @@
-"""Other worlds for the experiments of the tips, built for real in this process: classes, hooks, machines, folders.
+"""Other worlds for the experiments of the tips, built for real in this process: classes, waits, machines.
 
-Each of WORLDS is a context manager around the inline session of the bench; afterwards all is as it was. Each of
-FOLDERS writes a model of its own.
+Each of WORLDS is a context manager around the inline session of the bench; afterwards all is as it was.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,13 +15,11 @@ from transformers.models.deepseek_v2 import modeling_deepseek_v2
 from transformers.models.deepseek_v3 import modeling_deepseek_v3
 from transformers.models.llama import modeling_llama
 
-from workbench.catalog.random_names import parse
-from workbench.engine.random_model import build
 from workbench.session import Session
 
-DENSE = "random:deepseek-llm-7b-base?scale=tiny"
-_LATENCY_S = 0.06  # of a pass, whatever it computes
-_QUADRATIC_S = 0.8  # of a pass over 512 tokens; a quarter of it over half as many
+_LATENCY_S = 0.05  # of a pass, whatever it computes
+_FAR_S = 0.15
+_QUADRATIC_S = 0.5  # of a pass over 512 tokens; a quarter of it over half as many
 _STUMBLE_S = 0.02
 World = AbstractContextManager[None]
 
@@ -58,13 +54,13 @@ def _waits(session: Session, seconds: Callable[[Any, Any, Any], float]) -> World
     return _set(kind, "forward", passed)
 
 
-def _latent(session: Session) -> World:
+def _latent(session: Session, pass_s: float = _LATENCY_S) -> World:
     """A device on which a pass takes as long for many rows as for one."""
     kind = type(session.model)
     forward = kind.forward
 
     def passed(self: Any, *positional: Any, **named: Any) -> Any:
-        until = time.perf_counter() + _LATENCY_S
+        until = time.perf_counter() + pass_s
         found = forward(self, *positional, **named)
         time.sleep(max(0.0, until - time.perf_counter()))
         return found
@@ -74,7 +70,6 @@ def _latent(session: Session) -> World:
 
 def _quadratic(session: Session) -> World:
     """An attention whose time grows with the square of the length."""
-
 
     def seconds(_decoder: Any, ids: Any, cache: Any) -> float:
         before = cache.get_seq_length() if cache is not None else 0
@@ -103,8 +98,8 @@ def _stumbles(session: Session) -> World:
 
 
 def _threads_help(session: Session) -> World:
-    """Work that more threads do sooner, as far as there are cores; who waits uses none."""
-    return _waits(session, lambda *_: 0.1 / torch.get_num_threads())
+    """Work that more threads do much sooner, elsewhere: who waits for it uses no core."""
+    return _waits(session, lambda *_: 0.06 / torch.get_num_threads() ** 2)
 
 
 @contextmanager
@@ -112,9 +107,10 @@ def _best_at_five_of_six(session: Session) -> Iterator[None]:
     """A machine of six cores, of which this process may use five."""
     bench = session._bench
     six = bench.machine.cpu.model_copy(update={"cores": 6, "logical_cores": 5})
-    with _set(bench, "machine", bench.machine.model_copy(update={"cpu": six})):
-        with _waits(session, lambda *_: 0.0 if torch.get_num_threads() == 5 else 0.02):
-            yield
+    facts = bench.machine.model_copy(update={"cpu": six})
+    waits = _waits(session, lambda *_: 0.0 if torch.get_num_threads() == 5 else 0.02)
+    with _set(bench, "machine", facts), waits:
+        yield
 
 
 @contextmanager
@@ -235,6 +231,7 @@ def _linear_experts(_session: Session) -> Iterator[None]:
 
 WORLDS: Mapping[str, Callable[[Session], World]] = {
     "latent": _latent,
+    "far away": partial(_latent, pass_s=_FAR_S),
     "quadratic": _quadratic,
     "slow cache": _slow_cache,
     "stumbles": _stumbles,
@@ -248,42 +245,3 @@ WORLDS: Mapping[str, Callable[[Session], World]] = {
     "linear norms": _linear_norms,
     "linear experts": _linear_experts,
 }
-
-
-def _deaf(folder: Path) -> None:
-    """Attention that adds nothing, however many heads it has."""
-    model, tokenizer = _built()
-    for layer in model.model.layers:
-        torch.nn.init.zeros_(layer.self_attn.o_proj.weight)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-
-
-def _spoilt(folder: Path) -> None:
-    """No pad token, 32000 as end token, and sampling by default."""
-    model, tokenizer = _built()
-    tokenizer.pad_token = None
-    model.config.eos_token_id = model.generation_config.eos_token_id = 32000
-    model.config.pad_token_id = model.generation_config.pad_token_id = None
-    model.generation_config.do_sample = True
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-
-
-def _loses_spaces(folder: Path) -> None:
-    """A tokenizer that gives back its text without the spaces."""
-    model, tokenizer = _built()
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    path = folder / "tokenizer.json"
-    whole = json.loads(path.read_text(encoding="utf-8"))
-    removes = {"type": "Replace", "pattern": {"String": " "}, "content": ""}
-    decoder = {"type": "Sequence", "decoders": [whole["decoder"], removes]}
-    path.write_text(json.dumps({**whole, "decoder": decoder}), encoding="utf-8")
-
-
-def _built() -> tuple[Any, Any]:
-    return build(parse(DENSE), torch.bfloat16, torch.device("cpu"))
-
-
-FOLDERS: Mapping[str, Callable[[Path], None]] = {"deaf": _deaf, "spoilt": _spoilt, "loses spaces": _loses_spaces}
