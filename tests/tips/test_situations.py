@@ -46,7 +46,7 @@ def short() -> Iterator[None]:
     """Budgets and lengths, for effects as large as here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("workbench.tips.pairs._RUN_S", 0.1)
-        patch.setattr("workbench.tips.threads._RUN_S", 1.0)
+        patch.setattr("workbench.tips.threads._RUN_S", 0.7)
         patch.setattr("workbench.tips.threads._MOST_COUNTS", 3)
         patch.setattr("workbench.tips.threads._WORK", Workload(prompt_tokens=64, new_tokens=4))
         patch.setattr("workbench.tips.answering._PREFIX_S", 2.0)

@@ -18,7 +18,7 @@ from transformers.models.llama import modeling_llama
 from workbench.session import Session
 
 _LATENCY_S = 0.05  # of a pass, whatever it computes
-_FAR_S = 0.15
+_FAR_S = 0.1
 _QUADRATIC_S = 0.5  # of a pass over 512 tokens; a quarter of it over half as many
 _STUMBLE_S = 0.02
 World = AbstractContextManager[None]
@@ -88,11 +88,12 @@ def _slow_cache(session: Session) -> World:
 
 
 def _stumbles(session: Session) -> World:
-    """A fused kernel that is held up at every fourth pass; the plain one is not."""
+    """A fused kernel that is held up at every third pass; the plain one is not."""
     passes = iter(range(10**9))
 
     def seconds(decoder: Any, *_: Any) -> float:
-        return _STUMBLE_S if decoder.config._attn_implementation == "sdpa" and next(passes) % 4 == 0 else 0.0
+        held_up = decoder.config._attn_implementation == "sdpa" and next(passes) % 3 == 0
+        return 4 * _STUMBLE_S if held_up else _STUMBLE_S
 
     return _waits(session, seconds)
 
