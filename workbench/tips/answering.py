@@ -4,19 +4,21 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from workbench.errors import CapabilityError
+from workbench.errors import CapabilityError, ModelError
 from workbench.results import Census, Quantities, Quantity, Share, Workload
 from workbench.results.census import FULL
 from workbench.session import Session
 from workbench.stats import independent_ratio, t95
 from workbench.suites import decoding_prompts
 from workbench.tips.stand import Stand
+from workbench.words import say
 
 Params = Mapping[str, Any]
 _TABLES = ("norm", "embedding")
 _DECODE = Workload(prompt_tokens=64, new_tokens=32)
 _RUN_S = 5.0
 _ROWS_S = 90.0
+_PREFIX_S = 30.0
 
 
 def census(stand: Stand, session: Session, params: Params) -> Quantities:
@@ -46,10 +48,23 @@ def token_ids(_stand: Stand, session: Session, params: Params) -> Quantities:
     }
     if "id" in params:
         values["id_is_end"] = Quantity(value=any(params["id"] in ends.ids(source) for source in ends.stated))
-    whole = facts.check("round_trip")
-    if whole is not None:
-        values["round_trip"] = Quantity(value=whole.outcome == "passed")
-    return Quantities(values=values, notes=(whole.sentence,) if whole is not None else ())
+    return Quantities(values=values)
+
+
+def round_trip(_stand: Stand, session: Session, _params: Params) -> Quantities:
+    """What a tokenizer that loses text says is told by `refused`: its model is not loaded."""
+    whole = session.tokens(max_new_tokens=16).facts.check("round_trip")
+    if whole is None:
+        return Quantities(values={"round_trip": Quantity(value=None)})
+    return Quantities(values={"round_trip": Quantity(value=whole.outcome == "passed")}, notes=(whole.sentence,))
+
+
+def refused(name: str, error: ModelError) -> Quantities | None:
+    """The answer that a refused load is to a question; None where it is none."""
+    if name != "round_trip" or error.code != "tokenizer.round_trip":
+        return None
+    note = say("tips.note.refused", problem=error.what)
+    return Quantities(values={"round_trip": Quantity(value=False)}, notes=(note,))
 
 
 def ties(stand: Stand, session: Session, params: Params) -> Quantities:
@@ -80,20 +95,18 @@ def windows(_stand: Stand, session: Session, params: Params) -> Quantities:
 
 
 def stopping(_stand: Stand, session: Session, params: Params) -> Quantities:
-    """params: after."""
+    """params: after, ended (cut: when it is finished; criterion: while it is made)."""
     found = session.stopping(params["after"])
-    return Quantities(
-        values={
-            "cut_time_ratio": Quantity(value=found.cut_ratio, ci95=found.cut_ratio_ci95),
-            "stopped_time_ratio": Quantity(value=found.stop_ratio, ci95=found.stop_ratio_ci95),
-        },
-        notes=(found.verdict,),
-    )
+    ratio, bounds = {
+        "cut": (found.cut_ratio, found.cut_ratio_ci95),
+        "criterion": (found.stop_ratio, found.stop_ratio_ci95),
+    }[params["ended"]]
+    return Quantities(values={"time_ratio": Quantity(value=ratio, ci95=bounds)}, notes=(found.verdict,))
 
 
 def prefix(_stand: Stand, session: Session, params: Params) -> Quantities:
     """params: tokens."""
-    point = session.prefix([params["tokens"]], budget_s=30).points[0]
+    point = session.prefix([params["tokens"]], budget_s=_PREFIX_S).points[0]
     bounds = (point.ci95[0] / point.proportion, point.ci95[1] / point.proportion) if point.ci95 else None
     return Quantities(
         values={
@@ -140,13 +153,12 @@ def domains(stand: Stand, session: Session, params: Params) -> Quantities:
 
 def latency(stand: Stand, session: Session, params: Params) -> Quantities:
     """params: seconds, threshold_s."""
-    found = stand.once(f"latency {session.name}", lambda: session.latency(_DECODE, seconds=params["seconds"]))
-    told = {"first": found.ttft, "gap": found.itl, "whole": found.e2e}
-    few = any(each.p99 is not None and each.n < 100 for each in told.values())
-    values = {"p99_below_100": Quantity(value=few)}
+    seconds = params["seconds"]
+    found = stand.once(f"latency {session.name} {seconds}", lambda: session.latency(_DECODE, seconds=seconds))
+    values = {"gaps_p99": Quantity(value=found.itl.p99 is not None)}
     if (threshold := params.get("threshold_s")) is not None:
-        above = {None if low is None else low > threshold for low in (each.p90 for each in told.values())}
-        values["p95_disagree"] = Quantity(value=len(above - {None}) > 1)
+        above = {each.p90 > threshold for each in (found.ttft, found.itl, found.e2e) if each.p90 is not None}
+        values["disagree"] = Quantity(value=len(above) > 1 if above else None)
     return Quantities(values=values)
 
 

@@ -107,9 +107,13 @@ PROBES: dict[str, Question] = {
             "tokenizer_pad_unset": "whether the tokenizer has no pad token",
             "id_is_end": "whether `id` is an end token of the model",
             "samples": "whether generation_config samples by default",
-            "round_trip": "whether decode(encode(text)) is the text, for the whole suite",
         },
         ("id",),
+        asks="session.tokens",
+    ),
+    "round_trip": Question(
+        "texts through the tokenizer and back, as every load has them",
+        {"round_trip": "whether decode(encode(text)) is the text, for the whole suite"},
         asks="session.tokens",
     ),
     "ends": Question(
@@ -151,7 +155,8 @@ PROBES: dict[str, Question] = {
     ),
     "event_loop": Question(
         "the longest gap of a ticker on the event loop while an answer is made",
-        {"gap_share": "of the time of the answer, called directly", "thread_gap_share": "the same, from a thread"},
+        {"gap_share": "the longest gap ÷ the time of the answer"},
+        ("threaded",),
     ),
     # ---- measured ones
     "domains": Question(
@@ -168,8 +173,8 @@ PROBES: dict[str, Question] = {
     ),
     "stopping": Question(
         "answers ended by a criterion, or cut afterwards, against whole",
-        {"cut_time_ratio": "cut afterwards ÷ whole", "stopped_time_ratio": "ended by the criterion ÷ whole"},
-        ("after",),
+        {"time_ratio": "ended as `ended` says ÷ whole"},
+        ("after", "ended"),
         asks="session.stopping",
     ),
     "crossover": Question(
@@ -180,7 +185,7 @@ PROBES: dict[str, Question] = {
     "latency": Question(
         "percentiles of steady load, first token and gaps apart",
         {
-            "p99_below_100": "whether p99 is told from fewer than 100 samples",
+            "gaps_p99": "whether the gaps are the 100 or more that a p99 is told from",
             "disagree": "whether p90 of first token, gap and whole request fall on both sides of `threshold_s`",
         },
         ("threshold_s", "seconds"),

@@ -22,6 +22,7 @@ QUESTIONS: dict[str, Callable[[Stand, Session, Mapping[str, Any]], Quantities]] 
     },
     "census": answering.census,
     "token_ids": answering.token_ids,
+    "round_trip": answering.round_trip,
     "ties": answering.ties,
     "windows": answering.windows,
     "stopping": answering.stopping,

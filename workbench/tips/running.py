@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from workbench.errors import CapabilityError, OutOfMemory, Stopped, WorkbenchError
+from workbench.errors import CapabilityError, ModelError, OutOfMemory, Stopped, WorkbenchError
 from workbench.results import Resolved, TipRun, TipsReport, Verdict, recorded, versions
 from workbench.runs import Runs
 from workbench.session import Session
+from workbench.tips.answering import refused
 from workbench.tips.apart import installed_engines
 from workbench.tips.deciding import cell_of, sentence, verdict_of
 from workbench.tips.experiments import Pair, Probe, Script, Untestable
@@ -132,7 +133,14 @@ def _asked(stand: Stand, tip: Tip, experiment: Probe) -> Iterable[Cell]:
             with stand.apart(tip.model) as session:
                 yield _answered(stand, session, experiment.name, params, about)
         else:
-            yield _answered(stand, stand.on(tip.model), experiment.name, params, about)
+            try:
+                session = stand.on(tip.model)
+            except ModelError as error:
+                if (found := refused(experiment.name, error)) is None:
+                    raise
+                yield Cell(found, about)
+            else:
+                yield _answered(stand, session, experiment.name, params, about)
 
 
 def _answered(stand: Stand, session: Session, name: str, params: dict[str, Any], about: Any) -> Cell:

@@ -63,7 +63,8 @@ def script(stand: Stand, experiment: Script) -> tuple[Cell, Mapping[str, Quantit
 
 def _run(process: Fresh, folder: Path | None) -> dict[str, Any]:
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"}
-    environment.pop("OMP_NUM_THREADS", None)
+    for name in ("OMP_NUM_THREADS", "TRANSFORMERS_VERBOSITY"):  # the tip is about neither
+        environment.pop(name, None)
     environment |= process.environment
     if folder is not None:
         environment[MODEL_VARIABLE] = str(folder)

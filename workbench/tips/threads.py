@@ -23,8 +23,9 @@ _SPREADS = 3
 # what holds torch's own kernels, oneDNN and MKL to an older instruction set, read when a process starts
 _HELD = {
     "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+    "sse4": {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"},
 }
-_NEEDS = {"avx2": "avx512f"}  # what the processor must have for there to be a difference
+_NEEDS = {"avx2": "avx512f", "sse4": "avx2"}  # what the processor must have for there to be a difference
 
 
 def thread_scan(stand: Stand, session: Session, _params: Mapping[str, Any]) -> Quantities:

@@ -144,6 +144,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "tips.note.loop": "An answer took {seconds:.2f} s.",
     "tips.note.classes": "The most frequent classes: {told}.",
     "tips.note.scales": "In a second pass scales were found {weights} times for weights and {activations} times for activations.",
+    "tips.note.refused": "The model is not loaded: {problem}",
     "tips.note.raised": "{exception}: {message}",
     "tips.note.warned": "Said on the way: {message}",
     "tips.note.driver": "The driver takes CUDA up to {driver}; torch brings {torch}.",

@@ -95,7 +95,7 @@ TIPS = (
             "On version and folder: with some releases of transformers V3's files in a folder of model_type llama lost every space, and every number of quality with it.",
             ("issues-tokenizer",),
         ),
-        experiment=Probe("token_ids"),
+        experiment=Probe("round_trip"),
         holds_if=(Limit("round_trip", equals=True),),
         takes=Takes.SECONDS,
         instead="Have the round trip before any number of quality; the workbench refuses to judge without.",
