@@ -54,6 +54,16 @@ def test_choice(
     assert choice.seconds == {f"{policy}:{count}": value for (policy, count), value in quiet.items()}
 
 
+def test_on_a_shared_machine_the_fastest_beside_a_busy_process_is_chosen() -> None:
+    """Busy waiting looked faster by chance of the moment, and was slower wherever somebody else computed."""
+    quiet, busy = {P1: 6.0, P2: 7.0, A2: 5.0}, {P1: 7.9, P2: 8.5, A2: 9.4}
+    assert choose(quiet, busy, 0.1).omp_wait_policy == "ACTIVE"
+    choice = choose(quiet, busy, 0.7)
+    assert (choice.omp_wait_policy, choice.threads) == P1
+    assert choice.reason.code == "machine.threads.shared"
+    assert "{" not in str(choice.reason)
+
+
 def test_unmeasured_is_safe_and_says_so(workbench_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     choice = machine.thread_choice()

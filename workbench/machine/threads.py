@@ -24,6 +24,7 @@ PROBE = "workbench.probes.threads"
 POLICIES = ("PASSIVE", "ACTIVE")
 NOISE = 0.03  # two settings closer than this are equal: the one with fewer threads is kept
 COLLAPSE = 1.25  # beside a busy process, slower than this many times one thread beside it
+SHARED_CORES = 0.5  # others' use while it was measured, above which this is no quiet machine
 _SECTION = "threads"
 _BUDGET_S = 1.5  # for each policy: one round on the machine as it is, one beside a busy process
 _TIMEOUT_S = 30.0
@@ -41,13 +42,15 @@ def choose(
 ) -> ThreadChoice:
     """The fastest setting that does not collapse; within the noise the one with fewer threads, then the passive one.
 
-    Collapsing is: beside one busy process, more than COLLAPSE times as slow as one thread beside it.
+    Collapsing is: beside one busy process, more than COLLAPSE times as slow as one thread beside it. On a machine that
+    others use meanwhile the fastest is the one that is so beside a busy process: nobody saw this machine quiet.
     """
     one = ("PASSIVE", 1)
     limit = COLLAPSE * beside_busy[one]
+    times = beside_busy if (busy_elsewhere or 0.0) > SHARED_CORES else quiet
     steady = [setting for setting in quiet if beside_busy[setting] <= limit]
-    fastest = min(quiet[setting] for setting in steady)
-    equal = [setting for setting in steady if quiet[setting] <= fastest * (1 + NOISE)]
+    fastest = min(times[setting] for setting in steady)
+    equal = [setting for setting in steady if times[setting] <= fastest * (1 + NOISE)]
     best = min(equal, key=lambda setting: (setting[1], POLICIES.index(setting[0])))
     return ThreadChoice(
         threads=best[1],
@@ -55,7 +58,7 @@ def choose(
         seconds={_name(setting): value for setting, value in quiet.items()},
         seconds_beside_busy={_name(setting): value for setting, value in beside_busy.items()},
         busy_elsewhere=busy_elsewhere,
-        reason=_reason(best, quiet, beside_busy),
+        reason=_reason(best, quiet, beside_busy) if times is quiet else _shared(best, beside_busy),
     )
 
 
@@ -81,6 +84,21 @@ def _reason(best: Setting, quiet: dict[Setting, float], beside_busy: dict[Settin
         rival_threads=rival[1],
         rival_policy=rival[0],
         rival_time=seconds(quiet[rival]),
+        rival_busy_time=seconds(beside_busy[rival]),
+    )
+
+
+def _shared(best: Setting, beside_busy: dict[Setting, float]) -> Message:
+    if len(beside_busy) == 1:
+        return say("machine.threads.one_core")
+    rival = min((setting for setting in beside_busy if setting != best), key=lambda setting: beside_busy[setting])
+    return say(
+        "machine.threads.shared",
+        threads=best[1],
+        policy=best[0],
+        busy_time=seconds(beside_busy[best]),
+        rival_threads=rival[1],
+        rival_policy=rival[0],
         rival_busy_time=seconds(beside_busy[rival]),
     )
 

@@ -128,6 +128,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "machine.threads.fastest": "Measured: a decode-shaped pass took {time}, and {busy_time} beside one busy process; next came {rival_threads} threads ({rival_policy}) with {rival_time}.",
     "machine.threads.rival_collapses": "Measured: a decode-shaped pass took {time}, and {busy_time} beside one busy process; {rival_threads} threads ({rival_policy}) took {rival_time}, but {rival_busy_time} beside one busy process.",
     "machine.threads.rival_no_faster": "Measured: a decode-shaped pass took {time}; {rival_threads} threads ({rival_policy}) took {rival_time}, less than 3 % better, and fewer threads leave room for other work.",
+    "machine.threads.shared": "Measured while others used this machine: beside a busy process a decode-shaped pass took {busy_time}; next came {rival_threads} threads ({rival_policy}) with {rival_busy_time}.",
     "machine.threads.disturbed": "Other processes used {cores} cores meanwhile; on a quiet machine repeat: workbench doctor --refresh",
     "machine.threads.set_outside": "OMP_WAIT_POLICY={policy} is set in the environment and is kept.",
     # packages
