@@ -109,6 +109,8 @@ def test_the_report_shows_it_as_text(panel: Notebook, served: str) -> None:
         assert page.evaluate("window.wbHacked") is None
         assert page.locator("img[src=x]").count() == 0
         assert page.locator(".js-plotly-plot").count() > 0
+        over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert over <= 0, "it is as wide as the page"
         assert "<img src=x" in page.locator("body").inner_text()
         assert {url for url in asked if not url.startswith(("data:", "blob:"))} <= {address, f"{served}/favicon.ico"}
         page.screenshot(path=str(Path("build/screenshots/hostile-report.png")))

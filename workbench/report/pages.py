@@ -14,10 +14,10 @@ _MOST = 4000
 _STYLE = """
 :root { color-scheme: light dark }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; color: CanvasText;
-  background: Canvas }
+  background: Canvas; overflow-wrap: anywhere }
 h1, h2 { line-height: 1.25 } h2 { margin-top: 2.2rem }
 .scroll { overflow-x: auto } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
-th, td { text-align: left; vertical-align: top; padding: .3rem .7rem; overflow-wrap: anywhere;
+th, td { text-align: left; vertical-align: top; padding: .3rem .7rem;
   border-bottom: 1px solid color-mix(in srgb, CanvasText 20%, transparent) }
 pre { overflow-x: auto; padding: .8rem 1rem; border-radius: 4px;
   background: color-mix(in srgb, CanvasText 7%, transparent) }
