@@ -51,6 +51,17 @@ def test_apply_reports_and_tells_its_listeners(session: wb.Session, events: list
     assert events[1].data.resolved.attention == "eager"
 
 
+def test_what_this_machine_can_is_asked_by_the_knobs_own_names(session: wb.Session) -> None:
+    assert session.capability(attention="eager").ok
+    if not session.machine.gpus:
+        refused = session.capability(dtype="float32", attention="flash_attention_2")
+        assert not refused.ok
+        assert "GPU" in str(refused.reason)
+    with pytest.raises(wb.ConfigError, match="atention"):
+        session.capability(atention="eager")
+    assert session.decision().candidates == ()
+
+
 def test_measure_is_stored_without_names_of_this_machine(session: wb.Session, events: list[Event]) -> None:
     before = session.runs.count()
     measurement = session.measure(QUICK, precision=0.9)

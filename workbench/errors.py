@@ -4,6 +4,7 @@ Each is a code with parameters (its words are in `workbench.words`), so that it 
 and from a worker and be shown in the reader's language.
 """
 
+import traceback
 from typing import Any
 
 from workbench.words import parts
@@ -28,6 +29,18 @@ class WorkbenchError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, (type(self).__name__, self.code, self.params)
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook's cell shows (a protocol of IPython): the sentences, and the line of the cell that asked.
+
+        The way through our own code stays in `__traceback__`, for a debugger (%debug).
+        """
+        said = [f"{type(self).__name__}: {self.what}", self.why, self.next_step]
+        frames = traceback.extract_tb(self.__traceback__)
+        asked = next((each for each in frames if "ipykernel" in each.filename or "<ipython" in each.filename), None)
+        if asked is not None:
+            said.append(f"    {asked.lineno}: {(asked.line or '').strip()}".rstrip(": "))
+        return [sentence for sentence in said if sentence]
 
 
 class ConfigError(WorkbenchError):

@@ -60,10 +60,10 @@ class Jobs:
             return future.result()
         except KeyboardInterrupt:
             self.stop()
-            return future.result()
         finally:
             if line is not None:
                 line.end()
+        return future.result()  # out here: an interrupt is no cause of how the work ends
 
     def stop(self) -> None:
         """Drops the jobs that wait and asks the one in progress to end. Returns at once."""

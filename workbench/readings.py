@@ -1,14 +1,16 @@
-"""What a session shows of its model: everything here is read, nothing is done."""
+"""What a session shows of its model: everything here is read or judged, nothing is done."""
 
 from typing import Any
 
 from workbench.bench import Bench
 from workbench.config import Config
+from workbench.decisions import Decision, decision_of
 from workbench.errors import CapabilityError
 from workbench.export import profilers
 from workbench.hosts.process import ProcessHost
 from workbench.jobs import Jobs
-from workbench.results import AllocatorReading, Machine, ModelFacts, Resolved, Snippet, Workload
+from workbench.knobs import KNOBS
+from workbench.results import AllocatorReading, Capability, Machine, ModelFacts, Resolved, Snippet, Workload
 from workbench.runs import Runs
 
 
@@ -92,6 +94,22 @@ class Readings:
     def pid(self) -> int | None:
         """The worker's process id; None inline, and while there is no worker."""
         return self._bench.host.pid
+
+    def capability(self, **knobs: Any) -> Capability:
+        """Whether this machine and this model can have the knobs so, beside what is in force: `.ok`, `.reason`,
+        `.remedy`, `.note`. Of several knobs the first that is refused. ConfigError for an unknown knob.
+        """
+        if not knobs or not knobs.keys() <= KNOBS.keys():
+            self.config.replace(**knobs)  # says what is unknown
+        wanted = {**self.config, **knobs}
+        found = [KNOBS[name].capability(value, self.machine, self.facts, wanted) for name, value in knobs.items()]
+        return next((each for each in found if not each.ok), found[0] if found else Capability(ok=True))
+
+    def decision(self) -> Decision:
+        """Every configuration that was judged with this model on this machine: KLD against speed and memory, with a
+        chart (`wb.charts.figure`). StoreError when the store cannot be read.
+        """
+        return decision_of(self._bench.runs, self.facts, self.machine.label)
 
     def nsys(self, workload: Workload | None = None, *, whole: bool = False) -> Snippet:
         """The command line that profiles this model in this config with Nsight Systems, to be run in a shell.

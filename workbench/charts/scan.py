@@ -24,6 +24,7 @@ def scan(found: Scan | None, theme: Theme) -> dict[str, Any]:
     Symbol and colour both tell the lines apart; bars are 95 % intervals; None: an empty chart that says so.
     """
     parameter, panes = (found.parameter, found.shown) if found else ("prompt_tokens", PANES)
+    named = text(f"panel.scan_over.{parameter}")
     lines = found.lines if found else ()
     traces = [
         _line(found, place, metric, _axis(pane), theme)
@@ -32,7 +33,7 @@ def scan(found: Scan | None, theme: Theme) -> dict[str, Any]:
         if found
     ]
     limits = [_limit(found, pane, metric, theme) for pane, metric in enumerate(panes)]
-    spec = layout(theme, text("chart.scan.title", parameter=parameter), height=100 + 180 * len(panes))
+    spec = layout(theme, text("chart.scan.title", parameter=named), height=100 + 180 * len(panes))
     values = list(found.values) if found else []
     ticks = {"type": "log", "tickvals": values, "ticktext": [str(value) for value in values], "fixedrange": True}
     lowest = len(panes) - 1
@@ -40,7 +41,7 @@ def scan(found: Scan | None, theme: Theme) -> dict[str, Any]:
     for pane, metric in enumerate(panes):
         number = _axis(pane)
         below = (lowest - pane) * (height + _GAP)
-        shown = {"title": {"text": parameter}} if pane == lowest else {"showticklabels": False}
+        shown = {"title": {"text": named}} if pane == lowest else {"showticklabels": False}
         matched = {} if pane == lowest else {"matches": f"x{_axis(lowest)}"}
         spec[f"xaxis{number}"] = {**ticks, "anchor": f"y{number}", **shown, **matched}
         unit = METRICS[metric].unit
@@ -49,7 +50,7 @@ def scan(found: Scan | None, theme: Theme) -> dict[str, Any]:
             "domain": [below, below + height],
             "rangemode": "tozero",
             "fixedrange": True,
-            **({"tickformat": "~s"} if unit == "s" else {}),
+            **({"exponentformat": "none"} if unit == "s" else {}),
         }
     spec["annotations"] = note(theme, "" if traces else text("chart.scan.empty"))
     shapes, marks = _marks(found, _axis(lowest), theme)

@@ -6,7 +6,7 @@ from typing import Any
 
 from workbench.constraints import shown
 from workbench.metrics import METRICS, Better
-from workbench.results import Comparison
+from workbench.results import Comparison, Sweep
 from workbench.widgets.table import Table
 from workbench.words import text, translate
 from workbench.words.format import interval, knob_value, number
@@ -18,7 +18,8 @@ class Guess:
     """`Guess(decode_tps=20)` before the run, `.against(measurement)` after it.
 
     Names are metrics of the result, or any words: `Guess({"which wins": "sdpa"}).against({"which wins": "eager"})`. Of
-    a comparison, whose metrics may be named as well: "faster", "slower" or "no difference", of b against a.
+    a comparison, whose metrics may be named as well: "faster", "slower" or "no difference", of b against a. Of a sweep
+    knobs, with the value that wins.
     """
 
     def __init__(self, given: Mapping[str, Any] | None = None, **more: Any) -> None:
@@ -34,6 +35,8 @@ class Guess:
         for name, guess in self.expected.items():
             if isinstance(ran, Comparison) and isinstance(guess, str):
                 said, judged = _verdict(ran, name, guess)
+            elif isinstance(ran, Sweep):
+                said, judged = _race(ran, name, guess)
             else:
                 value, bounds = _found(ran, name)
                 said, judged = _ran(name, value, bounds), _judged(guess, value, bounds)
@@ -64,6 +67,18 @@ def _verdict(ran: Comparison, metric: str, guess: str) -> tuple[str, str]:
         better = (ran.ratio[metric] > 1) is (METRICS[metric].better is Better.HIGHER)
         found = "faster" if better else "slower"
     return said, text("guess.right" if guess == found else "guess.other")
+
+
+def _race(ran: Sweep, knob: str, guess: Any) -> tuple[str, str]:
+    """The leader's value of a knob, and whether it was guessed; what was not told apart from it is no wrong guess."""
+    if ran.winner is None:
+        return text("guess.no_answer"), text("guess.no_answer")
+    best, *front = (ran.points[ran.winner], *(point for point in ran.points if point.state == "front"))
+    value = best.config[knob]
+    if guess == value:
+        return knob_value(value), text("guess.right")
+    among = any(point.config[knob] == guess for point in front)
+    return knob_value(value), text("guess.among" if among else "guess.other")
 
 
 def _label(name: str) -> str:

@@ -71,10 +71,12 @@ class ReplayPanel:
         return self.box._repr_mimebundle_(**kwargs)
 
     def _show(self) -> None:
-        self._shown = record = self.replay.records[self._record.value]
         guess = self._guess.value.strip()
-        said = [text("replay.guessed", guess=printable(guess, 200))] if guess else []
-        self._said.value = notes([*said, record.mark])
+        if not guess:
+            self._said.value = notes([text("replay.guess_first")])
+            return
+        self._shown = record = self.replay.records[self._record.value]
+        self._said.value = notes([text("replay.guessed", guess=printable(guess, 200)), record.mark])
         self._figure.redraw()
         self._table.value = show(record.result)._repr_html_()
 
@@ -90,5 +92,5 @@ class ReplayPanel:
 
 def _words(record: Recorded) -> str:
     config = config_words(record.config) if record.config else ""
-    parts = (record.kind, record.model, config, record.machine, record.time[:10])
+    parts = (record.kind, record.model, config, record.machine, record.time[:16].replace("T", " "))
     return " · ".join(printable(part, 70) for part in parts if part)

@@ -67,7 +67,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     ),
     "batching.faster": "{way} serves {ratio}× the requests/s of padded [{low}, {high}]",
     "batching.slower": "{way} serves fewer: padded has {ratio}× its requests/s [{low}, {high}]",
-    "batching.no_difference": "{way}: no difference from padded seen; {percent} % would have been",
+    "batching.no_difference": "{way}: no difference from padded seen; {percent} % would have been seen",
     "batching.same": "same tokens as each prompt alone",
     "batching.near_tie": "{differing} of {requests} answers part from that of the prompt alone, at near-ties: at request {row}, "
     "token {index}, the two choices lie {margin} apart, which rounding moves",

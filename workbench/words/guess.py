@@ -8,6 +8,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "guess.right": "right",
     "guess.other": "another answer",
     "guess.no_verdict": "no verdict, so no answer",
+    "guess.among": "not decided: among those not told apart",
     "guess.no_answer": "no answer",
     "guess.within": "within the interval",
     "guess.high": "{ratio} too high",

@@ -8,6 +8,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "replay.guess": "what do you expect?",
     "replay.show": "Show",
     "replay.hint": "Choose a record, write down your guess, then press Show.",
+    "replay.guess_first": "First write down what you expect; a word will do.",
     "replay.guessed": "your guess: {guess}",
     "replay.unread": "{count} records were written by another version and are not shown",
     "replay.nothing": (

@@ -77,7 +77,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "sweep.lead.unknown": "{a} and {b} were not measured often enough to tell them apart",
     "sweep.flag.unjudged": "the leader's quality was not measured: {limits} is not known to be kept; give it more time",
     "sweep.verdict.lead": "{lead}",
-    "sweep.verdict.front": "{best} leads; {others} more are not told apart from it",
+    "sweep.verdict.front": "not decided: {best} and {others} more are not told apart",
     "sweep.verdict.alone": "{best} is the only one left",
     "sweep.verdict.searched": "{verdict}; the best of {tried} tried, of a space of {of}",
     "sweep.verdict.nothing": "nothing is left that keeps the constraints and runs here",
