@@ -14,6 +14,7 @@ from workbench.stats import (
     positive_mean_interval,
     ratio_interval,
     relative_half_width,
+    shared_ratio,
     t95,
     t_quantile,
     trimmed,
@@ -128,6 +129,28 @@ def test_a_ratio_of_independent_means_covers_the_truth(count: int) -> None:
         _ratio, (low, high) = independent_ratio(sum(a) / count, first, sum(b) / count, second)
         held += low <= 1.3 <= high
     assert 0.94 < held / trials < 0.995
+
+
+def test_a_ratio_over_shared_blocks_forgets_what_they_share() -> None:
+    ratio, (low, high) = shared_ratio([(1.0, 2.0), (30.0, 60.0), (5.0, 10.0)])
+    assert (ratio, low, high) == (2.0, 2.0, 2.0)
+    assert shared_ratio([(2.0, 3.0)]) == (1.5, (0.0, math.inf))
+    _ratio, (low, high) = shared_ratio([(1.0, 2.0), (30.0, 50.0), (5.0, 14.0)])
+    _back, (back_low, back_high) = shared_ratio([(2.0, 1.0), (50.0, 30.0), (14.0, 5.0)])
+    assert (back_low, back_high) == pytest.approx((1 / high, 1 / low))
+
+
+@pytest.mark.parametrize("blocks", [20, 100, 300])
+def test_a_ratio_over_shared_blocks_covers_the_truth(blocks: int) -> None:
+    """Blocks differ tenfold; both sides share that, and each has noise of its own."""
+    generator = random.Random(7)
+    trials, held = 1000, 0
+    for _ in range(trials):
+        hard = [generator.lognormvariate(0.0, 0.7) for _ in range(blocks)]
+        noisy = [(each * generator.gauss(1.0, 0.2), 1.3 * each * generator.gauss(1.0, 0.2)) for each in hard]
+        _ratio, (low, high) = shared_ratio(noisy)
+        held += low <= 1.3 <= high
+    assert 0.92 < held / trials < 0.98
 
 
 def test_a_trimmed_mean_by_hand() -> None:

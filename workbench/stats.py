@@ -108,6 +108,21 @@ def ratio_interval(pairs: Sequence[tuple[float, float]]) -> tuple[float, Interva
     return math.exp(fmean(logs)), (math.exp(low), math.exp(high))
 
 
+def shared_ratio(pairs: Sequence[tuple[float, float]]) -> tuple[float, Interval]:
+    """Σ b ÷ Σ a of positive sums over blocks that both were measured on, and its 95 % interval.
+
+    What makes a block hard for both cancels: the spread is that of b − ratio × a from block to block (Cochran 1977,
+    Sampling Techniques, 6.4), on the logarithm, by Student's t. Infinite for fewer than two.
+    """
+    total = math.fsum(a for a, _ in pairs)
+    ratio, count = math.fsum(b for _, b in pairs) / total, len(pairs)
+    if count < 2:
+        return ratio, (0.0, math.inf)
+    squares = math.fsum((b - ratio * a) ** 2 for a, b in pairs)
+    half = t95(count - 1) * math.sqrt(squares * count / (count - 1)) / (total * ratio)
+    return ratio, (ratio * math.exp(-half), ratio * math.exp(half))
+
+
 def independent_ratio(a: float, a_ci95: Interval, b: float, b_ci95: Interval) -> tuple[float, Interval]:
     """b ÷ a of two positive means that were measured apart, and its 95 % interval from their own.
 

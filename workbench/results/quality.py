@@ -34,11 +34,15 @@ class Perplexity(Result):
 
 
 class Kld(Result):
-    """Of one position: nats. `percentiles`: keys of PERCENTILES, those that the positions are too few for left out."""
+    """Of one position: nats. `percentiles`: keys of PERCENTILES, those that the positions are too few for left out.
+
+    by_block  sums over the blocks of the bootstrap, in order: two candidates are compared by them
+    """
 
     mean: float
     mean_ci95: Interval
     percentiles: dict[str, float]
+    by_block: tuple[float, ...] = ()
 
 
 class DeltaP(Result):

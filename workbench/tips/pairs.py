@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from workbench.metrics import METRICS
-from workbench.results import Comparison, Measurement, QualityDiff, Quantities, Quantity, Workload
+from workbench.results import Comparison, Interval, Measurement, QualityDiff, Quantities, Quantity, Workload
 from workbench.session import Session
-from workbench.stats import independent_ratio, ratio_interval
+from workbench.stats import independent_ratio, ratio_interval, shared_ratio
 from workbench.tips.experiments import QUALITY, Pair
 from workbench.tips.stand import Cell, Stand
 from workbench.tips.tip import Tip
@@ -103,11 +103,21 @@ def _peaks(stand: Stand, session: Session, experiment: Pair, work: Mapping[str, 
 def _judged(stand: Stand, session: Session, experiment: Pair) -> dict[str, Quantity]:
     """Numbers of QUALITY: b against a, or against the reference the ratio of the two."""
     if experiment.reference is None:
-        found = _quality(stand, session, experiment.a, experiment.b)
-        return {name: Quantity(value=value, ci95=bounds) for name, (value, bounds) in _numbers(found).items()}
-    a, b = (_numbers(_quality(stand, session, experiment.reference, side)) for side in (experiment.a, experiment.b))
-    ratios = {name: independent_ratio(*a[name], *b[name]) for name in a}
+        against = _numbers(_quality(stand, session, experiment.a, experiment.b))
+        return {name: Quantity(value=value, ci95=bounds) for name, (value, bounds) in against.items()}
+    found = [_quality(stand, session, experiment.reference, side) for side in (experiment.a, experiment.b)]
+    a, b = map(_numbers, found)
+    ratios = {name: independent_ratio(*a[name], *b[name]) for name in a} | _shared(*found)
     return {name: Quantity(value=value, ci95=bounds) for name, (value, bounds) in ratios.items()}
+
+
+def _shared(a: QualityDiff, b: QualityDiff) -> dict[str, tuple[float, Interval]]:
+    """Both read the same text: what makes a block of it hard for both tells nothing of the two."""
+    one, other = a.overall, b.overall
+    left_out = one.bad_positions or other.bad_positions or one.positions != other.positions
+    if left_out or not one.kld.mean or not other.kld.mean:
+        return {}
+    return {"kld_mean": shared_ratio([*zip(one.kld.by_block, other.kld.by_block, strict=True)])}
 
 
 def _quality(stand: Stand, session: Session, reference: Mapping[str, Any], knobs: Mapping[str, Any]) -> QualityDiff:

@@ -48,6 +48,8 @@ def test_every_number_is_that_of_another_implementation() -> None:
     }
     assert ours == pytest.approx({name: truth[name] for name in ours}, rel=1e-5, abs=1e-7)
     assert found.kld.mean == pytest.approx(truth["kld"], rel=1e-3)
+    assert sum(found.kld.by_block) / found.positions == pytest.approx(found.kld.mean)
+    assert len(found.kld.by_block) == found.blocks
 
 
 def test_intervals_of_independent_positions_are_the_paired_errors(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,7 @@ class Resamples:
         self.blocks = int(block.max()) + 1
         sums = torch.zeros(self.blocks, columns.shape[1] + 1, dtype=torch.float64)
         sums.index_add_(0, block, torch.cat([columns, torch.ones(len(columns), 1, dtype=torch.float64)], dim=1))
+        self.sums = sums[:, :-1]  # [blocks, k]
         generator = torch.Generator().manual_seed(seed)
         drawn = torch.randint(self.blocks, (RESAMPLES, self.blocks), generator=generator)
         times = torch.zeros(RESAMPLES, self.blocks, dtype=torch.float64)

@@ -33,7 +33,12 @@ def statistics(rows: Rows, lengths: Sequence[int], *, targets: bool = True) -> S
         positions=len(rows),
         blocks=drawn.blocks,
         perplexity=_perplexity(rows, means, drawn) if targets else None,
-        kld=Kld(mean=means[0].item(), mean_ci95=drawn.interval(lambda mean: mean[0]), percentiles=spread(rows.kld)),
+        kld=Kld(
+            mean=means[0].item(),
+            mean_ci95=drawn.interval(lambda mean: mean[0]),
+            percentiles=spread(rows.kld),
+            by_block=tuple(drawn.sums[:, 0].tolist()),
+        ),
         delta_p=DeltaP(
             mean=means[4].item(),
             mean_ci95=drawn.interval(lambda mean: mean[4]),
