@@ -142,6 +142,9 @@ def test_every_pending_knob_can_be_told(name: str) -> None:
     assert "waits for Apply" in made.box.children[0].value
 
 
+FOLDED = ("Cache and compile", "Precision", "Quantisation", "Tokens", "Generation", "Machine")
+
+
 def test_a_knob_added_to_the_registry_appears_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     new = Knob("flavour", "Flavour", "Taste.", Group.ATTENTION, Choice(("plain", "<b>")), "plain")
     monkeypatch.setitem(KNOBS, "flavour", new)
@@ -149,8 +152,8 @@ def test_a_knob_added_to_the_registry_appears_by_itself(monkeypatch: pytest.Monk
     board.show(situation())
     section = board.box.children[0]
     assert [name for box in section.children for name in box._dom_classes if name == "wb-knob-flavour"]
-    more = board.box.children[1]
-    assert more.titles == ("Cache and compile", "Precision", "Quantisation", "Tokens", "Generation", "Machine")
+    heads = [fold.children[0].description for fold in board.box.children[1:]]
+    assert heads == [f"▸ {name}" for name in FOLDED]
 
 
 def test_all_groups_open_leaves_no_accordion() -> None:
@@ -206,3 +209,14 @@ def test_a_harmful_value_is_told_beside_its_control() -> None:
     assert "rewards repetition" in note(made)
     made, _ = control("no_repeat_ngram_size", situation(no_repeat_ngram_size=6))
     assert note(made) == ""
+
+
+def test_a_folded_group_opens_and_closes_by_its_heading() -> None:
+    board = KnobBoard(["attention"], situation(), lambda _knob, _value: None)
+    head, inside = board.box.children[1].children
+    assert not is_shown(inside)
+    head.click()
+    assert is_shown(inside)
+    assert head.description.startswith("▾")
+    head.click()
+    assert not is_shown(inside)
