@@ -4,6 +4,7 @@ Class names for tests and style sheets: wb-tip-cards; wb-tip-<id> a card, wb-pre
 prediction, wb-run-<id>, wb-apply-<id>; wb-run-tips, wb-stop-tips, wb-tips-said; wb-status, wb-error as in the panel.
 """
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -119,7 +120,8 @@ class TipCards:
 
     def _begun(self, each: Tip) -> None:
         with self.guard:
-            self._status.run(text("tips.panel.testing", id=each.id, seconds=each.takes.seconds))
+            now = time.strftime("%H:%M:%S")
+            self._status.run(text("tips.panel.testing", id=each.id, since=now, seconds=each.takes.seconds))
 
     def _ended(self, each: Tip, found: TipRun) -> None:
         with self.guard:

@@ -127,7 +127,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "tips.panel.apply": "Apply what to do instead",
     "tips.panel.predict": "I expect that it",
     "tips.panel.predicted": "Predicted was: {verdict}.",
-    "tips.panel.testing": "testing {id}, up to {seconds} s",
+    "tips.panel.testing": "testing {id} since {since}; on a quiet machine up to {seconds} s",
     "tips.panel.busy": "Others are being tested; wait for them, or stop them.",
     "tips.panel.applied": "In force: {config}",
     "tips.panel.count": "{tested} of {all} tested.",
