@@ -38,7 +38,7 @@ def pair(session: wb.Session) -> tuple[Trace, Trace]:
     traces = []
     for attention in ("eager", "sdpa"):
         session.apply(CONFIG.replace(attention=attention))
-        traces.append(session.trace(WORK))
+        traces.append(session.trace(WORK).model_copy(update={"flags": ()}))  # whatever else this machine does
     return traces[0], traces[1]
 
 
@@ -106,6 +106,13 @@ def test_other_work_is_flagged(session: wb.Session, pair: tuple[Trace, Trace]) -
     shorter = pair[0].model_copy(update={"workload": wb.Workload(prompt_tokens=8), "device": "cuda:0"})
     codes = [flag.code for flag in wb.trace_diff(shorter, pair[0]).flags]
     assert codes == ["trace_diff.profiled", "trace_diff.other_work", "trace_diff.other_device"]
+
+
+def test_a_trace_beside_a_busy_process_says_that_what_moved_may_be_its(pair: tuple[Trace, Trace]) -> None:
+    alone = pair[0].model_copy(update={"flags": ()})
+    beside = alone.model_copy(update={"flags": (wb.words.say("flag.shared", cores="1.2"),)})
+    assert [flag.code for flag in wb.trace_diff(alone, alone).flags] == ["trace_diff.profiled"]
+    assert [flag.code for flag in wb.trace_diff(alone, beside).flags] == ["trace_diff.profiled", "trace_diff.shared"]
 
 
 def test_the_chart_fills_each_bar(pair: tuple[Trace, Trace]) -> None:

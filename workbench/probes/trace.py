@@ -13,15 +13,17 @@ from torch.autograd import DeviceType  # type: ignore[attr-defined]
 from torch.profiler import ProfilerActivity, profile
 from transformers.generation.streamers import BaseStreamer
 
+from workbench.pairing import SHARED_CORES
 from workbench.probes import ranges, trace_file, trace_reasons
 from workbench.probes.bench import Bench
 from workbench.probes.context import Context
+from workbench.probes.device.cpu import Neighbours
 from workbench.probes.timing import prepare
 from workbench.probes.trace_crossings import watched, with_crossings
 from workbench.probes.trace_events import BEGIN, MARK, TOKEN, events_of, phases_of
 from workbench.probes.trace_marks import mark, marked
 from workbench.results import Trace, Workload
-from workbench.words import say
+from workbench.words import Message, say
 
 STEPS = 3  # decode steps; two would do, more only lengthen the file
 _PLAIN = ("eager", "sdpa")
@@ -78,7 +80,8 @@ def _trace(bench: Bench, params: dict[str, Any], context: Context) -> Trace:
         _warm_up(bench, batch, workload.new_tokens, steps, context)
         context.enter(say("phase.tracing"))
         context.mark("begin")
-        prof = _profiled(bench, batch, workload.new_tokens, steps, context)
+        with Neighbours() as neighbours:
+            prof = _profiled(bench, batch, workload.new_tokens, steps, context)
         context.mark("end")
     kineto = _kineto(prof)
     events = events_of(kineto, DeviceType.CPU)
@@ -108,11 +111,16 @@ def _trace(bench: Bench, params: dict[str, Any], context: Context) -> Trace:
         config=bench.config.to_dict(),
         resolved=resolved,
         workload=workload.replace(prompt_tokens=batch["input_ids"].shape[1]),
-        flags=bench.facts.notes,
+        flags=(*bench.facts.notes, *_shared(neighbours.cores)),
     )
     return trace.model_copy(
         update={"resolved": resolved.model_copy(update={"attention_kernels": trace.attention_kernels})}
     )
+
+
+def _shared(cores: float | None) -> tuple[Message, ...]:
+    """Beside a busy process every operation takes longer, and another share of the time."""
+    return (say("flag.shared", cores=f"{cores:.1f}"),) if cores is not None and cores > SHARED_CORES else ()
 
 
 def _warm_up(bench: Bench, batch: dict[str, torch.Tensor], new_tokens: int, steps: int, context: Context) -> None:

@@ -88,6 +88,8 @@ def _flags(a: Trace, b: Trace) -> Iterator[Message]:
         yield say("trace_diff.other_work")
     if a.device != b.device:
         yield say("trace_diff.other_device", a=a.device, b=b.device)
+    if any(flag.code == "flag.shared" for trace in (a, b) for flag in trace.flags):
+        yield say("trace_diff.shared")
 
 
 def _signed(seconds: float) -> str:

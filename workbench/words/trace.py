@@ -82,6 +82,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "trace_diff.idle": "the GPU was idle for {before} % of decode, and is for {after} %",
     "trace_diff.profiled": "times were taken under the profiler, a few steps each: they say why, compare says whether",
     "trace_diff.other_work": "the two traces are of different work",
+    "trace_diff.shared": "other processes were busy during one of them: what moved may be theirs; trace again when they rest",
     "trace_diff.other_device": "the two traces are of different devices: {a}, {b}",
     "trace.unmarked": "beside compiled code no part of the model is marked: what norms and rotary positions add and multiply counts as elementwise",
     "trace.unrecognised": "unrecognised: {name}",
