@@ -26,7 +26,7 @@ def _deaf(folder: Path) -> None:
 def _wide(folder: Path) -> None:
     """Matrices that are large beside all else that a pass does."""
     spec = parse(f"{DENSE}&layers=2")
-    sizes = {"hidden_size": 512, "intermediate_size": 2048, "tie_word_embeddings": True}
+    sizes = {"hidden_size": 384, "intermediate_size": 1024, "tie_word_embeddings": True}
     model = LlamaForCausalLM(LlamaConfig(**{**spec.config, **sizes})).to(torch.float16)
     model.save_pretrained(folder)
     tokenizer_of(spec).save_pretrained(folder)

@@ -70,7 +70,7 @@ SITUATIONS: Mapping[str, tuple[Other, ...]] = {
     "S2-13": (_params(True, "latent", seconds=2.6), _params(False, "latent", seconds=2.6, threshold_s=0.12)),
     "S3-1": (Other(True, "best at five of six"),),
     "S3-3": (Other(True, "threads help"),),
-    "S3-12": (_params(True, "stumbles", knobs={"attention": "eager"}, seconds=0.6),),
+    "S3-12": (_params(True, "stumbles", knobs={"attention": "eager"}, seconds=0.8),),
     "S4-18": (_params(True, settings=({"do_sample": False}, {"do_sample": False, "repetition_penalty": 1.3})),),
     # ---- pairs: one side does eight times the work where a pass takes as long for many rows as for one
     "S0-1": (

@@ -16,6 +16,9 @@ KEPT = json.loads((ROOT / "benchmarks/results/tips/tips.json").read_text(encodin
 EXACT = [each["id"] for each in KEPT if each["exact"] and each["verdict"] != Verdict.CANNOT]
 
 
+pytestmark = pytest.mark.timeout(900)  # the first test waits for all of them
+
+
 @pytest.fixture(scope="module")
 def report(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> TipsReport:
     with Runs(tmp_path_factory.mktemp("tips") / "runs.sqlite3") as runs:

@@ -1,6 +1,5 @@
 """Scripts in fresh processes: what they leave, raise and warn; with two sides, what changed."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from workbench.errors import WorkbenchError
 from workbench.results import Quantity, Verdict
-from workbench.tips import TIPS, Fresh, Script
+from workbench.tips import Fresh, Limit, Script
 from workbench.tips.deciding import cell_of, verdict_of
 from workbench.tips.scripts import script
 from workbench.tips.stand import Stand
@@ -80,21 +79,7 @@ def test_each_process_has_a_model_of_its_own(stand: Stand) -> None:
 
 
 def test_a_change_is_judged_against_the_other_side(stand: Stand) -> None:
-    asked = TIPS["S2-16"].experiment
-    assert isinstance(asked, Script)
-    cell, other = script(stand, asked)
-    assert verdict_of([cell_of(cell, TIPS["S2-16"].holds_if, other)]) is Verdict.NOT
-    # a variable that is read: the same claim would be true of it
-    read = "import os\nresult = {'interop_threads': os.environ.get('READ')}"
-    cell, other = script(stand, Script(Fresh(read), Fresh(read, {"READ": "7"})))
-    assert verdict_of([cell_of(cell, TIPS["S2-16"].holds_if, other)]) is Verdict.HOLDS
-
-
-def test_the_deprecated_keyword_warns_and_the_present_one_does_not(stand: Stand) -> None:
-    asked = TIPS["S0-8"].experiment
-    assert isinstance(asked, Script)
-    cell, other = script(stand, asked)
-    assert other is not None
-    assert other["warned"].value is False, json.dumps([str(note) for note in cell.found.notes])
-    assert cell.found.values["warned"].value is True
-    assert "torch_dtype" in " ".join(map(str, cell.found.notes))
+    code = "import os\nresult = {'read': os.environ.get('READ')}"
+    for other, told in (("READ", Verdict.HOLDS), ("UNREAD", Verdict.NOT)):
+        cell, first = script(stand, Script(Fresh(code), Fresh(code, {other: "7"})))
+        assert verdict_of([cell_of(cell, [Limit("read", changed=True)], first)]) is told

@@ -25,7 +25,7 @@ from workbench.tips.running import decide
 from workbench.tips.scripts import script
 from workbench.tips.stand import Stand
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.timeout(900)]  # the scripts are run together
 ROOT = Path(__file__).parents[2]
 KEPT = {
     each["id"]: Verdict(each["verdict"])
@@ -47,7 +47,7 @@ def short() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("workbench.tips.pairs._RUN_S", 0.1)
         patch.setattr("workbench.tips.threads._RUN_S", 0.7)
-        patch.setattr("workbench.tips.threads._MOST_COUNTS", 3)
+        patch.setattr("workbench.tips.threads._MOST_COUNTS", 2)
         patch.setattr("workbench.tips.threads._WORK", Workload(prompt_tokens=64, new_tokens=4))
         patch.setattr("workbench.tips.answering._PREFIX_S", 2.0)
         patch.setattr("workbench.tips.answering._DECODE", Workload(prompt_tokens=16, new_tokens=4))

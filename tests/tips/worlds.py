@@ -20,7 +20,7 @@ from workbench.session import Session
 _LATENCY_S = 0.05  # of a pass, whatever it computes
 _FAR_S = 0.1
 _QUADRATIC_S = 0.5  # of a pass over 512 tokens; a quarter of it over half as many
-_STUMBLE_S = 0.02
+_STUMBLE_S = 0.01
 World = AbstractContextManager[None]
 
 
@@ -93,7 +93,7 @@ def _stumbles(session: Session) -> World:
 
     def seconds(decoder: Any, *_: Any) -> float:
         held_up = decoder.config._attn_implementation == "sdpa" and next(passes) % 3 == 0
-        return 4 * _STUMBLE_S if held_up else _STUMBLE_S
+        return 6 * _STUMBLE_S if held_up else _STUMBLE_S
 
     return _waits(session, seconds)
 
@@ -180,7 +180,7 @@ def _minds_masks(session: Session) -> Iterator[None]:
 
     def passed(self: Any, input_ids: Any = None, past_key_values: Any = None, **named: Any) -> Any:
         if given[0]:
-            time.sleep(_STUMBLE_S)
+            time.sleep(2 * _STUMBLE_S)
             start = past_key_values.get_seq_length()
             named["position_ids"] = 97 * torch.arange(start, start + input_ids.shape[1])[None]
         return forward(self, input_ids=input_ids, past_key_values=past_key_values, **named)
