@@ -65,7 +65,7 @@ def test_resolved_names_the_kernels_until_the_config_changes(session: wb.Session
 def test_the_record_is_whole_and_names_no_place(session: wb.Session, pair: tuple[Trace, Trace]) -> None:
     stored = session.runs.list(kind="trace")[0]
     assert stored["schema"] == "workbench.trace/1"
-    assert Trace.from_dict(stored["result"]) == pair[1]
+    assert Trace.from_dict(stored["result"]).model_copy(update={"flags": ()}) == pair[1]
     assert stored["resolved"]["attention_kernels"] == [CPU_FLASH]
     text = json.dumps(stored)
     assert str(pair[1].path.parent) not in text
