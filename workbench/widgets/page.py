@@ -46,11 +46,18 @@ function render({ el }) {
     const drawn = node.matches(".plot-container") ? [node] : node.querySelectorAll(".plot-container");
     drawn.forEach((each) => sized.observe(each.closest(".js-plotly-plot")));
   };
+  // boxes that could scroll would keep the panel's last line from standing at the lower edge of the window
+  const unscroll = (panel) => {
+    for (let box = panel.parentElement; box && !box.matches(".jp-Cell"); box = box.parentElement) {
+      if (getComputedStyle(box).overflow !== "visible") box.style.overflow = "clip";
+    }
+  };
   const look = () => {
     const panel = el.closest(".wb-panel");
     if (!panel) { looking = setTimeout(look, 50); return; }
     sized.observe(panel);
     watch(panel);
+    unscroll(panel);
     added.observe(panel, { childList: true, subtree: true });
   };
   looking = setTimeout(look, 0);
