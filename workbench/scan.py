@@ -1,5 +1,6 @@
 """Prefill and decode along one parameter, for several live configurations side by side."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -97,8 +98,9 @@ def scan(
             ended_by, ended = "memory", so_far.ends[-1].reason
             break
         left_s = budget_s - (time.monotonic() - began)
-        if so_far.least_s and next_seconds(so_far.least_s, asked, at) > left_s:
-            ended_by, ended = "budget", say("scan.budget", value=value, seconds=round(budget_s))
+        if so_far.least_s and (next_s := next_seconds(so_far.least_s, asked, at)) > left_s:
+            needed = math.ceil(budget_s - left_s + next_s)
+            ended_by, ended = "budget", say("scan.budget_needs", value=value, seconds=round(budget_s), needed=needed)
             break
         try:
             _take(bench, job, steps, value, precision, left_s / (len(asked) - at), so_far)

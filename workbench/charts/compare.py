@@ -1,6 +1,7 @@
 """The comparison chart: how many times as fast b is as a, with its interval, over what chance alone could show."""
 
 from math import isfinite, log10
+from textwrap import wrap
 from typing import Any
 
 from workbench.charts.runs import workload_words
@@ -10,11 +11,12 @@ from workbench.judging import names_of
 from workbench.metrics import METRICS, Better
 from workbench.results import Comparison
 from workbench.words import text, translate
-from workbench.words.format import escape, interval, ratio
+from workbench.words.format import escape, interval, printable, ratio
 
 # from the top; time to first token and time per token say the same as prefill and decode, upside down
 ROWS = ("prefill_tps", "decode_tps", "e2e_s")
 HEIGHT = 320
+_TITLE = 66  # letters that a narrow page has room for
 # up to this ratio at the axis' end -> ticks that have room beside each other on a narrow page
 _TICKS = (
     (1.6, [0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5]),
@@ -99,7 +101,7 @@ def _title(comparison: Comparison | None) -> str:
     code = "chart.compare.title_quick" if comparison.quick else "chart.compare.title"
     if comparison.shared:
         code = "chart.compare.title_shared"
-    question = text(code, a=escape(a, 60), b=escape(b, 60))
+    question = "<br>".join(escape(line) for line in wrap(printable(text(code, a=a[:60], b=b[:60]), 300), _TITLE))
     return f"{question}<br><span style='font-size:12px'>{escape(_work(comparison))}</span>"
 
 

@@ -52,7 +52,12 @@ def candidate_words(values: Mapping[str, Any], reference: Mapping[str, Any]) -> 
     if config["quantization"] not in ("auto", "none"):
         return str(config["quantization"])
     changed = Config(**reference).diff(config)
-    return ", ".join(knob_value(new) for _, new in changed.values()) or text("format.none")
+    return ", ".join(_value(name, new) for name, (_, new) in changed.items()) or text("format.none")
+
+
+def _value(name: str, value: Any) -> str:
+    """As it stands; "auto" alone would not say of what."""
+    return f"{name} {knob_value(value)}" if value == "auto" else knob_value(value)
 
 
 def _title(found: QualityDiff | None) -> str:

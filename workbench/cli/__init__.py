@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from workbench import __version__
-from workbench.errors import ConfigError, WorkbenchError
+from workbench.errors import ConfigError, DeviceBusy, WorkbenchError
 from workbench.words import text, translate
 
 VERBS = (
@@ -70,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(args.run(args))
     except WorkbenchError as error:
         print(f"workbench {args.verb}: {error}", file=sys.stderr)
+        if isinstance(error, DeviceBusy) and hasattr(args, "when_busy"):
+            print(text("cli.when_busy"), file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
         print(text("cli.interrupted"), file=sys.stderr)

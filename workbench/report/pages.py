@@ -14,8 +14,8 @@ _MOST = 4000
 _STYLE = """
 :root { color-scheme: light dark }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; color: CanvasText;
-  background: Canvas; overflow-wrap: anywhere }
-h1, h2 { line-height: 1.25 } h2 { margin-top: 2.2rem }
+  background: Canvas; overflow-wrap: break-word }
+h1, h2, p { overflow-wrap: anywhere } h1, h2 { line-height: 1.25 } h2 { margin-top: 2.2rem }
 .scroll { overflow-x: auto } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 th, td { text-align: left; vertical-align: top; padding: .3rem .7rem;
   border-bottom: 1px solid color-mix(in srgb, CanvasText 20%, transparent) }

@@ -87,7 +87,8 @@ def _targets(kept: Sequence[Limit], measurement: Measurement | None, judged: Qua
         bounds = _bounds(limit, measurement, judged)
         rows.append((str(limit), shown(limit.metric, value), interval(bounds), _met(limit, value, bounds)))
     heading = tuple(text(f"report.sign.{name}") for name in ("target", "seen", "interval", "met"))
-    return Section(text("report.sign.targets"), (), heading, tuple(rows))
+    doubts = measurement.flags if measurement is not None else ()
+    return Section(text("report.sign.targets"), tuple(map(str, doubts)), heading, tuple(rows))
 
 
 def _bounds(limit: Limit, measurement: Measurement | None, judged: QualityDiff | None) -> tuple[float, float] | None:

@@ -23,6 +23,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "cli.metric": "metric",
     "cli.value": "mean",
     "cli.interval": "95 % interval",
+    "cli.when_busy": "On this command line: --when-busy take, wait or beside.",
     "cli.note": "note: {note}",
     "cli.runs_kind_help": "only this kind of record, such as measurement; may be repeated",
     "cli.runs_model_help": "only this model; may be repeated",

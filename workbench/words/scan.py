@@ -32,6 +32,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "knee.at_once": "knee at {value} row (below {high}): every doubling costs more latency than it gains throughput",
     "knee.beyond": "no knee seen up to {last} rows: every doubling gains more throughput than it costs latency",
     "knee.before": "no knee seen from {first} rows on: it lies below",
+    "scan.budget_needs": "the budget of {seconds} s ends before {value}, which takes one of {needed} s",
     "scan.budget": "the budget of {seconds} s ends before {value}",
     "scan.no_room": "the forecast asks for {needed} where {available} are free",
     "scan.out_of_memory": "out of memory: {problem}",
