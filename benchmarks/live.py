@@ -11,7 +11,7 @@ from benchmarks.record import Outcome, Row
 from tests.browser.notebook import Notebook, opened
 from workbench.widgets.live import WINDOW_S
 
-QUESTION = "CPU time ÷ wall time of the kernel and its server while the live chart moves twice a second"
+QUESTION = "CPU time ÷ wall time of the kernel and its server while the live chart moves once a second"
 _CELLS = (
     'import workbench as wb\nsession = wb.Session("demo")',
     "live = wb.widgets.LiveUtilisation(session)\nlive",
