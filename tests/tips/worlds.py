@@ -87,12 +87,12 @@ def _slow_cache(session: Session) -> World:
     return _waits(session, seconds)
 
 
-def _stumbles(session: Session) -> World:
-    """A fused kernel that is held up at every third pass; the plain one is not."""
+def _stumbles(session: Session, kernel: str = "sdpa") -> World:
+    """One way of computing attention that is held up at every third pass; the others are not."""
     passes = iter(range(10**9))
 
     def seconds(decoder: Any, *_: Any) -> float:
-        held_up = decoder.config._attn_implementation == "sdpa" and next(passes) % 3 == 0
+        held_up = decoder.config._attn_implementation == kernel and next(passes) % 3 == 0
         return 6 * _STUMBLE_S if held_up else _STUMBLE_S
 
     return _waits(session, seconds)
@@ -236,6 +236,7 @@ WORLDS: Mapping[str, Callable[[Session], World]] = {
     "quadratic": _quadratic,
     "slow cache": _slow_cache,
     "stumbles": _stumbles,
+    "eager stumbles": partial(_stumbles, kernel="eager"),
     "threads help": _threads_help,
     "best at five of six": _best_at_five_of_six,
     "other modules": _other_modules,
