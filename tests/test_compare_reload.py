@@ -1,5 +1,6 @@
 """Comparing knobs that reload: two engines, loads that alternate, an estimate; and the session as it was afterwards."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 import workbench as wb
 from tests.conftest import workers
+from workbench import pairing
 from workbench.floors import remembered
 from workbench.pairing import block_of
 
@@ -155,7 +157,8 @@ def test_closing_in_the_middle_leaves_no_worker(demo_home: Path) -> None:
     assert len(workers()) == before
 
 
-def test_earlier_floors_tell_what_to_expect(inline: wb.Session) -> None:
+def test_earlier_floors_tell_what_to_expect(inline: wb.Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairing, "DISTURBED_CORES", math.inf)  # it is about what is remembered, whoever else computes
     work = WORK.replace(seed=3)
     first = inline.compare({"attention": "eager"}, {}, work, precision=0.9)
     second = inline.compare({"attention": "eager"}, {}, work, precision=0.9)

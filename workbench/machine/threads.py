@@ -94,8 +94,6 @@ def _shared(best: Setting, beside_busy: dict[Setting, float]) -> Message:
     rival = min((setting for setting in beside_busy if setting != best), key=lambda setting: beside_busy[setting])
     return say(
         "machine.threads.shared",
-        threads=best[1],
-        policy=best[0],
         busy_time=seconds(beside_busy[best]),
         rival_threads=rival[1],
         rival_policy=rival[0],
