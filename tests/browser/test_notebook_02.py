@@ -72,7 +72,7 @@ def test_a_toggle_changes_the_proof_line_and_trace_fills_it(running: Notebook) -
     running.idle()
     running.click("trace")
     running.says("ran", "separate matmul and softmax", 60)
-    running.says("traced", "Why eager differs from sdpa")
+    running.says("trace-why", "Why eager differs from sdpa")
     running.idle()
     running.screenshot("trace-light")
 

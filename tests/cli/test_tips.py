@@ -81,8 +81,8 @@ def test_every_card_tells_all_of_it(tip: Tip, can: Capability) -> None:
 
 def test_a_card_says_what_a_quantity_is() -> None:
     shown = {tip.id: " ".join(" ".join(card_lines(tip, can)).split()) for tip, can in JUDGED}
-    assert "prefill_tps is at most 1.05 — Prefill, B ÷ A" in shown["S0-1"]
-    assert "bytes_ratio is from 1.05 to 1.25 — bytes of the weights ÷ those in `against`" in shown["S0-14"]
+    assert "prefill tps is at most 1.05 — Prefill, B ÷ A" in shown["S0-1"]
+    assert "bytes ratio is from 1.05 to 1.25 — bytes of the weights ÷ those in `against`" in shown["S0-14"]
     assert "against the reference, B ÷ A" in shown["S0-16"]
     assert "of B against A" in shown["S1-3"]
 
