@@ -177,7 +177,9 @@ def test_the_keyboard_reaches_every_control_in_the_order_of_the_page(panel: Note
             break
         stops.append(stop[0])
         assert stop[1] != "none" or stop[0] == ".wb-tabs", f"nothing shows where the keyboard is, in {stop[0]}"
-    assert list(dict.fromkeys(stops)) == [".wb-header", ".wb-board", ".wb-actions", ".wb-tabs", ".wb-answer"]
+    regions = [part for part in dict.fromkeys(stops) if part != ".wb-bottom"]  # a stop where an error has details
+    assert regions == [".wb-header", ".wb-board", ".wb-actions", ".wb-tabs", ".wb-answer"]
+    assert ".wb-bottom" not in stops[:-1]
     missed = page.evaluate(
         """() => Array.from(document.querySelectorAll(".wb-panel :is(button, select, input, textarea)"))
           .filter((each) => each.offsetParent && !each.disabled && !each.closest(".modebar") && !each.dataset.wbStop)
