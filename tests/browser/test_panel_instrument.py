@@ -106,6 +106,7 @@ def test_a_configuration_is_saved_and_offered(panel: Notebook) -> None:
 
 
 def test_hostile_prompts_and_answers_are_text(panel: Notebook) -> None:
+    panel.page.locator(".wb-new-tokens input").fill("8")
     panel.page.locator(".wb-prompt textarea").fill(HOSTILE)
     panel.page.locator(".wb-chat select").select_option(label="raw text")
     panel.click("generate")
