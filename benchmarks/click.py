@@ -46,10 +46,7 @@ def run(_budget_s: float) -> Outcome:
     with opened(_CELLS) as notebook:
         page = notebook.page
         notebook.part("panel").wait_for()
-        for field, value in (("prompt_tokens", 32), ("new_tokens", 8)):
-            entry = page.locator(f".wb-work-{field} input")
-            entry.fill(str(value))
-            entry.press("Enter")
+        notebook.work(prompt_tokens=32, new_tokens=8)
         whole, share = _measurements(notebook, page)
         toggles = _toggles(notebook, page)
         drawn = [_drawn(notebook, page) for _ in range(_DRAWN)]

@@ -62,6 +62,13 @@ class Notebook:
         expect(self.page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
         return self
 
+    def work(self, **fields: int) -> None:
+        """Type the work that a panel measures: prompt_tokens, new_tokens, batch_size."""
+        for field, value in fields.items():
+            entry = self.page.locator(f".wb-work-{field} input")
+            entry.fill(str(value))
+            entry.press("Enter")
+
     def menu(self, bar: str, item: str) -> None:
         self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile(f"^{bar}$")).click()
         self.page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{item}$")).click()

@@ -43,10 +43,7 @@ def panel(notebook: Notebook, tmp_path_factory: pytest.TempPathFactory) -> Noteb
     shutil.move(made, notebook.lab.root / NAME)
     notebook.open(notebook.lab.write("hostile.ipynb", [OPEN, SHOWN, REPORT, PANEL])).run_all()
     notebook.part("panel").wait_for()
-    for field, value in (("prompt_tokens", 16), ("new_tokens", 4)):
-        entry = notebook.page.locator(f".wb-work-{field} input")
-        entry.fill(str(value))
-        entry.press("Enter")
+    notebook.work(prompt_tokens=16, new_tokens=4)
     return notebook
 
 

@@ -29,10 +29,7 @@ def running(notebook: Notebook) -> Notebook:
     notebook.part("panel").wait_for()
     notebook.theme("JupyterLab Light")
     notebook.page.set_viewport_size({"width": 1440, "height": 1500})  # for pictures of the whole panel
-    for field, value in (("prompt_tokens", 64), ("new_tokens", 8)):
-        entry = notebook.page.locator(f".wb-work-{field} input")
-        entry.fill(str(value))
-        entry.press("Enter")
+    notebook.work(prompt_tokens=64, new_tokens=8)
     return notebook
 
 

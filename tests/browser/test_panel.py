@@ -38,13 +38,6 @@ def panel(running: Notebook) -> Notebook:
     return running
 
 
-def quick_work(panel: Notebook, prompt: int = 32, new: int = 8) -> None:
-    for field, value in (("prompt_tokens", prompt), ("new_tokens", new)):
-        entry = panel.page.locator(f".wb-work-{field} input")
-        entry.fill(str(value))
-        entry.press("Enter")
-
-
 def test_a_toggle_changes_what_is_asked_and_what_ran(panel: Notebook) -> None:
     assert "eager" in panel.text("asked")
     assert "eager" in panel.text("ran")
@@ -57,7 +50,7 @@ def test_a_toggle_changes_what_is_asked_and_what_ran(panel: Notebook) -> None:
 
 
 def test_measuring_adds_a_point_and_a_toggle_another(panel: Notebook) -> None:
-    quick_work(panel)
+    panel.work(prompt_tokens=32, new_tokens=8)
     points = panel.points()
     panel.click("measure")
     until(lambda: panel.points() == points + 1, 60, "the first point")
@@ -75,7 +68,7 @@ def test_measuring_adds_a_point_and_a_toggle_another(panel: Notebook) -> None:
 
 def test_stop_ends_a_measurement_and_the_panel_stays_usable(panel: Notebook) -> None:
     points = panel.points()
-    quick_work(panel, prompt=16, new=1500)
+    panel.work(prompt_tokens=16, new_tokens=1500)
     panel.click("measure")
     panel.says("state", re.compile("measuring"))
     expect(panel.part("stop")).to_be_enabled()
@@ -85,7 +78,7 @@ def test_stop_ends_a_measurement_and_the_panel_stays_usable(panel: Notebook) -> 
     panel.says("status", re.compile("[Ss]topped"))
     assert panel.points() == points
     expect(panel.part("stop")).to_be_disabled()
-    quick_work(panel)
+    panel.work(prompt_tokens=32, new_tokens=8)
     panel.click("measure")
     until(lambda: panel.points() == points + 1, 60, "a measurement after the stop")
 
@@ -126,13 +119,13 @@ def test_generated_text_streams_into_the_panel(panel: Notebook) -> None:
 def test_a_dead_worker_is_told_and_the_panel_stays_usable(panel: Notebook) -> None:
     (worker,) = panel.lab.workers()
     points = panel.points()
-    quick_work(panel, prompt=16, new=1500)
+    panel.work(prompt_tokens=16, new_tokens=1500)
     panel.click("measure")
     panel.says("state", re.compile("measuring"))
     worker.kill()
     panel.says("error", re.compile("."))
     panel.idle(60)
-    quick_work(panel)
+    panel.work(prompt_tokens=32, new_tokens=8)
     panel.click("measure")
     until(lambda: panel.points() == points + 1, 60, "a measurement with the new worker")
 

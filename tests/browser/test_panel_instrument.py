@@ -27,10 +27,7 @@ MOST_PAGE_GROWTH = 24 * 2**20  # of the page's heap after its garbage went
 def running(notebook: Notebook) -> Notebook:
     notebook.open(notebook.lab.write("instrument.ipynb", [OPEN, PANEL])).run_all()
     notebook.part("panel").wait_for()
-    for field, value in (("prompt_tokens", 16), ("new_tokens", 8)):
-        entry = notebook.page.locator(f".wb-work-{field} input")
-        entry.fill(str(value))
-        entry.press("Enter")
+    notebook.work(prompt_tokens=16, new_tokens=8)
     return notebook
 
 

@@ -25,10 +25,7 @@ def panel(notebook: Notebook) -> Notebook:
     notebook.open(notebook.lab.write("advice.ipynb", [OPEN, PANEL])).run_all()
     notebook.part("panel").wait_for()
     notebook.theme("JupyterLab Light")
-    for field, value in (("prompt_tokens", 64), ("new_tokens", 8)):
-        entry = notebook.page.locator(f".wb-work-{field} input")
-        entry.fill(str(value))
-        entry.press("Enter")
+    notebook.work(prompt_tokens=64, new_tokens=8)
     notebook.idle()
     return notebook
 

@@ -30,6 +30,7 @@ ROOMS = (
     "capability",
     "capability_quantization",
     "census",
+    "charts",
     "check",
     "checkpoint",
     "cli",
