@@ -39,6 +39,7 @@ PARTS = {
 }
 
 
+WHOLE_FILES = ("notebooks", "browser")  # one kernel, or one page, for all cases of a file
 MOST_AGAIN = 8  # failures that the other lane may have caused; where there are more, something is broken
 
 
@@ -75,13 +76,12 @@ def run(name: str, arguments: list[str] | None = None) -> Outcome:
 
 
 def once_more(name: str, first: Outcome) -> Outcome:
-    """The part with what failed run again by itself; a notebook whole, because its cells build on each other."""
+    """The part with what failed run again by itself; what builds on what came before it in its file, with that file."""
     if not first.names or first.failed > MOST_AGAIN:
         return first
-    notebooks = dict.fromkeys(case.partition("::")[0] for case in first.names if ".ipynb" in case)
     chosen = [*PARTS[name], "--last-failed"]
-    if notebooks:
-        chosen = [*PARTS[name][:-1], *(each.removesuffix(".ipynb").replace(".", "/") + ".ipynb" for each in notebooks)]
+    if name in WHOLE_FILES:
+        chosen = [*PARTS[name][:-1], *dict.fromkeys(file_of(case) for case in first.names)]
     second = run(name + AGAIN, chosen)
     return Outcome(
         passed=first.passed + (first.failed - second.failed if second.passed else 0),
@@ -91,6 +91,12 @@ def once_more(name: str, first: Outcome) -> Outcome:
         remark="once more, alone: " + ", ".join(first.names),
         names=second.names,
     )
+
+
+def file_of(case: str) -> str:
+    """The file of a case by the name that pytest's report gives it: dots for slashes, the ending only of a notebook."""
+    path, _, _ = case.partition("::")
+    return path.removesuffix(".ipynb").replace(".", "/") + (".ipynb" if path.endswith(".ipynb") else ".py")
 
 
 def read(report: Path, status: int) -> Outcome:

@@ -99,7 +99,16 @@ def test_many_failures_are_no_matter_of_lanes(monkeypatch: pytest.MonkeyPatch) -
     assert everything.once_more("tests", died) is died
 
 
-def test_a_notebook_runs_again_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("part", "case", "file"),
+    [
+        ("notebooks", "notebooks.04_generation.ipynb::Cell 5", "notebooks/04_generation.ipynb"),
+        ("browser", "tests.browser.test_notebook_02::test_compare", "tests/browser/test_notebook_02.py"),
+    ],
+)
+def test_what_builds_on_the_rest_of_its_file_runs_again_with_it(
+    monkeypatch: pytest.MonkeyPatch, part: str, case: str, file: str
+) -> None:
     asked: list[list[str]] = []
 
     def run(_name: str, arguments: list[str]) -> everything.Outcome:
@@ -107,8 +116,7 @@ def test_a_notebook_runs_again_whole(monkeypatch: pytest.MonkeyPatch) -> None:
         return everything.Outcome(passed=18)
 
     monkeypatch.setattr(everything, "run", run)
-    cell = "notebooks.04_generation.ipynb::Cell 5"
-    last = everything.once_more("notebooks", everything.Outcome(passed=70, failed=1, names=(cell,)))
-    assert asked[0][-1] == "notebooks/04_generation.ipynb"
-    assert "--last-failed" not in asked[0]
+    last = everything.once_more(part, everything.Outcome(passed=70, failed=1, names=(case,)))
+    assert asked[0] == [*everything.PARTS[part][:-1], file]
+    assert (everything.ROOT / file).is_file()
     assert (last.passed, last.failed) == (71, 0)
