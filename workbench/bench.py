@@ -121,7 +121,7 @@ class Bench:
         """The state between jobs."""
         if self._resolved is None:
             return "failed"
-        return "released" if self.host.handed_over else "idle"
+        return "idle" if self.host.handed_over_to is None else "released"
 
     @property
     def runs(self) -> Runs:

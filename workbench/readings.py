@@ -95,6 +95,11 @@ class Readings:
         """The worker's process id; None inline, and while there is no worker."""
         return self._bench.host.pid
 
+    @property
+    def handed_over_to(self) -> str | None:
+        """The notebook or program that took the engine over, while `state` is released; None otherwise."""
+        return self._bench.host.handed_over_to
+
     def capability(self, **knobs: Any) -> Capability:
         """Whether this machine and this model can have the knobs so, beside what is in force: `.ok`, `.reason`,
         `.remedy`, `.note`. Of several knobs the first that is refused. ConfigError for an unknown knob.

@@ -120,7 +120,7 @@ def test_another_notebook_takes_it_over_and_outlives_the_first(others: list[Othe
     pid = session.pid
     others.append(other := Other(TINY))
     assert other.hear() == {"pid": pid, "said": ["engines.taken_over"], "state": "idle"}
-    assert session.state == "released"
+    assert (session.state, session.handed_over_to) == ("released", "02_attention.ipynb")
     (found,) = registry.holders()
     assert (found.notebook, found.owner_pid) == ("02_attention.ipynb", other.process.pid)
     session.close()

@@ -48,7 +48,8 @@ def test_predict_then_test_all(session: Session) -> None:
     cards = TipCards(session, "S1-4", "s0-19", "S1-10")
     part(cards, "wb-predict-S1-4-does-not-hold").click()
     part(cards, "wb-predict-S0-19-holds").click()
-    assert cards.predictions == {"S1-4": Verdict.NOT, "S0-19": Verdict.HOLDS}
+    part(cards, "wb-predict-S1-10-holds").click()
+    assert cards.predictions == {"S1-4": Verdict.NOT, "S0-19": Verdict.HOLDS, "S1-10": Verdict.HOLDS}
     assert part(cards, "wb-predict-S1-4-does-not-hold").description.startswith("•")
     report = cards.run()
     assert isinstance(report, TipsReport)
@@ -57,7 +58,7 @@ def test_predict_then_test_all(session: Session) -> None:
         "S0-19": Verdict.NOT,
         "S1-10": Verdict.CANNOT,
     }
-    assert "1 of 2 predictions were right" in part(cards, "wb-tips-said").value
+    assert "1 of 2 predictions were right" in part(cards, "wb-tips-said").value, "S1-10 told nobody right or wrong"
     said = words(part(cards, "wb-tip-S0-19"))
     assert "does not hold" in said
     assert "Predicted was: holds" in said
@@ -70,8 +71,14 @@ def test_predict_then_test_all(session: Session) -> None:
 def test_one_by_its_button_then_what_to_do_instead(session: Session) -> None:
     before = session.config
     cards = TipCards(session, "S0-19", "S1-4")
+    assert part(cards, "wb-run-S1-4").disabled, "first what is expected of it"
+    part(cards, "wb-predict-S1-4-holds").click()
+    assert part(cards, "wb-run-tips").disabled, "the other was not predicted"
+    assert "Predict 1 more" in part(cards, "wb-tips-said").value
     part(cards, "wb-run-S1-4").click()
-    wait_until(lambda: "S1-4" in cards.runs and not part(cards, "wb-run-tips").disabled)
+    wait_until(lambda: "S1-4" in cards.runs and part(cards, "wb-stop-tips").disabled)
+    part(cards, "wb-predict-S0-19-holds").click()
+    assert not part(cards, "wb-run-tips").disabled
     assert set(cards.runs) == {"S1-4"}
     assert "wb-hidden" in part(cards, "wb-apply-S1-4")._dom_classes, "there is nothing to apply"
     session.apply(pad_token="eos")

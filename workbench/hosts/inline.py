@@ -32,7 +32,7 @@ class InlineHost:
     """Calls into an engine here. All calls must come from the same thread; `stop` from any."""
 
     pid = None
-    handed_over = False
+    handed_over_to = None
 
     def __init__(self, threads: ThreadChoice | None) -> None:
         self.engine = Engine(threads)

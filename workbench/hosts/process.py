@@ -60,9 +60,9 @@ class ProcessHost:
         return self._worker.import_s if self._worker else None
 
     @property
-    def handed_over(self) -> bool:
-        """Whether another notebook has the engine now; the next call takes it back or brings another."""
-        return self._worker is not None and self._worker.handed_over_to is not None
+    def handed_over_to(self) -> str | None:
+        """The notebook or program that has the engine now; the next call takes it back or brings another."""
+        return self._worker.handed_over_to if self._worker else None
 
     def call(self, op: str, params: dict[str, Any], on_event: OnEvent) -> dict[str, Any]:
         """Runs `op` in the worker and returns its data. Raises what the worker raised, WorkerDied, or Stopped."""

@@ -45,9 +45,12 @@ class Header:
     def title(self, name: str, facts: ModelFacts | None, resolved: Resolved | None) -> None:
         self._title.value = f"<div>{escape(lines.title(name, facts, resolved), MOST_LINE)}</div>"
 
-    def state(self, state: str) -> None:
+    def state(self, state: str, holder: str | None = None) -> None:
+        """The dot and its word. `holder`: the notebook that has the engine while the state is released."""
         kind = "idle" if state == "idle" else "closed" if state in ("closed", "failed", "released") else "busy"
-        self._state.value = f"<div class='wb-dot-{kind}'>● {escape(text(f'panel.state.{state}'))}</div>"
+        named = state == "released" and holder is not None
+        said = text("panel.state.released_to", notebook=holder) if named else text(f"panel.state.{state}")
+        self._state.value = f"<div class='wb-dot-{kind}'>● {escape(said)}</div>"
 
     def tell(self, config: Mapping[str, Any], resolved: Resolved | None, evidence: Evidence) -> None:
         """Set the three lines."""

@@ -167,7 +167,7 @@ class TuningPanel(Hearing):
     def _lines(self) -> None:
         session, resolved = self._session, self._view.resolved
         self._header.title(session.facts.name, session.facts, resolved)
-        self._header.state(self._state)
+        self._header.state(self._state, session.handed_over_to)
         self._header.tell(session.config, resolved, self._evidence)
 
     def _controls(self) -> None:
@@ -254,6 +254,6 @@ class TuningPanel(Hearing):
         """A job that was dropped before it began tells nobody."""
         if future.cancelled() and not self._closed:
             self._state = str(self._session.state)
-            self._header.state(self._state)
+            self._header.state(self._state, self._session.handed_over_to)
             self._status.say(text("panel.dropped"))
             self._controls()

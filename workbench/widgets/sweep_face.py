@@ -136,6 +136,9 @@ class SweepFace:
         self.start.disabled = self._work.running or not self._ready
         self.stop.disabled = not self._work.running or self._work.stopping
         self.apply.disabled = self.exported.button.disabled = not self._ready
+        others = len(self.shown.front) - 1 if best and self.shown else 0
+        self.apply.description = text("sweep.panel.apply_leader" if others else "sweep.panel.apply")
+        self.apply.tooltip = text("sweep.panel.apply_leader_hint", others=others) if others else ""
         show_if(self._outcome, best or bool(self._result.value))
         show_if(self._taking, best)
         show_if(self.apply, self._applies)

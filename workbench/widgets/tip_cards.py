@@ -31,8 +31,9 @@ _WORDS = 600  # of one sentence on a card
 class TipCards:
     """A card for each of `ids` on the model of `session`; shown when it is the last value of a cell.
 
-    `run()` tests them all, waits, and gives the verdicts; the buttons test one, or all in the background. Predictions
-    are what a person clicked before. One is open in a kernel: making a new one stops and removes the one before.
+    The buttons test one, or all, in the background, once a person has clicked what to expect of it. `run()` asks for no
+    prediction: it tests them all, waits, and gives the verdicts. One is open in a kernel: making a new one stops and
+    removes the one before.
     """
 
     def __init__(self, session: Session, *ids: str) -> None:
@@ -144,12 +145,16 @@ class TipCards:
             self._status.say(text("tips.panel.applied", config=str(self._session.config)))
 
     def _redraw(self) -> None:
-        self._all.disabled, self._stop.disabled = self._running, not self._running
-        right = sum(self.runs[id_].verdict is said for id_, said in self.predictions.items() if id_ in self.runs)
-        predicted = sum(id_ in self.runs for id_ in self.predictions)
+        unsaid = len(self._cards.keys() - self.predictions.keys() - self.runs.keys())
+        self._all.disabled, self._stop.disabled = self._running or unsaid > 0, not self._running
+        told = {id_: found.verdict for id_, found in self.runs.items() if found.verdict in PREDICTIONS}
+        right = sum(told[id_] is said for id_, said in self.predictions.items() if id_ in told)
+        predicted = len(told.keys() & self.predictions.keys())
         said = text("tips.panel.count", tested=len(self.runs), all=len(self._cards))
         if predicted:
             said += " " + text("tips.panel.right", right=right, predicted=predicted)
+        if unsaid:
+            said += " " + text("tips.panel.first", open=unsaid)
         self._said.value = f"<span class='wb-note'>{escape(said)}</span>"
         for id_, card in self._cards.items():
             card.redraw(self.runs.get(id_), self.predictions.get(id_), self._running)
@@ -183,7 +188,9 @@ class _Card:
 
     def redraw(self, found: TipRun | None, predicted: Verdict | None, running: bool) -> None:
         self._options.show(predicted, lambda _value: found is not None or running)
-        self._run.disabled = self._apply.disabled = running
+        self._apply.disabled = running
+        self._run.disabled = running or (found is None and predicted is None)
+        self._run.tooltip = "" if predicted or found else text("tips.panel.first_hint")
         show_if(self._apply, bool(self.tip.apply) and found is not None)  # before, it would give the answer away
         if found is not None:
             self._found.value = self._words(found, predicted)

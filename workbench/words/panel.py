@@ -30,6 +30,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "panel.state.restoring": "restoring the last good config",
     "panel.state.failed": "no model: the last load failed",
     "panel.state.released": "another notebook has the engine; the next action takes it back",
+    "panel.state.released_to": "{notebook} has the engine; the next action takes it back",
     "panel.state.closed": "closed",
     # the three lines
     "panel.asked": "asked",

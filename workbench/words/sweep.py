@@ -125,6 +125,8 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "sweep.panel.go_on": "Go on",
     "sweep.panel.again": "Show again",
     "sweep.panel.apply": "Apply the best",
+    "sweep.panel.apply_leader": "Apply the one that leads",
+    "sweep.panel.apply_leader_hint": "not told apart from it: {others} more; a longer budget may tell",
     "sweep.panel.empty": "Points appear here as they are measured.",
     "sweep.panel.kept": "Every round is kept: the same sweep goes on where it ended.",
     "sweep.panel.runs": "the first model is on its way",

@@ -131,6 +131,8 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "tips.panel.busy": "Others are being tested; wait for them, or stop them.",
     "tips.panel.applied": "In force: {config}",
     "tips.panel.count": "{tested} of {all} tested.",
+    "tips.panel.first": "Predict {open} more to test all.",
+    "tips.panel.first_hint": "First say what you expect; then test",
     "tips.panel.right": "{right} of {predicted} predictions were right.",
     "tips.panel.instead": "Instead: {instead}",
     # what a number was found on
