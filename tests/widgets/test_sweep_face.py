@@ -10,7 +10,12 @@ from workbench.widgets.header import Header
 from workbench.widgets.sweep_face import SweepFace
 from workbench.widgets.sweep_work import SweepWork
 
-ALONE = (point(0, "behind", 10, 600), point(1, "behind", 9, 600), point(2, "behind", 20, 250), point(3, "best", 30, 300))
+ALONE = (
+    point(0, "behind", 10, 600),
+    point(1, "behind", 9, 600),
+    point(2, "behind", 20, 250),
+    point(3, "best", 30, 300),
+)
 
 
 def nothing(*_given: object) -> None:
@@ -19,7 +24,10 @@ def nothing(*_given: object) -> None:
 
 @pytest.mark.parametrize(
     ("found", "said", "hint"),
-    [(sweep(points=ALONE), "Apply the best", ""), (sweep(), "Apply the one that leads", "not told apart from it: 1 more")],
+    [
+        (sweep(points=ALONE), "Apply the best", ""),
+        (sweep(), "Apply the one that leads", "from it: 1 more"),
+    ],
 )
 def test_the_button_calls_best_only_what_was_told_apart(found: Sweep, said: str, hint: str) -> None:
     face = SweepFace(SweepWork(nothing, nothing, nothing), lambda: LIGHT, nothing, applies=True)

@@ -27,6 +27,20 @@ class Values(Result):
     model: str | None = None
     verdicts: tuple[ValueVerdict, ...]
 
+    def only(self, *knobs: str, usable: bool | None = None) -> "Values":
+        """Those of these knobs (default: all), and of these those that are usable here, or that are not.
+
+        KeyError for a knob that has no verdict here.
+        """
+        if unknown := set(knobs) - {verdict.knob for verdict in self.verdicts}:
+            raise KeyError(", ".join(sorted(unknown)))
+        kept = (
+            verdict
+            for verdict in self.verdicts
+            if (not knobs or verdict.knob in knobs) and usable in (None, verdict.usable)
+        )
+        return self.model_copy(update={"verdicts": tuple(kept)})
+
     def rows(self) -> list[tuple[str, str, str, str]]:
         """(knob, values, usable, why) in words; neighbouring values with the same verdict share a row."""
         found: list[tuple[str, str, str, str]] = []

@@ -30,12 +30,13 @@ class Table:
             for row in self.rows
         )
         top = f"<tr>{head}</tr>" if any(self.heading) else ""
+        whole = f"<table class='wb-result'>{top}{body}</table>" if self.rows else ""
         remarks = "".join(f"<div>{escape(remark, _TEXT_LIMIT)}</div>" for remark in self.remarks)
-        return f"<table class='wb-result'>{top}{body}</table>{remarks}"
+        return whole + remarks
 
     def __repr__(self) -> str:
         whole = [("", *self.heading), *self.rows] if any(self.heading) else list(self.rows)
         lines = [[printable(cell, _TEXT_LIMIT) for cell in line] for line in whole]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         shown = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
         return "\n".join([line.rstrip() for line in shown] + [printable(each, _TEXT_LIMIT) for each in self.remarks])

@@ -1,10 +1,13 @@
 """Results as small tables for a notebook: plain HTML that stays in a saved file, and plain text elsewhere.
 
 `show(result)` for one result; `show({"eager": first, "sdpa": second})` puts results of one kind side by side.
+`tell(sentence, …)` for the sentences beside them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from IPython.display import display
 
 from workbench.advice.told import quick, tried
 from workbench.advice.told import told as advised
@@ -49,6 +52,11 @@ def show(results: Any) -> Table:
         if isinstance(results, kind):
             return table(results)
     return Table(("",), tuple(_rows(results)))
+
+
+def tell(*sentences: object) -> None:
+    """Shows sentences at once, a line each: as text that breaks between words, where `print` breaks within them."""
+    display(Table((), (), tuple(map(str, sentences))))
 
 
 def _rows(result: Any) -> list[Row]:
