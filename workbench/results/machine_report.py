@@ -172,7 +172,7 @@ def _bandwidth(machine: Machine) -> str:
         text("machine.value.bandwidth", rate=number(rate / 1e9), device=device)
         for device, rate in machine.copy_bandwidth.items()
     ]
-    return "; ".join(rates) or text("machine.value.not_measured")
+    return "; ".join(rates) or text("machine.value.no_bandwidth")
 
 
 def _matmul(machine: Machine) -> str:

@@ -62,6 +62,7 @@ TEMPLATES: dict[str, str | tuple[str, str, str]] = {
     "machine.value.launch": "{seconds} an operation on {device}",
     "machine.value.launch_gpu": "{seconds} a kernel in a row, {back} alone and waited for, on {device}",
     "machine.value.not_measured": "not measured",
+    "machine.value.no_bandwidth": "not measured yet; a session's first measurement does it, or `workbench limits`",
     "machine.value.not_installed": "–",
     "machine.value.yes": "yes",
     "machine.value.no": "no",
